@@ -1,0 +1,41 @@
+//! What the session broker, its PAM module and `ckctl` say to each other.
+//!
+//! One `SOCK_SEQPACKET` packet is one frame is one postcard value, its protocol version first
+//! ([`frame`]). Two sockets, two vocabularies: [`SessionRequest`] on `session.sock`, which only
+//! root can reach, and [`AdminRequest`] on `admin.sock`, which everybody can; so nothing that
+//! only root may ask can even be decoded from the other socket. Both are answered with [`Reply`].
+//! What changes is told as [`Event`].
+//!
+//! No I/O happens here. Strings are [`Text`]s with a limit, numbers are newtypes that hold only
+//! legal values: what has been decoded can be trusted.
+#![forbid(unsafe_code)]
+
+mod event;
+mod frame;
+mod identity;
+pub mod limits;
+mod printable;
+mod reply;
+mod request;
+mod session;
+mod text;
+
+pub use event::Event;
+pub use frame::{DecodeError, EncodeError, OLDEST_VERSION, VERSION, decode, encode};
+pub use identity::{Gid, OutOfRange, Pid, SessionId, Timestamp, Token, Uid, Vt};
+pub use printable::printable;
+pub use reply::{Opened, Refusal, RefusalCode, Reply, Status};
+pub use request::{AdminRequest, Open, SessionRef, SessionRequest};
+pub use session::{Class, Kind, Session, State, UnknownName};
+pub use text::{Text, TooLong};
+
+/// The name of a user, as the name service of the PAM host gave it.
+pub type UserName = Text<{ limits::USER_NAME }>;
+/// A host name or address.
+pub type HostName = Text<{ limits::HOST_NAME }>;
+/// The name of a PAM service, a terminal, an X display or a seat.
+pub type ShortName = Text<{ limits::SHORT_NAME }>;
+/// An absolute path, as text.
+pub type PathText = Text<{ limits::PATH }>;
+/// One line for a person.
+pub type Message = Text<{ limits::MESSAGE }>;

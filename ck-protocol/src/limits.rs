@@ -1,0 +1,16 @@
+//! Every limit of the protocol, in one place. All are checked before memory is taken.
+
+/// The largest request, in bytes. A larger packet is malformed.
+pub const REQUEST: usize = 4096;
+/// The largest reply or event, in bytes.
+pub const REPLY: usize = 4096;
+/// The longest user name, in bytes: `LOGIN_NAME_MAX` of Linux without its final zero.
+pub const USER_NAME: usize = 255;
+/// The longest host name, in bytes: `HOST_NAME_MAX` of POSIX, 255.
+pub const HOST_NAME: usize = 255;
+/// The longest name of a service, terminal, display or seat, in bytes.
+pub const SHORT_NAME: usize = 63;
+/// The longest path, in bytes.
+pub const PATH: usize = 255;
+/// The longest message, in bytes.
+pub const MESSAGE: usize = 511;

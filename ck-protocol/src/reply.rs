@@ -1,0 +1,87 @@
+//! What the broker answers.
+
+use crate::{Class, Kind, Message, PathText, Pid, Session, SessionId, ShortName, Timestamp, Vt};
+use serde::{Deserialize, Serialize};
+
+/// A reply on either socket. Variants are only ever added at the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// The session is open.
+    Opened(Opened),
+    /// The session is not, or no longer, open.
+    Closed,
+    /// A session.
+    Session(Box<Session>),
+    /// The broker's own state.
+    Status(Status),
+    /// The end of a list.
+    End,
+    /// The request was not carried out.
+    Refused(Refusal),
+}
+
+/// What a PAM module puts into the environment of a login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// `XDG_SESSION_ID`.
+    pub id: SessionId,
+    /// `XDG_SESSION_CLASS`.
+    pub class: Class,
+    /// `XDG_SESSION_TYPE`.
+    pub kind: Kind,
+    /// `XDG_SEAT`.
+    pub seat: Option<ShortName>,
+    /// `XDG_VTNR`.
+    pub vt: Option<Vt>,
+    /// `XDG_RUNTIME_DIR`, once the module has seen that the user owns it.
+    pub runtime_dir: Option<PathText>,
+}
+
+/// The broker's own state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Its version, as `--version` prints it.
+    pub version: ShortName,
+    /// Its process.
+    pub pid: Pid,
+    /// When this process started.
+    pub started_at: Timestamp,
+    /// Open sessions.
+    pub sessions: u64,
+    /// Users with a session.
+    pub users: u64,
+    /// Teardowns whose worker is running.
+    pub teardowns_running: u64,
+    /// Teardowns that wait for a worker, or for their next try.
+    pub teardowns_waiting: u64,
+    /// Teardowns given up: what is left lies in `.ck-retired`.
+    pub teardowns_failed: u64,
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// For programs.
+    pub code: RefusalCode,
+    /// For people: one line that says what to do.
+    pub message: Message,
+}
+
+/// The kinds of refusal. Variants are only ever added at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefusalCode {
+    /// The frame could not be decoded; the connection is closed.
+    Malformed,
+    /// The frame's protocol version is not spoken here; the connection is closed.
+    Version,
+    /// The peer may not ask this.
+    NotAllowed,
+    /// No session has that id.
+    NoSuchSession,
+    /// A fact in the request cannot be true or cannot be used.
+    Invalid,
+    /// A limit is reached.
+    Busy,
+    /// The broker could not do it.
+    Failed,
+}

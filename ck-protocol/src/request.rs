@@ -1,0 +1,65 @@
+//! What may be asked of the broker.
+
+use crate::{Class, Gid, HostName, Kind, SessionId, ShortName, Token, Uid, UserName};
+use serde::{Deserialize, Serialize};
+
+/// A request on `session.sock`, where every peer is root. Variants are only ever added at the
+/// end: their order is the wire format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SessionRequest {
+    /// Open a session whose leader is the peer. Answered with [`Reply::Opened`](crate::Reply).
+    Open(Box<Open>),
+    /// Close a session. Answered with [`Reply::Closed`](crate::Reply), also when it has ended.
+    Close(SessionRef),
+}
+
+/// A session, by what its PAM module knows of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SessionRef {
+    /// By the id that the broker gave.
+    Id(SessionId),
+    /// By the token of the request, where no reply came.
+    Token(Token),
+}
+
+/// The facts of a login, as the PAM module gathered them from its host. The leader is not among
+/// them: it is the peer of the connection, and the kernel names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// Names this login, so that asking twice opens one session.
+    pub token: Token,
+    /// The target user.
+    pub uid: Uid,
+    /// The target user's primary group.
+    pub gid: Gid,
+    /// The target user's name: `PAM_USER`.
+    pub user: UserName,
+    /// `PAM_SERVICE`.
+    pub service: ShortName,
+    /// The option `class=`, if it was given.
+    pub class: Option<Class>,
+    /// The option `type=`, if it was given.
+    pub kind: Option<Kind>,
+    /// `PAM_TTY`, as it came.
+    pub tty: Option<ShortName>,
+    /// `PAM_RHOST`, as it came.
+    pub remote_host: Option<HostName>,
+    /// `PAM_RUSER`, as it came.
+    pub remote_user: Option<UserName>,
+    /// `PAM_XDISPLAY`, as it came.
+    pub display: Option<ShortName>,
+    /// Whether a runtime directory is wanted: false by the option `runtime_dir=no`.
+    pub runtime_dir: bool,
+}
+
+/// A request on `admin.sock`, open to every local user. Variants are only ever added at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AdminRequest {
+    /// All sessions, by id: a [`Reply::Session`](crate::Reply) each, then
+    /// [`Reply::End`](crate::Reply).
+    List,
+    /// One session.
+    Show(SessionId),
+    /// How the broker itself is.
+    Status,
+}

@@ -1,0 +1,137 @@
+//! The wire format, frozen. A test that fails here means that modules and brokers of two
+//! releases no longer understand each other: add a variant at the end, or raise the version.
+
+use ck_protocol::*;
+
+/// A frame of `value`, in hexadecimal.
+fn hex<T: serde::Serialize>(value: &T) -> String {
+    let mut buffer = [0; limits::REPLY];
+    encode(value, &mut buffer).unwrap().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Asserts that `value` is `golden` on the wire, both ways.
+fn frozen<T>(value: &T, golden: &str)
+where
+    T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    assert_eq!(hex(value), golden);
+    let packet: Vec<u8> =
+        (0..golden.len()).step_by(2).map(|i| u8::from_str_radix(&golden[i..i + 2], 16).unwrap()).collect();
+    assert_eq!(&decode::<T>(&packet, limits::REPLY).unwrap(), value);
+}
+
+fn text<const N: usize>(text: &str) -> Text<N> {
+    Text::new(text).unwrap()
+}
+
+fn alice() -> Open {
+    Open {
+        token: Token::new(*b"0123456789abcdef"),
+        uid: Uid::try_from(2001).unwrap(),
+        gid: Gid::try_from(2002).unwrap(),
+        user: text("alice"),
+        service: text("sshd"),
+        class: None,
+        kind: Some(Kind::Tty),
+        tty: Some(text("ssh")),
+        remote_host: Some(text("::1")),
+        remote_user: None,
+        display: None,
+        runtime_dir: true,
+    }
+}
+
+fn session() -> Session {
+    Session {
+        id: SessionId::new(300),
+        parent: Some(SessionId::new(7)),
+        uid: Uid::try_from(2001).unwrap(),
+        user: text("alice"),
+        leader_pid: Pid::try_from(4711).unwrap(),
+        service: text("login"),
+        class: Class::User,
+        kind: Kind::Tty,
+        tty: Some(text("tty2")),
+        remote: false,
+        remote_host: None,
+        remote_user: None,
+        display: None,
+        seat: Some(text("seat0")),
+        vt: Some(Vt::try_from(2).unwrap()),
+        state: State::Active,
+        opened_at: Timestamp::from_micros(1_000_000),
+        runtime_dir: Some(text("/run/user/2001")),
+    }
+}
+
+#[test]
+fn session_requests() {
+    frozen(
+        &SessionRequest::Open(Box::new(alice())),
+        concat!(
+            "010030313233343536373839616263646566d10fd20f05616c6963650473736864",
+            "000101010373736801033a3a31000001"
+        ),
+    );
+    frozen(&SessionRequest::Close(SessionRef::Id(SessionId::new(300))), "010100ac02");
+    frozen(
+        &SessionRequest::Close(SessionRef::Token(Token::new([0xff; 16]))),
+        "010101ffffffffffffffffffffffffffffffff",
+    );
+}
+
+#[test]
+fn admin_requests() {
+    frozen(&AdminRequest::List, "0100");
+    frozen(&AdminRequest::Show(SessionId::FIRST), "010101");
+    frozen(&AdminRequest::Status, "0102");
+}
+
+#[test]
+fn replies() {
+    let opened = Opened {
+        id: SessionId::FIRST,
+        class: Class::User,
+        kind: Kind::Tty,
+        seat: None,
+        vt: None,
+        runtime_dir: Some(text("/run/user/2001")),
+    };
+    frozen(
+        &Reply::Opened(opened),
+        "010001000100000 10e2f72756e2f757365722f32303031".replace(' ', "").as_str(),
+    );
+    frozen(&Reply::Closed, "0101");
+    frozen(
+        &Reply::Session(Box::new(session())),
+        concat!(
+            "0102ac020107d10f05616c696365ce49056c6f67696e00010104747479320000000001",
+            "05736561743001020280897a010e2f72756e2f757365722f32303031"
+        ),
+    );
+    let status = Status {
+        version: text("0.1.0"),
+        pid: Pid::try_from(1).unwrap(),
+        started_at: Timestamp::from_micros(-1),
+        sessions: 1,
+        users: 2,
+        teardowns_running: 3,
+        teardowns_waiting: 4,
+        teardowns_failed: 5,
+    };
+    frozen(&Reply::Status(status), "010305302e312e3002010102030405");
+    frozen(&Reply::End, "0104");
+    let refusal = Refusal { code: RefusalCode::Failed, message: text("no") };
+    frozen(&Reply::Refused(refusal), "010506026e6f");
+}
+
+#[test]
+fn events() {
+    let uid = Uid::try_from(2001).unwrap();
+    frozen(&Event::UserAdded(uid), "0100d10f");
+    assert!(hex(&Event::SessionAdded(Box::new(session()))).starts_with("0101ac02"));
+    frozen(&Event::SessionRemoved { id: SessionId::FIRST, uid }, "010201d10f");
+    frozen(&Event::UserRemoved(uid), "0103d10f");
+    frozen(&Event::TeardownFinished(uid), "0104d10f");
+    frozen(&Event::TeardownFailed(uid), "0105d10f");
+}
