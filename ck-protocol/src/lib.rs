@@ -1,7 +1,7 @@
 //! What the session broker, its PAM module and `ckctl` say to each other.
 //!
 //! One `SOCK_SEQPACKET` packet is one frame is one postcard value, its protocol version first
-//! ([`frame`]). Two sockets, two vocabularies: [`SessionRequest`] on `session.sock`, which only
+//! ([`encode`], [`decode`]). Two sockets, two vocabularies: [`SessionRequest`] on `session.sock`, which only
 //! root can reach, and [`AdminRequest`] on `admin.sock`, which everybody can; so nothing that
 //! only root may ask can even be decoded from the other socket. Both are answered with [`Reply`].
 //! What changes is told as [`Event`].

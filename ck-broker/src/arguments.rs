@@ -1,0 +1,136 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+Usage: ck-broker [OPTION]...
+The login-session broker. Stays in the foreground.
+
+  --config FILE        configuration (default /etc/ck/broker.toml; absent: defaults)
+  --state-dir DIR      sockets and state (default /run/ck-broker)
+  --runtime-root DIR   where runtime directories are (default /run/user)
+  --ready-fd N         write a newline to descriptor N once logins are served
+  --check-config       read the configuration, say what is wrong with it, and exit
+  --version            print the version and exit
+  --help               print this and exit
+
+Exit status: 0 stopped by SIGTERM or SIGINT; 1 cannot run; 2 bad arguments or configuration.
+";
+
+/// What the broker is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Serve.
+    Run(Options),
+    /// Read the configuration only.
+    CheckConfig(Options),
+    /// Print [`HELP`].
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// Where things are.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The configuration file, if one was named.
+    pub config: Option<PathBuf>,
+    /// The state directory.
+    pub state_dir: PathBuf,
+    /// The root of the runtime directories.
+    pub runtime_root: PathBuf,
+    /// The descriptor on which readiness is told.
+    pub ready_fd: Option<i32>,
+}
+
+/// Why the command line makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum ArgumentError {
+    /// It could not be parsed.
+    #[error("{0}; see ck-broker --help")]
+    Parse(#[from] lexopt::Error),
+    /// A path that would depend on where the broker was started.
+    #[error("{option} {}: give an absolute path", path.display())]
+    Relative {
+        /// The option.
+        option: &'static str,
+        /// What it was given.
+        path: PathBuf,
+    },
+    /// A descriptor that cannot be meant for us.
+    #[error("--ready-fd {0}: give a descriptor from 3 on")]
+    ReadyFd(i32),
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// [`ArgumentError`]
+pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
+    use lexopt::prelude::{Long, ValueExt};
+    let mut options = Options {
+        config: None,
+        state_dir: "/run/ck-broker".into(),
+        runtime_root: "/run/user".into(),
+        ready_fd: None,
+    };
+    let mut check = false;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("config") => options.config = Some(absolute("--config", parser.value()?.into())?),
+            Long("state-dir") => options.state_dir = absolute("--state-dir", parser.value()?.into())?,
+            Long("runtime-root") => {
+                options.runtime_root = absolute("--runtime-root", parser.value()?.into())?
+            }
+            Long("ready-fd") => options.ready_fd = Some(ready_fd(parser.value()?.parse()?)?),
+            Long("check-config") => check = true,
+            Long("version") => return Ok(Command::Version),
+            Long("help") => return Ok(Command::Help),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(if check { Command::CheckConfig(options) } else { Command::Run(options) })
+}
+
+fn absolute(option: &'static str, path: PathBuf) -> Result<PathBuf, ArgumentError> {
+    if path.is_absolute() { Ok(path) } else { Err(ArgumentError::Relative { option, path }) }
+}
+
+fn ready_fd(number: i32) -> Result<i32, ArgumentError> {
+    if number > 2 { Ok(number) } else { Err(ArgumentError::ReadyFd(number)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Command, String> {
+        parse(lexopt::Parser::from_args(words)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn both_spellings_of_an_option_are_read() {
+        let Ok(Command::Run(options)) = parsed(&["--state-dir=/a", "--runtime-root", "/b", "--ready-fd=3"])
+        else {
+            panic!()
+        };
+        assert_eq!((options.state_dir, options.runtime_root), ("/a".into(), "/b".into()));
+        assert_eq!(options.ready_fd, Some(3));
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        for (words, word) in [
+            (&["--wat"][..], "--wat"),
+            (&["--state-dir", "run"], "absolute"),
+            (&["--ready-fd=1"], "from 3"),
+            (&["--ready-fd=x"], "x"),
+            (&["--config"], "--config"),
+            (&["now"], "now"),
+        ] {
+            let error = parsed(words).unwrap_err();
+            assert!(error.contains(word) && !error.contains('\n'), "{error}");
+        }
+    }
+}

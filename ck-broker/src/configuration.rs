@@ -1,0 +1,148 @@
+//! The configuration file, `/etc/ck/broker.toml`.
+
+use crate::runtime_dir::{Backing, Size};
+use log::LevelFilter;
+use serde::Deserialize;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Everything that can be configured; what is not said has its default.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Configuration {
+    /// The table `[runtime_dir]`.
+    pub runtime_dir: RuntimeDir,
+    /// The table `[log]`.
+    pub log: Log,
+}
+
+/// How runtime directories are made.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RuntimeDir {
+    /// `"auto"`, `"tmpfs"` or `"directory"`.
+    pub kind: Backing,
+    /// How large a tmpfs may grow: `"10%"` of memory, or bytes as in `"64m"`.
+    pub size: Size,
+}
+
+/// What is logged.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// `"error"`, `"warning"`, `"info"` or `"debug"`.
+    pub level: Verbosity,
+}
+
+/// From which severity on messages are logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verbosity {
+    /// Only what needs somebody.
+    Error,
+    /// Also what may.
+    Warning,
+    /// Also each session.
+    #[default]
+    Info,
+    /// Everything.
+    Debug,
+}
+
+impl From<Verbosity> for LevelFilter {
+    fn from(verbosity: Verbosity) -> Self {
+        match verbosity {
+            Verbosity::Error => Self::Error,
+            Verbosity::Warning => Self::Warn,
+            Verbosity::Info => Self::Info,
+            Verbosity::Debug => Self::Debug,
+        }
+    }
+}
+
+/// Why a configuration file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationError {
+    /// It could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It says something that has no meaning.
+    #[error("{}:{line}: {message}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+}
+
+impl Configuration {
+    /// Reads the file at `path`; one that is absent says nothing, unless it was `named` by hand.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`]
+    pub fn read(path: &Path, named: bool) -> Result<Self, ConfigurationError> {
+        match fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text).map_err(|(line, message)| ConfigurationError::Parse {
+                path: path.to_owned(),
+                line,
+                message,
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !named => Ok(Self::default()),
+            Err(source) => Err(ConfigurationError::Read { path: path.to_owned(), source }),
+        }
+    }
+
+    /// Reads the text of a file. What is wrong comes with its line.
+    fn parse(text: &str) -> Result<Self, (usize, String)> {
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            // One line, whatever the parser or the file put into the message.
+            (line, ck_protocol::printable(&error.message().replace('\n', "; ")).to_string())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_has_its_default() {
+        assert_eq!(Configuration::parse("").unwrap(), Configuration::default());
+        let some = Configuration::parse("[runtime_dir]\nkind = \"directory\"").unwrap();
+        assert_eq!(some.runtime_dir, RuntimeDir { kind: Backing::Directory, size: Size::default() });
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        for (text, line, word) in [
+            ("[runtime_dir]\nkindd = \"tmpfs\"", 2, "kindd"),
+            ("\n\nruntime_dir = [", 3, ""),
+            ("[runtime_dir]\n\nkind = \"ramfs\"", 3, "ramfs"),
+            ("[runtime_dir]\nsize = \"0\"", 2, "`0`"),
+            ("[hooks]", 1, "hooks"),
+        ] {
+            let (found, message) = Configuration::parse(text).unwrap_err();
+            assert_eq!(found, line, "{message}");
+            assert!(message.contains(word) && !message.contains('\n'), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_default_file_may_be_absent_and_a_named_one_may_not() {
+        let absent = Path::new("/nonexistent/broker.toml");
+        assert!(Configuration::read(absent, false).is_ok());
+        assert!(matches!(Configuration::read(absent, true), Err(ConfigurationError::Read { .. })));
+    }
+}

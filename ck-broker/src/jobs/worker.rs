@@ -1,0 +1,166 @@
+//! One run of `ck-remove-directory`.
+
+use ck_protocol::Uid;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::{
+    ffi::OsString,
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// How long the remover may try, in seconds; it ends by itself then, and says what is left.
+const PATIENCE_SECONDS: u64 = 60;
+/// How much later it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A worker could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// The descriptor that it was to have could not be duplicated.
+    #[error("cannot duplicate the descriptor of {}: {source}", path.display())]
+    Duplicate {
+        /// What was to be torn down.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The program could not be run.
+    #[error("cannot run {}: {source}", program.display())]
+    Run {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It runs, but its end could not be heard of; so it was killed.
+    #[error("cannot watch {}: {source}", program.display())]
+    Watch {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The program that tears down.
+#[derive(Clone, Debug)]
+pub struct Remover(PathBuf);
+
+/// The program is not installed.
+#[derive(Debug, thiserror::Error)]
+#[error("ck-remove-directory is neither {} nor {}: install it, or no logout could clean up", .0.display(), .1.display())]
+pub struct NoRemover(PathBuf, PathBuf);
+
+impl Remover {
+    /// Finds the program as it is installed beside the broker's own, `broker`:
+    /// `PREFIX/sbin/ck-broker` and `PREFIX/libexec/ck/ck-remove-directory`, or both in one
+    /// folder as a build leaves them.
+    ///
+    /// # Errors
+    /// [`NoRemover`]: then the broker must not start.
+    pub fn beside(broker: &Path) -> Result<Self, NoRemover> {
+        let folder = broker.parent().unwrap_or(Path::new("/"));
+        let installed = folder.with_file_name("libexec").join("ck/ck-remove-directory");
+        let built = folder.join("ck-remove-directory");
+        for candidate in [&installed, &built] {
+            if candidate.is_file() {
+                return Ok(Self(candidate.clone()));
+            }
+        }
+        Err(NoRemover(installed, built))
+    }
+
+    /// Starts the removal of the directory at `path`.
+    pub(super) fn remove(&self, uid: Uid, path: &Path, now: Instant) -> Result<Worker, SpawnError> {
+        self.start(self.command(uid, path).stdin(Stdio::null()), now)
+    }
+
+    /// Starts the emptying of a detached file system, known as `name`.
+    pub(super) fn empty(
+        &self,
+        uid: Uid,
+        name: &Path,
+        fs: &OwnedFd,
+        now: Instant,
+    ) -> Result<Worker, SpawnError> {
+        let duplicate =
+            fs.try_clone().map_err(|source| SpawnError::Duplicate { path: name.to_owned(), source })?;
+        self.start(self.command(uid, name).arg("--dest-fd=0").stdin(duplicate), now)
+    }
+
+    fn command(&self, uid: Uid, dest: &Path) -> Command {
+        let mut path = OsString::from("--dest=");
+        path.push(dest);
+        let mut command = Command::new(&self.0);
+        command.env_clear().stdout(Stdio::null()).current_dir("/");
+        command.arg(format!("--uid={uid}")).arg(path).arg(format!("--deadline={PATIENCE_SECONDS}"));
+        command
+    }
+
+    fn start(&self, command: &mut Command, now: Instant) -> Result<Worker, SpawnError> {
+        let mut child =
+            command.spawn().map_err(|source| SpawnError::Run { program: self.0.clone(), source })?;
+        match pidfd(&child) {
+            Ok(pidfd) => {
+                let deadline = now + Duration::from_secs(PATIENCE_SECONDS) + GRACE;
+                Ok(Worker { child, pidfd, deadline })
+            }
+            Err(source) => {
+                // Its end could never be heard of: better no worker than a lost one. It dies
+                // at once, so waiting for it takes no time.
+                let _ = child.kill().and_then(|()| child.wait());
+                Err(SpawnError::Watch { program: self.0.clone(), source })
+            }
+        }
+    }
+}
+
+/// The child is not yet waited for, so its pid is still its own.
+fn pidfd(child: &Child) -> io::Result<OwnedFd> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
+
+/// A running remover.
+#[derive(Debug)]
+pub struct Worker {
+    child: Child,
+    pidfd: OwnedFd,
+    deadline: Instant,
+}
+
+impl Worker {
+    /// Whether it succeeded; `None` while it runs.
+    pub(super) fn outcome(&mut self) -> Option<bool> {
+        match self.child.try_wait() {
+            Ok(status) => status.map(|status| status.success()),
+            Err(error) => {
+                log::error!("cannot wait for worker {}: {error}", self.child.id());
+                Some(false)
+            }
+        }
+    }
+
+    /// When it is to be seen to, if it has not ended by then.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Kills it, as its time is over.
+    pub(super) fn kill(&mut self, now: Instant) {
+        self.deadline = now + GRACE;
+        if let Err(errno) = pidfd_send_signal(&self.pidfd, Signal::KILL) {
+            log::error!("cannot kill worker {}: {errno}", self.child.id());
+        }
+    }
+}
+
+impl AsFd for Worker {
+    /// A descriptor that is readable once the worker has ended: a pidfd.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}

@@ -1,0 +1,25 @@
+//! The login-session broker: one root process, one thread, that makes `/run/user/<uid>` at the
+//! first login of a user, takes it away after the last logout, and knows who is logged in.
+//!
+//! - [`registry`] is the heart: a pure table that turns what happened into what is to be done;
+//! - [`server`] is the loop around it: sockets, peers, requests, and carrying out effects;
+//! - [`runtime_dir`] makes and retires directories in microseconds; [`jobs`] tears down what was
+//!   retired, in processes of its own;
+//! - [`store`] keeps what a restart must find;
+//! - [`process`] and [`console`] ask the kernel; [`start`] puts it all together from
+//!   [`arguments`] and [`configuration`], and [`log_sink`] says what happens.
+//!
+//! There is no `unsafe` here: nix and rustix have every call that is needed.
+#![forbid(unsafe_code)]
+
+pub mod arguments;
+pub mod configuration;
+pub mod console;
+pub mod jobs;
+pub mod log_sink;
+pub mod process;
+pub mod registry;
+pub mod runtime_dir;
+pub mod server;
+pub mod start;
+pub mod store;

@@ -1,0 +1,133 @@
+//! What the kernel says of a process: a descriptor of it, when it started, who its ancestors are.
+
+use crate::registry::Leader;
+use ck_protocol::Pid;
+use nix::sys::socket::{getsockopt, sockopt};
+use rustix::process::{PidfdFlags, pidfd_open};
+use std::{
+    fs, io,
+    os::fd::{AsFd, OwnedFd},
+};
+
+/// How far up ancestors are looked for. An ssh login is three below init, a `su` in its shell
+/// a few more.
+const GENERATIONS: usize = 32;
+
+/// A descriptor of the process that connected `socket`, whose pid is `pid`.
+///
+/// # Errors
+/// An I/O error when the peer is gone, or cannot be named beyond doubt.
+pub fn peer(socket: &impl AsFd, pid: Pid) -> io::Result<OwnedFd> {
+    match getsockopt(socket, sockopt::PeerPidfd) {
+        Ok(pidfd) => Ok(pidfd),
+        // Linux before 6.5.
+        Err(nix::errno::Errno::ENOPROTOOPT) => peer_by_pid(socket, pid),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// As [`peer`], where the kernel has no `SO_PEERPIDFD`: by the pid, which is still the peer's
+/// if the peer still holds its end of the socket afterwards.
+fn peer_by_pid(socket: &impl AsFd, pid: Pid) -> io::Result<OwnedFd> {
+    let pidfd = by_pid(pid)?;
+    let mut probe = [rustix::event::PollFd::new(socket, rustix::event::PollFlags::empty())];
+    rustix::event::poll(&mut probe, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 }))?;
+    if probe[0].revents().contains(rustix::event::PollFlags::HUP) {
+        return Err(io::ErrorKind::NotConnected.into());
+    }
+    Ok(pidfd)
+}
+
+/// A descriptor of the process that has this pid now: pidfd_open(2), Linux 5.3.
+///
+/// # Errors
+/// `ESRCH` when there is none.
+pub fn by_pid(pid: Pid) -> io::Result<OwnedFd> {
+    let pid = rustix::process::Pid::from_raw(pid.get()).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
+
+/// A process that ran earlier, if it still does.
+#[must_use]
+pub fn again(leader: Leader) -> Option<OwnedFd> {
+    let pidfd = by_pid(leader.pid).ok()?;
+    // Read after the descriptor was taken: had the pid passed on before, the time would differ;
+    // if it passes on later, the descriptor tells.
+    let stat = stat(leader.pid)?;
+    (stat.started == leader.started && !stat.is_zombie).then_some(pidfd)
+}
+
+/// When the process started, in clock ticks since boot.
+#[must_use]
+pub fn started(pid: Pid) -> Option<u64> {
+    stat(pid).map(|stat| stat.started)
+}
+
+/// The ancestors of the process, its parent first.
+#[must_use]
+pub fn ancestors(pid: Pid) -> Vec<Pid> {
+    let parent = |pid: &Pid| stat(*pid).and_then(|stat| stat.parent);
+    std::iter::successors(parent(&pid), parent).take(GENERATIONS).collect()
+}
+
+struct Stat {
+    parent: Option<Pid>,
+    started: u64,
+    is_zombie: bool,
+}
+
+fn stat(pid: Pid) -> Option<Stat> {
+    parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Reads a line of proc_pid_stat(5). The command's name, field 2, may hold anything, also
+/// spaces and parentheses; what counts begins after the last of these.
+fn parse(line: &str) -> Option<Stat> {
+    let (_, fields) = line.rsplit_once(") ")?;
+    let mut fields = fields.split_ascii_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse::<i32>().ok().and_then(|pid| Pid::try_from(pid).ok());
+    // `fields` now begins with field 5; the start time is field 22.
+    let started = fields.nth(17)?.parse().ok()?;
+    Some(Stat { parent, started, is_zombie: matches!(state, "Z" | "X") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+    fn own_pid() -> Pid {
+        Pid::try_from(i32::try_from(std::process::id()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_name_with_parentheses_misleads_nobody() {
+        let line = "12 (a) R 9 (b) S 7 1 1 0 -1 4194560 1 0 0 0 1 2 3 4 20 0 1 0 4711 1 1";
+        let stat = parse(line).unwrap();
+        assert_eq!((stat.parent.map(Pid::get), stat.started, stat.is_zombie), (Some(7), 4711, false));
+        assert!(parse("12 (cut").is_none());
+    }
+
+    #[test]
+    fn a_process_is_recognised_by_its_start_time() {
+        let leader = Leader { pid: own_pid(), started: started(own_pid()).unwrap() };
+        assert!(again(leader).is_some());
+        assert!(again(Leader { started: leader.started + 1, ..leader }).is_none());
+    }
+
+    #[test]
+    fn the_ancestors_begin_with_the_parent() {
+        let parent = i32::try_from(std::os::unix::process::parent_id()).unwrap();
+        assert_eq!(ancestors(own_pid()).first().map(|pid| pid.get()), Some(parent));
+    }
+
+    #[test]
+    fn without_peer_pidfd_a_peer_counts_only_while_it_holds_its_end() {
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        assert!(peer_by_pid(&ours, own_pid()).is_ok());
+        drop(theirs);
+        assert!(peer_by_pid(&ours, own_pid()).is_err());
+    }
+}

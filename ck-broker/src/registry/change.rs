@@ -1,0 +1,56 @@
+//! What the registry is told, and what it wants done.
+
+use super::Login;
+use ck_protocol::{Event, Gid, PathText, Reply, SessionId, SessionRef, Uid};
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A PAM module asks for a session.
+    Open(Box<Login>),
+    /// [`Effect::MakeRuntimeDir`] is done: there is a directory, or there will be none.
+    RuntimeDir {
+        /// Whose.
+        uid: Uid,
+        /// The directory.
+        dir: Option<RuntimeDir>,
+    },
+    /// A session is over, whoever says so: its PAM module, the death of its leader, a peer that
+    /// was gone before its answer, an administrator.
+    End(SessionRef),
+}
+
+/// Something to be done to the outside world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Make the user's runtime directory, then say [`Input::RuntimeDir`].
+    MakeRuntimeDir {
+        /// Whose.
+        uid: Uid,
+        /// The user's primary group.
+        gid: Gid,
+    },
+    /// Take the user's runtime directory out of its place, and have it torn down.
+    RetireRuntimeDir(Uid),
+    /// Write the session down.
+    Record(SessionId),
+    /// Strike the session out.
+    Forget(SessionId),
+    /// Say [`Input::End`] when the leader dies.
+    Watch(SessionId),
+    /// The leader's life is of no more interest.
+    Unwatch(SessionId),
+    /// Tell whoever listens.
+    Announce(Event),
+    /// Answer the peer whose request this was.
+    Reply(Reply),
+}
+
+/// A user's runtime directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeDir {
+    /// Its path.
+    pub path: PathText,
+    /// Whether the broker made it. One that was there before is used, and never removed.
+    pub ours: bool,
+}

@@ -1,0 +1,178 @@
+//! What the facts of a login say about the session.
+
+use ck_protocol::{Class, Kind, Open, Pid, Session, SessionId, ShortName, State, Text, Timestamp, Vt};
+
+/// The process that opened a session. A pid alone may come to name another process; a pid and
+/// the time at which its process started does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leader {
+    /// The process id.
+    pub pid: Pid,
+    /// Field 22 of proc_pid_stat(5): clock ticks since boot.
+    pub started: u64,
+}
+
+/// A login: what the PAM module said, and what the kernel says of the module's process.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The facts from the module.
+    pub open: Open,
+    /// The module's process.
+    pub leader: Leader,
+    /// The leader's ancestors, its parent first.
+    pub ancestors: Vec<Pid>,
+    /// When the request came.
+    pub now: Timestamp,
+}
+
+impl Login {
+    /// The session that this login opens, within the session `parent` if it was started there.
+    #[must_use]
+    pub fn session(&self, id: SessionId, parent: Option<&Session>) -> Session {
+        let open = &self.open;
+        let tty = open.tty.as_ref().and_then(terminal);
+        let vt = tty.as_ref().and_then(virtual_terminal).filter(|_| open.remote_host.is_none());
+        Session {
+            id,
+            parent: parent.map(|parent| parent.id),
+            uid: open.uid,
+            user: open.user.clone(),
+            leader_pid: self.leader.pid,
+            service: open.service.clone(),
+            class: open.class.unwrap_or_else(|| class(open)),
+            kind: open.kind.unwrap_or_else(|| kind(open, tty.as_ref())),
+            remote: !is_local(open, tty.as_ref(), parent),
+            tty,
+            remote_host: open.remote_host.clone(),
+            remote_user: open.remote_user.clone(),
+            display: open.display.clone(),
+            seat: vt.map(|_| Text::clipped("seat0")),
+            vt,
+            state: State::Opening,
+            opened_at: self.now,
+            runtime_dir: None,
+        }
+    }
+}
+
+/// The terminal that `PAM_TTY` names, without `/dev/`. sshd and cron put a word of their own
+/// there, and display managers the display.
+fn terminal(tty: &ShortName) -> Option<ShortName> {
+    let name = tty.as_str().strip_prefix("/dev/").unwrap_or(tty.as_str());
+    if matches!(name, "" | "ssh" | "cron") || name.contains(':') {
+        return None;
+    }
+    Text::new(name).ok()
+}
+
+/// The number of the virtual terminal that `tty` is.
+fn virtual_terminal(tty: &ShortName) -> Option<Vt> {
+    let digits = tty.as_str().strip_prefix("tty")?;
+    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+    digits.parse::<u8>().ok().filter(|_| plain).and_then(|number| Vt::try_from(number).ok())
+}
+
+fn class(open: &Open) -> Class {
+    match open.tty.as_ref().map(Text::as_str) {
+        Some("cron") => Class::Background,
+        _ => Class::User,
+    }
+}
+
+fn kind(open: &Open, tty: Option<&ShortName>) -> Kind {
+    let raw = open.tty.as_ref().map_or("", Text::as_str);
+    if open.display.is_some() || raw.contains(':') {
+        Kind::X11
+    } else if tty.is_some() || raw == "ssh" {
+        Kind::Tty
+    } else {
+        Kind::Unspecified
+    }
+}
+
+/// Whether the user sits at this machine. Only what the kernel's own consoles show counts; when
+/// in doubt, a session is remote.
+fn is_local(open: &Open, tty: Option<&ShortName>, parent: Option<&Session>) -> bool {
+    if open.remote_host.is_some() {
+        return false;
+    }
+    let at_console = tty.is_some_and(|tty| {
+        let name = tty.as_str();
+        virtual_terminal(tty).is_some()
+            || name == "console"
+            || ["ttyS", "ttyAMA", "hvc"].iter().any(|console| name.starts_with(console))
+    });
+    at_console || parent.is_some_and(|parent| !parent.remote)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ck_protocol::{Gid, Token, Uid};
+
+    fn login(tty: &str, remote_host: Option<&str>) -> Login {
+        let open = Open {
+            token: Token::new([0; 16]),
+            uid: Uid::try_from(2001).unwrap(),
+            gid: Gid::try_from(2001).unwrap(),
+            user: Text::clipped("alice"),
+            service: Text::clipped("login"),
+            class: None,
+            kind: None,
+            tty: Some(Text::clipped(tty)),
+            remote_host: remote_host.map(Text::clipped),
+            remote_user: None,
+            display: None,
+            runtime_dir: true,
+        };
+        let leader = Leader { pid: Pid::try_from(9).unwrap(), started: 1 };
+        Login { open, leader, ancestors: Vec::new(), now: Timestamp::from_micros(0) }
+    }
+
+    fn session(tty: &str, remote_host: Option<&str>) -> Session {
+        login(tty, remote_host).session(SessionId::FIRST, None)
+    }
+
+    #[test]
+    fn a_login_on_a_virtual_terminal_is_local_and_on_the_seat() {
+        for tty in ["/dev/tty2", "tty2"] {
+            let session = session(tty, None);
+            assert_eq!(session.tty, Some(Text::clipped("tty2")));
+            assert_eq!((session.vt.map(Vt::get), session.remote, session.kind), (Some(2), false, Kind::Tty));
+            assert_eq!(session.seat, Some(Text::clipped("seat0")));
+        }
+    }
+
+    #[test]
+    fn a_remote_host_makes_it_remote_whatever_the_terminal_says() {
+        let session = session("tty2", Some("203.0.113.9"));
+        assert!(session.remote && session.seat.is_none() && session.vt.is_none());
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_a_console_is_remote() {
+        for tty in ["pts/0", "ssh", "", "tty", "tty0", "tty64", "tty02", "ttyp1", "tty2x"] {
+            assert!(session(tty, None).remote, "{tty}");
+        }
+        for tty in ["ttyS0", "/dev/console", "hvc0"] {
+            assert!(!session(tty, None).remote, "{tty}");
+            assert!(session(tty, None).seat.is_none(), "{tty}");
+        }
+    }
+
+    #[test]
+    fn words_that_are_no_terminals_are_not_shown_as_such() {
+        assert_eq!((session("ssh", None).tty, session("ssh", None).kind), (None, Kind::Tty));
+        assert_eq!((session("cron", None).tty, session("cron", None).class), (None, Class::Background));
+        assert_eq!((session(":0", None).tty, session(":0", None).kind), (None, Kind::X11));
+    }
+
+    #[test]
+    fn within_a_local_session_one_stays_local() {
+        let console = session("tty1", None);
+        let inner = login("pts/3", None).session(SessionId::new(2), Some(&console));
+        assert_eq!((inner.parent, inner.remote), (Some(console.id), false));
+        let far = session("ssh", Some("203.0.113.9"));
+        assert!(login("pts/3", None).session(SessionId::new(2), Some(&far)).remote);
+    }
+}

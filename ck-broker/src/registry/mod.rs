@@ -1,0 +1,260 @@
+//! Who is logged in: a plain value, and the rules by which it changes.
+//!
+//! [`Registry::apply`] takes one [`Input`] and returns the [`Effect`]s that are now due. It never
+//! performs them, asks no clock and touches no file, so nothing in it can block, re-enter or
+//! fail half-way: a session is out of the table before anything that its end entails begins.
+
+mod change;
+mod login;
+mod slots;
+
+pub use change::{Effect, Input, RuntimeDir};
+pub use login::{Leader, Login};
+
+use ck_protocol::{
+    Event, Gid, Opened, PathText, Pid, Refusal, RefusalCode, Reply, Session, SessionId, SessionRef, State,
+    Text, Token, Uid,
+};
+use serde::{Deserialize, Serialize};
+use slots::Slots;
+use std::collections::HashMap;
+
+/// A session as the broker keeps it, and as the store writes it down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// What others may see.
+    pub session: Session,
+    /// What its PAM module calls it.
+    pub token: Token,
+    /// When the leader started; with its pid, this names the process.
+    pub leader_started: u64,
+}
+
+/// A uid with at least one session.
+#[derive(Debug, Default)]
+struct User {
+    sessions: u64,
+    dir: Option<RuntimeDir>,
+}
+
+/// The table of sessions and users.
+#[derive(Debug)]
+pub struct Registry {
+    slots: Slots,
+    tokens: HashMap<Token, SessionId>,
+    leaders: HashMap<Pid, SessionId>,
+    users: HashMap<Uid, User>,
+    /// Who waits for a runtime directory that is being made.
+    making: HashMap<Uid, Vec<SessionId>>,
+    next: SessionId,
+}
+
+impl Registry {
+    /// The table as the store kept it. `ours` tells whose runtime directories the broker made;
+    /// `next` is the first id that was never given to anybody.
+    #[must_use]
+    pub fn restore(entries: Vec<Entry>, ours: impl Fn(Uid) -> bool, next: SessionId) -> Self {
+        let mut registry = Self {
+            slots: Slots::default(),
+            tokens: HashMap::new(),
+            leaders: HashMap::new(),
+            users: HashMap::new(),
+            making: HashMap::new(),
+            next,
+        };
+        let mut entries = entries;
+        entries.sort_by_key(|entry| entry.session.id);
+        for entry in entries {
+            let uid = entry.session.uid;
+            let dir = entry.session.runtime_dir.clone().map(|path| RuntimeDir { path, ours: ours(uid) });
+            registry.insert(entry);
+            let user = registry.users.entry(uid).or_default();
+            user.dir = user.dir.take().or(dir);
+        }
+        registry
+    }
+
+    /// Takes in what happened; returns what is to be done about it, in that order.
+    pub fn apply(&mut self, input: Input) -> Vec<Effect> {
+        match input {
+            Input::Open(login) => self.open(&login),
+            Input::RuntimeDir { uid, dir } => self.runtime_dir(uid, dir),
+            Input::End(session) => self.end(session),
+        }
+    }
+
+    /// The session `id`.
+    #[must_use]
+    pub fn get(&self, id: SessionId) -> Option<&Entry> {
+        self.slots.get(id)
+    }
+
+    /// The sessions from `id` on, by id.
+    pub fn from(&self, id: SessionId) -> impl Iterator<Item = &Entry> {
+        self.slots.from(id)
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether the user has a session.
+    #[must_use]
+    pub fn is_here(&self, uid: Uid) -> bool {
+        self.users.contains_key(&uid)
+    }
+
+    /// How many users there are.
+    #[must_use]
+    pub fn users(&self) -> usize {
+        self.users.len()
+    }
+
+    /// The first id that nobody has had.
+    #[must_use]
+    pub fn next_id(&self) -> SessionId {
+        self.next
+    }
+
+    fn open(&mut self, login: &Login) -> Vec<Effect> {
+        let uid = login.open.uid;
+        if let Some(entry) = self.tokens.get(&login.open.token).and_then(|&id| self.slots.get(id)) {
+            return again(entry, uid);
+        }
+        let id = self.next;
+        self.next = id.next();
+        let parent = login.ancestors.iter().find_map(|pid| self.leaders.get(pid)).copied();
+        let parent = parent.and_then(|id| self.slots.get(id)).map(|entry| &entry.session);
+        let entry = Entry {
+            session: login.session(id, parent),
+            token: login.open.token,
+            leader_started: login.leader.started,
+        };
+        let mut effects = Vec::new();
+        if !self.users.contains_key(&uid) {
+            effects.push(Effect::Announce(Event::UserAdded(uid)));
+        }
+        self.insert(entry);
+        if login.open.runtime_dir && uid != Uid::ROOT {
+            effects.extend(self.want_runtime_dir(id, uid, login.open.gid));
+        } else {
+            effects.extend(self.complete(id, None));
+        }
+        effects
+    }
+
+    /// Enters a session into every table.
+    fn insert(&mut self, entry: Entry) {
+        let id = entry.session.id;
+        self.tokens.insert(entry.token, id);
+        self.leaders.insert(entry.session.leader_pid, id);
+        self.users.entry(entry.session.uid).or_default().sessions += 1;
+        self.slots.push(entry);
+    }
+
+    /// Completes the session with the directory that its user has, or has one made.
+    fn want_runtime_dir(&mut self, id: SessionId, uid: Uid, gid: Gid) -> Vec<Effect> {
+        if let Some(dir) = self.users.get(&uid).and_then(|user| user.dir.as_ref()) {
+            let path = dir.path.clone();
+            return self.complete(id, Some(path));
+        }
+        if let Some(waiting) = self.making.get_mut(&uid) {
+            waiting.push(id);
+            return Vec::new();
+        }
+        self.making.insert(uid, vec![id]);
+        vec![Effect::MakeRuntimeDir { uid, gid }]
+    }
+
+    /// A runtime directory is ready, or could not be had.
+    fn runtime_dir(&mut self, uid: Uid, dir: Option<RuntimeDir>) -> Vec<Effect> {
+        let waiting = self.making.remove(&uid).unwrap_or_default();
+        let Some(user) = self.users.get_mut(&uid) else {
+            // Everybody who asked for it has gone meanwhile.
+            let ours = dir.is_some_and(|dir| dir.ours);
+            return ours.then_some(Effect::RetireRuntimeDir(uid)).into_iter().collect();
+        };
+        let path = dir.as_ref().map(|dir| dir.path.clone());
+        user.dir = dir;
+        waiting.into_iter().flat_map(|id| self.complete(id, path.clone())).collect()
+    }
+
+    /// The session has all it needs: make it known.
+    fn complete(&mut self, id: SessionId, dir: Option<PathText>) -> Vec<Effect> {
+        let Some(entry) = self.slots.get_mut(id) else { return Vec::new() };
+        entry.session.state = State::Online;
+        entry.session.runtime_dir = dir;
+        vec![
+            Effect::Record(id),
+            Effect::Watch(id),
+            Effect::Announce(Event::SessionAdded(Box::new(entry.session.clone()))),
+            Effect::Reply(Reply::Opened(opened(&entry.session))),
+        ]
+    }
+
+    /// Takes a session out of every table. One that is not there has ended before: nothing to do.
+    fn end(&mut self, session: SessionRef) -> Vec<Effect> {
+        let id = match session {
+            SessionRef::Id(id) => Some(id),
+            SessionRef::Token(token) => self.tokens.get(&token).copied(),
+        };
+        let Some(entry) = id.and_then(|id| self.slots.remove(id)) else { return Vec::new() };
+        let Session { id, uid, leader_pid, state, .. } = entry.session;
+        self.tokens.remove(&entry.token);
+        if self.leaders.get(&leader_pid) == Some(&id) {
+            self.leaders.remove(&leader_pid);
+        }
+        let left = self.leave(uid);
+        let mut effects = Vec::new();
+        if state != State::Opening {
+            effects.push(Effect::Forget(id));
+            effects.push(Effect::Unwatch(id));
+            effects.push(Effect::Announce(Event::SessionRemoved { id, uid }));
+        }
+        if let Some(user) = left {
+            // The record of the session goes first: a broker that dies in between finds a
+            // directory of its own with no session, and retires it then.
+            let ours = user.dir.is_some_and(|dir| dir.ours);
+            effects.extend(ours.then_some(Effect::RetireRuntimeDir(uid)));
+            effects.push(Effect::Announce(Event::UserRemoved(uid)));
+        }
+        effects
+    }
+
+    /// Counts one session of the user off; returns the user whose last it was.
+    fn leave(&mut self, uid: Uid) -> Option<User> {
+        let user = self.users.get_mut(&uid)?;
+        user.sessions = user.sessions.saturating_sub(1);
+        if user.sessions > 0 {
+            return None;
+        }
+        self.users.remove(&uid)
+    }
+}
+
+/// The answer to a login that asks again, because it never saw the first answer.
+fn again(entry: &Entry, uid: Uid) -> Vec<Effect> {
+    if entry.session.uid != uid {
+        let message =
+            Text::clipped("this token names a session of another user: open with fresh random bits");
+        return vec![Effect::Reply(Reply::Refused(Refusal { code: RefusalCode::Invalid, message }))];
+    }
+    if entry.session.state == State::Opening {
+        return Vec::new();
+    }
+    vec![Effect::Reply(Reply::Opened(opened(&entry.session)))]
+}
+
+/// What the PAM module is told of the session.
+fn opened(session: &Session) -> Opened {
+    Opened {
+        id: session.id,
+        class: session.class,
+        kind: session.kind,
+        seat: session.seat.clone(),
+        vt: session.vt,
+        runtime_dir: session.runtime_dir.clone(),
+    }
+}

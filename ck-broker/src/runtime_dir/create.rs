@@ -1,0 +1,118 @@
+//! Making a runtime directory.
+
+use super::{Backing, RuntimeRoot};
+use ck_protocol::{Gid, Uid};
+use rustix::{
+    fs::{AtFlags, CWD, Mode, StatxFlags, chownat, mkdir, rmdir, statx},
+    io::Errno,
+    mount::{MountFlags, mount},
+};
+use std::{
+    ffi::CString,
+    path::{Path, PathBuf},
+};
+
+/// What is at a runtime directory's place before it is made.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Nothing.
+    Nothing,
+    /// A directory as it should be, made by somebody else.
+    Usable,
+    /// Something that must not be used.
+    Unusable,
+}
+
+/// Why there is no runtime directory.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// Its place could not be looked at.
+    #[error("cannot inspect {}: {source}", path.display())]
+    Inspect {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
+    /// The directory could not be made.
+    #[error("cannot make {}: {source}", path.display())]
+    Make {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
+    /// The directory could not be given to its user.
+    #[error("cannot give {} to its user: {source}", path.display())]
+    Give {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
+    /// The tmpfs could not be mounted.
+    #[error("cannot mount a tmpfs on {}: {source}", path.display())]
+    Mount {
+        /// The mount point.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
+}
+
+impl RuntimeRoot {
+    /// Looks at the place of the uid's runtime directory.
+    ///
+    /// # Errors
+    /// [`CreateError::Inspect`]
+    pub fn existing(&self, uid: Uid) -> Result<Existing, CreateError> {
+        let path = self.of(uid);
+        // DONT_SYNC: attributes that a file system over it caches will do, as asking for fresh
+        // ones would wait for ever for a FUSE server that never answers.
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
+        let wanted = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID;
+        match statx(CWD, &path, flags, wanted) {
+            Err(Errno::NOENT) => Ok(Existing::Nothing),
+            Err(source) => Err(CreateError::Inspect { path, source }),
+            // The type bits of a directory, and exactly the permissions of one's own.
+            Ok(found) if found.stx_mode == 0o40700 && found.stx_uid == uid.get() => Ok(Existing::Usable),
+            Ok(_) => Ok(Existing::Unusable),
+        }
+    }
+
+    /// Makes the uid's runtime directory where there is nothing: 0700, owned by the user.
+    ///
+    /// # Errors
+    /// [`CreateError`]; then there is still nothing.
+    pub fn create(&self, uid: Uid, gid: Gid) -> Result<(), CreateError> {
+        let path = self.of(uid);
+        mkdir(&path, Mode::RWXU).map_err(|source| CreateError::Make { path: path.clone(), source })?;
+        self.fill(&path, uid, gid).inspect_err(|_| {
+            // Nothing half-made: the error itself is what the caller hears about.
+            let _ = rmdir(&path);
+        })
+    }
+
+    /// Turns root's empty directory into the user's.
+    fn fill(&self, path: &Path, uid: Uid, gid: Gid) -> Result<(), CreateError> {
+        if self.backing != Backing::Directory {
+            match self.mount(path, uid, gid) {
+                Err(source) if self.backing == Backing::Tmpfs => {
+                    return Err(CreateError::Mount { path: path.to_owned(), source });
+                }
+                Err(errno) => log::info!("{}: no tmpfs ({errno}), a plain directory instead", path.display()),
+                Ok(()) => return Ok(()),
+            }
+        }
+        // The root is root's alone: nobody can have exchanged the name since mkdir.
+        let (user, group) = (rustix::fs::Uid::from_raw(uid.get()), rustix::fs::Gid::from_raw(gid.get()));
+        chownat(CWD, path, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|source| CreateError::Give { path: path.to_owned(), source })
+    }
+
+    fn mount(&self, path: &Path, uid: Uid, gid: Gid) -> Result<(), Errno> {
+        let options = format!("mode=0700,uid={},gid={},size={}", uid.get(), gid.get(), self.size.0);
+        let options = CString::new(options).map_err(|_| Errno::INVAL)?;
+        mount("tmpfs", path, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, options.as_c_str())
+    }
+}

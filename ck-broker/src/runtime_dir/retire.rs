@@ -1,0 +1,113 @@
+//! Taking a runtime directory out of its place, in a few system calls whatever it holds.
+
+use super::RuntimeRoot;
+use ck_protocol::Uid;
+use rustix::{
+    fs::{CWD, Mode, OFlags, RenameFlags, open, renameat_with, rmdir},
+    io::Errno,
+    mount::{UnmountFlags, unmount},
+};
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+/// How many file systems one upon another are taken off before the place is given up.
+const LAYERS: usize = 64;
+
+/// What is left of a runtime directory that is out of its place.
+#[derive(Debug)]
+pub enum Remains {
+    /// A file system that is mounted nowhere any more. The descriptor keeps it: its last holder
+    /// pays for freeing it.
+    Detached(OwnedFd),
+    /// A directory among the retired.
+    Moved(PathBuf),
+}
+
+/// Why a runtime directory is still in its place.
+#[derive(Debug, thiserror::Error)]
+pub enum RetireError {
+    /// What is there could not be opened.
+    #[error("cannot open {}: {source}", path.display())]
+    Open {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
+    /// What is mounted there could not be detached.
+    #[error("cannot detach what is mounted on {}: {source}", path.display())]
+    Detach {
+        /// The mount point.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
+    /// More file systems are mounted there than are taken off.
+    #[error("more than {LAYERS} file systems are mounted on {}: unmount them", .0.display())]
+    TooDeep(PathBuf),
+    /// The directory could be neither removed nor moved.
+    #[error("cannot move {} to {}: {source}", path.display(), to.display())]
+    Move {
+        /// The directory.
+        path: PathBuf,
+        /// Where it was to go.
+        to: PathBuf,
+        /// Why.
+        source: Errno,
+    },
+}
+
+impl RuntimeRoot {
+    /// Takes the uid's runtime directory out of its place, so that the next login can have a
+    /// fresh one at once. `None`: nothing is left, or there was nothing.
+    ///
+    /// # Errors
+    /// [`RetireError`]; then it is still there.
+    pub fn retire(&mut self, uid: Uid) -> Result<Option<Remains>, RetireError> {
+        let path = self.of(uid);
+        let Place::Bare(lowest) = detach(&path)? else { return Ok(None) };
+        if rmdir(&path).is_ok() {
+            // It was the mount point of our tmpfs, or an empty directory.
+            return Ok(lowest.map(Remains::Detached));
+        }
+        let to = self.retirement(uid);
+        renameat_with(CWD, &path, CWD, &to, RenameFlags::NOREPLACE).map_err(|source| RetireError::Move {
+            path,
+            to: to.clone(),
+            source,
+        })?;
+        Ok(Some(Remains::Moved(to)))
+    }
+}
+
+/// A runtime directory's place, once nothing is mounted on it.
+enum Place {
+    /// There is no such path.
+    Missing,
+    /// There is a directory. With it comes the lowest file system that was mounted on it, which
+    /// is ours if we mounted one.
+    Bare(Option<OwnedFd>),
+}
+
+/// Detaches every file system that is mounted on `path`, uppermost first: a user may have
+/// mounted others over our tmpfs.
+fn detach(path: &Path) -> Result<Place, RetireError> {
+    let mut lowest = None;
+    for _ in 0..LAYERS {
+        // O_PATH asks nothing of the file system, so a FUSE server cannot make it wait.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let layer = match open(path, flags, Mode::empty()) {
+            Err(Errno::NOENT) => return Ok(Place::Missing),
+            layer => layer.map_err(|source| RetireError::Open { path: path.to_owned(), source })?,
+        };
+        match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
+            Ok(()) => lowest = Some(layer),
+            // EINVAL: not a mount point. EPERM: we may not mount, so we did not.
+            Err(Errno::INVAL | Errno::PERM) => return Ok(Place::Bare(lowest)),
+            Err(source) => return Err(RetireError::Detach { path: path.to_owned(), source }),
+        }
+    }
+    Err(RetireError::TooDeep(path.to_owned()))
+}

@@ -1,0 +1,227 @@
+//! From a packet to its answer.
+
+use super::{
+    Server,
+    connection::{Connection, Outbox, Sent},
+    door::Door,
+};
+use crate::{
+    console, process,
+    registry::{Input, Leader, Login},
+};
+use ck_protocol::{
+    AdminRequest, DecodeError, Open, Refusal, RefusalCode, Reply, SessionId, SessionRequest, Status, Text,
+    decode, encode, limits,
+};
+use std::time::{Instant, SystemTime};
+
+/// How many sessions of a list are sent before others have their turn.
+const SESSIONS_AT_ONCE: usize = 256;
+
+/// Refuses a connection for which there is no room.
+pub(super) fn turn_away(connection: &Connection) {
+    let mut buffer = [0; limits::REPLY];
+    if let Ok(packet) =
+        encode(&refused(RefusalCode::Busy, "too many connections: try again later"), &mut buffer)
+    {
+        connection.send(packet);
+    }
+}
+
+fn refused(code: RefusalCode, message: &str) -> Reply {
+    Reply::Refused(Refusal { code, message: Text::clipped(message) })
+}
+
+impl Server {
+    /// Something can be done for a connection: send what waits, or take a request.
+    pub(super) fn serve_connection(&mut self, key: u64) {
+        let Some(connection) = self.connections.get(&key) else { return };
+        if matches!(connection.outbox, Outbox::Empty) {
+            self.receive(key);
+        } else {
+            self.send_waiting(key);
+        }
+    }
+
+    fn receive(&mut self, key: u64) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let mut buffer = [0; limits::REQUEST + 1];
+        let packet = match connection.receive(&mut buffer) {
+            Ok(None) => return,
+            // The peer is done; a zero-length packet looks the same and ends it as well.
+            Ok(Some([])) | Err(_) => return self.drop_connection(key),
+            Ok(Some(packet)) => packet,
+        };
+        connection.moved(Instant::now());
+        let answered = match connection.door {
+            Door::Session => decode(packet, limits::REQUEST).map(|request| self.answer_module(key, request)),
+            Door::Admin => decode(packet, limits::REQUEST).map(|request| self.answer_admin(key, request)),
+        };
+        if let Err(error) = answered {
+            self.protest(key, &error);
+        }
+    }
+
+    /// A protocol error ends the connection that it came by, and nothing else.
+    fn protest(&mut self, key: u64, error: &DecodeError) {
+        let code = match error {
+            DecodeError::Version(_) => RefusalCode::Version,
+            _ => RefusalCode::Malformed,
+        };
+        self.send(key, &refused(code, &error.to_string()));
+        self.drop_connection(key);
+    }
+
+    fn answer_module(&mut self, key: u64, request: SessionRequest) {
+        match request {
+            SessionRequest::Open(open) => self.open_session(key, *open),
+            SessionRequest::Close(session) => {
+                self.end(session);
+                self.send(key, &Reply::Closed);
+            }
+        }
+    }
+
+    fn open_session(&mut self, key: u64, open: Open) {
+        if let Err(message) = check(&open) {
+            log::warn!("login refused: {message}: {}", open.user);
+            self.send(key, &refused(RefusalCode::Invalid, message));
+            return;
+        }
+        let Some(pid) = self.connections.get(&key).map(|connection| connection.peer.pid) else { return };
+        let Some(started) = process::started(pid) else {
+            log::warn!("login of {} refused: its process {pid} is gone", open.user);
+            return self.drop_connection(key);
+        };
+        let leader = Leader { pid, started };
+        let ancestors = process::ancestors(pid);
+        let login = Login { open, leader, ancestors, now: SystemTime::now().into() };
+        self.apply(Input::Open(Box::new(login)), Some(key));
+    }
+
+    fn answer_admin(&mut self, key: u64, request: AdminRequest) {
+        match request {
+            AdminRequest::List => {
+                if let Some(connection) = self.connections.get_mut(&key) {
+                    connection.outbox = Outbox::Sessions(SessionId::FIRST);
+                }
+                self.send_waiting(key);
+            }
+            AdminRequest::Show(id) => {
+                let reply = match self.registry.get(id) {
+                    Some(entry) => {
+                        Reply::Session(Box::new(console::seen(&entry.session, console::foreground())))
+                    }
+                    None => refused(
+                        RefusalCode::NoSuchSession,
+                        &format!("no session has the id {id}: see ckctl list"),
+                    ),
+                };
+                self.send(key, &reply);
+            }
+            AdminRequest::Status => {
+                if let Some(status) = self.status() {
+                    self.send(key, &Reply::Status(status));
+                }
+            }
+        }
+    }
+
+    fn status(&self) -> Option<Status> {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        Some(Status {
+            version: Text::clipped(env!("CARGO_PKG_VERSION")),
+            pid: i32::try_from(std::process::id()).ok()?.try_into().ok()?,
+            started_at: self.started_at,
+            sessions: count(self.registry.sessions()),
+            users: count(self.registry.users()),
+            teardowns_running: count(self.jobs.running()),
+            teardowns_waiting: count(self.jobs.waiting()),
+            teardowns_failed: self.jobs.given_up(),
+        })
+    }
+
+    /// Sends a reply now, or as soon as there is room for it.
+    pub(super) fn send(&mut self, key: u64, reply: &Reply) -> Sent {
+        let Some(connection) = self.connections.get_mut(&key) else { return Sent::Gone };
+        let mut buffer = [0; limits::REPLY];
+        let sent = match encode(reply, &mut buffer) {
+            Ok(packet) => {
+                let sent = connection.send(packet);
+                if sent == Sent::Full {
+                    connection.outbox = Outbox::Packet(packet.to_vec());
+                }
+                sent
+            }
+            Err(error) => {
+                log::error!("{error}");
+                Sent::Gone
+            }
+        };
+        match sent {
+            Sent::Yes => {}
+            Sent::Full => self.rearm(key),
+            Sent::Gone => self.drop_connection(key),
+        }
+        sent
+    }
+
+    /// Sends what waits, as far as there is room.
+    fn send_waiting(&mut self, key: u64) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        connection.moved(Instant::now());
+        match std::mem::replace(&mut connection.outbox, Outbox::Empty) {
+            Outbox::Empty => {}
+            Outbox::Packet(packet) => match connection.send(&packet) {
+                Sent::Yes => {}
+                Sent::Full => connection.outbox = Outbox::Packet(packet),
+                Sent::Gone => return self.drop_connection(key),
+            },
+            Outbox::Sessions(next) => match self.send_sessions(key, next) {
+                None => return self.drop_connection(key),
+                Some(rest) => {
+                    if let Some(connection) = self.connections.get_mut(&key) {
+                        connection.outbox = rest;
+                    }
+                }
+            },
+        }
+        self.rearm(key);
+    }
+
+    /// Sends sessions from `next` on; returns what then waits, or `None` for a peer that is gone.
+    fn send_sessions(&self, key: u64, mut next: SessionId) -> Option<Outbox> {
+        let connection = self.connections.get(&key)?;
+        let foreground = console::foreground();
+        let mut buffer = [0; limits::REPLY];
+        let mut sessions = self.registry.from(next);
+        for _ in 0..SESSIONS_AT_ONCE {
+            let (reply, following) = match sessions.next() {
+                Some(entry) => (
+                    Reply::Session(Box::new(console::seen(&entry.session, foreground))),
+                    Some(entry.session.id),
+                ),
+                None => (Reply::End, None),
+            };
+            match (connection.send(encode(&reply, &mut buffer).ok()?), following) {
+                (Sent::Yes, Some(id)) => next = id.next(),
+                (Sent::Yes, None) => return Some(Outbox::Empty),
+                (Sent::Full, _) => break,
+                (Sent::Gone, _) => return None,
+            }
+        }
+        Some(Outbox::Sessions(next))
+    }
+}
+
+/// Whether the facts of a login can be used.
+fn check(open: &Open) -> Result<(), &'static str> {
+    let user = open.user.as_str();
+    if user.is_empty() {
+        return Err("the user's name is empty: PAM_USER must name a user");
+    }
+    if user.chars().any(char::is_control) {
+        return Err("the user's name holds control characters: rename the user");
+    }
+    Ok(())
+}

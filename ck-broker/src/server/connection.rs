@@ -1,0 +1,128 @@
+//! One connection: who is at its other end, and what it is still to be sent.
+
+use super::door::Door;
+use crate::process;
+use ck_protocol::{Pid, SessionId, limits};
+use nix::sys::socket::{getsockopt, sockopt};
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, SendFlags, recv, send},
+};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::{Duration, Instant},
+};
+
+/// How long a connection may do nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why somebody is not served.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unwelcome {
+    #[error("cannot tell who it is: {0}")]
+    Unknown(nix::errno::Errno),
+    #[error("its process is in a pid namespace that is not below ours, so its life cannot be followed")]
+    ForeignNamespace,
+    #[error("uid {0} may not open sessions, only root may")]
+    NotRoot(u32),
+    #[error("its process cannot be watched: {0}")]
+    Unwatchable(io::Error),
+}
+
+/// The process that connected, as the kernel named it then.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) pid: Pid,
+    pub(super) uid: u32,
+    /// The process itself; on `session.sock` only.
+    pub(super) process: Option<OwnedFd>,
+}
+
+/// What is still to be sent.
+#[derive(Debug)]
+pub(super) enum Outbox {
+    /// Nothing: a request may come.
+    Empty,
+    /// A packet that found no room.
+    Packet(Vec<u8>),
+    /// The sessions from this one on, then the end mark. Only the place is kept, so a list
+    /// costs a slow reader's broker nothing.
+    Sessions(SessionId),
+}
+
+/// What became of an attempt to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    Yes,
+    /// There is no room now.
+    Full,
+    /// There is nobody to send to any more.
+    Gone,
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    socket: OwnedFd,
+    pub(super) door: Door,
+    pub(super) peer: Peer,
+    pub(super) outbox: Outbox,
+    pub(super) deadline: Instant,
+}
+
+impl Peer {
+    /// Who connected `socket` through `door`, if they may.
+    pub(super) fn of(socket: &OwnedFd, door: Door) -> Result<Self, Unwelcome> {
+        let credentials = getsockopt(socket, sockopt::PeerCredentials).map_err(Unwelcome::Unknown)?;
+        let uid = credentials.uid();
+        // The kernel has no number in our namespace for a process of a foreign one, and gives 0.
+        let pid = Pid::try_from(credentials.pid()).map_err(|_| Unwelcome::ForeignNamespace)?;
+        let process = match door {
+            // The permissions of the socket say so too; they could be changed by hand.
+            Door::Session if uid != 0 => return Err(Unwelcome::NotRoot(uid)),
+            Door::Session => Some(process::peer(socket, pid).map_err(Unwelcome::Unwatchable)?),
+            Door::Admin => None,
+        };
+        Ok(Self { pid, uid, process })
+    }
+}
+
+impl Connection {
+    pub(super) fn new(socket: OwnedFd, door: Door, peer: Peer, now: Instant) -> Self {
+        Self { socket, door, peer, outbox: Outbox::Empty, deadline: now + PATIENCE }
+    }
+
+    /// Something went forward: the patience begins anew.
+    pub(super) fn moved(&mut self, now: Instant) {
+        self.deadline = now + PATIENCE;
+    }
+
+    /// Takes one packet. `None` when there is none now; an empty one at the end.
+    pub(super) fn receive<'b>(
+        &self,
+        buffer: &'b mut [u8; limits::REQUEST + 1],
+    ) -> Result<Option<&'b [u8]>, Errno> {
+        // Without control data in the call, descriptors that a peer pushes are dropped by the
+        // kernel. A packet over the limit fills the one byte more, and is known by it.
+        match recv(&self.socket, &mut buffer[..], RecvFlags::DONTWAIT) {
+            Ok((length, _)) => Ok(Some(buffer.get(..length).unwrap_or_default())),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Sends one packet now, or not.
+    pub(super) fn send(&self, packet: &[u8]) -> Sent {
+        match send(&self.socket, packet, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(_) => Sent::Yes,
+            Err(Errno::AGAIN | Errno::INTR) => Sent::Full,
+            Err(_) => Sent::Gone,
+        }
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

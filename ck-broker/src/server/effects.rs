@@ -1,0 +1,172 @@
+//! Carrying out what the registry wants done.
+
+use super::{Server, connection::Sent, wakeup::Wakeup, watch};
+use crate::{
+    jobs::Started,
+    registry::{Effect, Input, RuntimeDir},
+    runtime_dir::{Existing, Remains},
+};
+use ck_protocol::{Gid, Reply, SessionId, SessionRef, Uid};
+use nix::sys::epoll::EpollFlags;
+use std::{collections::VecDeque, os::fd::OwnedFd, path::PathBuf, time::Instant};
+
+impl Server {
+    /// Tells the registry, and carries out what follows. `peer` is the connection to be
+    /// answered, if the input came by one.
+    pub(super) fn apply(&mut self, input: Input, peer: Option<u64>) {
+        let mut due = VecDeque::from(self.registry.apply(input));
+        while let Some(effect) = due.pop_front() {
+            due.extend(self.perform(effect, peer));
+        }
+    }
+
+    /// Ends a session, whoever said so.
+    pub(super) fn end(&mut self, session: SessionRef) {
+        self.apply(Input::End(session), None);
+    }
+
+    /// Carries out one effect; returns what follows from it. An effect that fails is logged and
+    /// never keeps anybody from logging in.
+    fn perform(&mut self, effect: Effect, peer: Option<u64>) -> Vec<Effect> {
+        match effect {
+            Effect::MakeRuntimeDir { uid, gid } => {
+                let dir = self.make_runtime_dir(uid, gid);
+                return self.registry.apply(Input::RuntimeDir { uid, dir });
+            }
+            Effect::Reply(reply) => return self.reply(peer, &reply),
+            Effect::RetireRuntimeDir(uid) => {
+                self.retire(uid);
+            }
+            Effect::Record(id) => self.record(id),
+            Effect::Forget(id) => {
+                if let Err(error) = self.store.forget(id) {
+                    log::error!("{error}");
+                }
+            }
+            Effect::Watch(id) => self.watch_peer(id, peer),
+            Effect::Unwatch(id) => {
+                if let Some(leader) = self.leaders.remove(&id) {
+                    self.unwatch(leader);
+                }
+            }
+            Effect::Announce(event) => log::info!("{event}"),
+        }
+        Vec::new()
+    }
+
+    /// The user's runtime directory: a fresh one, or one that somebody else made as it should be.
+    fn make_runtime_dir(&mut self, uid: Uid, gid: Gid) -> Option<RuntimeDir> {
+        // Of a user without a session: left by an earlier one.
+        if self.store.claims(uid) && !self.retire(uid) {
+            return None;
+        }
+        let ours = match self.root.existing(uid) {
+            Ok(Existing::Nothing) => self.create(uid, gid).map(|()| true),
+            Ok(Existing::Usable) => Some(false),
+            Ok(Existing::Unusable) => {
+                let path = self.root.of(uid);
+                log::warn!(
+                    "{}: not used: it is not a directory of mode 0700 that uid {uid} owns; remove it",
+                    path.display()
+                );
+                None
+            }
+            Err(error) => {
+                log::error!("{error}");
+                None
+            }
+        };
+        ours.map(|ours| RuntimeDir { path: self.root.text_of(uid), ours })
+    }
+
+    fn create(&mut self, uid: Uid, gid: Gid) -> Option<()> {
+        // The intent first: a directory that nobody claims would never be removed.
+        if let Err(error) = self.store.claim(uid) {
+            log::error!("{error}");
+            return None;
+        }
+        if let Err(error) = self.root.create(uid, gid) {
+            log::error!("{error}");
+            self.disclaim(uid);
+            return None;
+        }
+        Some(())
+    }
+
+    /// Takes the uid's runtime directory out of its place and queues its teardown. One that
+    /// stays is still claimed: the next login, or start, tries again.
+    pub(super) fn retire(&mut self, uid: Uid) -> bool {
+        let name = self.root.of(uid);
+        match self.root.retire(uid) {
+            Ok(remains) => {
+                self.disclaim(uid);
+                if let Some(remains) = remains {
+                    self.queue(uid, name, remains);
+                }
+                true
+            }
+            Err(error) => {
+                log::error!("{error}");
+                false
+            }
+        }
+    }
+
+    pub(super) fn disclaim(&self, uid: Uid) {
+        if let Err(error) = self.store.disclaim(uid) {
+            log::error!("{error}");
+        }
+    }
+
+    pub(super) fn queue(&mut self, uid: Uid, name: PathBuf, remains: Remains) {
+        self.jobs.push(uid, name, remains, Instant::now());
+    }
+
+    /// Starts as many workers as may run.
+    pub(super) fn start_jobs(&mut self, now: Instant) {
+        while let Some(Started { id, worker }) = self.jobs.start_next(now) {
+            if let Err(errno) = watch(&self.epoll, worker, Wakeup::Worker(id), EpollFlags::EPOLLIN) {
+                // Its end is then seen when its time is over.
+                log::error!("cannot watch a worker: {errno}");
+            }
+        }
+    }
+
+    fn record(&mut self, id: SessionId) {
+        let Some(entry) = self.registry.get(id) else { return };
+        if let Err(error) = self.store.record(entry) {
+            log::error!("session {id} would not survive a restart of ck-broker: {error}");
+        }
+    }
+
+    /// Watches the peer as the leader of the session that it has just opened.
+    fn watch_peer(&mut self, id: SessionId, peer: Option<u64>) {
+        let connection = peer.and_then(|key| self.connections.get(&key));
+        let Some(process) = connection.and_then(|connection| connection.peer.process.as_ref()) else {
+            return;
+        };
+        match process.try_clone() {
+            Ok(leader) => self.watch_leader(id, leader),
+            Err(error) => log::error!("session {id}: its leader cannot be watched: {error}"),
+        }
+    }
+
+    pub(super) fn watch_leader(&mut self, id: SessionId, leader: OwnedFd) {
+        if let Err(errno) = watch(&self.epoll, &leader, Wakeup::Leader(id), EpollFlags::EPOLLIN) {
+            log::error!("session {id}: its leader cannot be watched: {errno}");
+        }
+        self.leaders.insert(id, leader);
+    }
+
+    /// Answers the peer. An open that nobody hears of is none: its session ends at once.
+    fn reply(&mut self, peer: Option<u64>, reply: &Reply) -> Vec<Effect> {
+        let sent = peer.map_or(Sent::Gone, |key| self.send(key, reply));
+        match reply {
+            Reply::Opened(opened) if sent == Sent::Gone => {
+                log::info!("session {}: its process was gone before it was open", opened.id);
+                self.registry.apply(Input::End(SessionRef::Id(opened.id)))
+            }
+            _ => Vec::new(),
+        }
+    }
+}

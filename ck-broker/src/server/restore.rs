@@ -1,0 +1,52 @@
+//! Taking over from an earlier broker on the same state directory.
+
+use super::Server;
+use crate::{process, registry::Leader, runtime_dir::Remains, store::Left};
+use ck_protocol::{SessionRef, Uid};
+use std::path::PathBuf;
+
+impl Server {
+    /// Keeps the sessions whose leader lives, ends the others, and retires the directories of
+    /// users that have none. The registry has the sessions already.
+    pub(super) fn take_over(&mut self, left: &Left) {
+        for message in &left.set_aside {
+            log::error!("{message}");
+        }
+        let mut dead = Vec::new();
+        for entry in &left.sessions {
+            let leader = Leader { pid: entry.session.leader_pid, started: entry.leader_started };
+            match process::again(leader) {
+                Some(pidfd) => self.watch_leader(entry.session.id, pidfd),
+                None => dead.push(entry.session.id),
+            }
+        }
+        for id in dead {
+            self.end(SessionRef::Id(id));
+        }
+        self.retire_abandoned(left);
+        let (sessions, users) = (self.registry.sessions(), self.registry.users());
+        log::info!("serving {sessions} sessions of {users} users");
+    }
+
+    /// Queues what an earlier broker retired and did not see torn down.
+    pub fn resume(&mut self, retired: Vec<(Uid, PathBuf)>) {
+        for (uid, path) in retired {
+            self.queue(uid, path.clone(), Remains::Moved(path));
+        }
+    }
+
+    fn retire_abandoned(&mut self, left: &Left) {
+        for &uid in &left.users {
+            if self.registry.is_here(uid) || !self.store.claims(uid) {
+                continue;
+            }
+            if left.set_aside.is_empty() {
+                self.retire(uid);
+            } else {
+                // A record that cannot be read may be of a session that lives in it.
+                log::warn!("{}: left in place, as a session may use it", self.root.of(uid).display());
+                self.disclaim(uid);
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What an event of epoll is about, in the 64 bits that epoll carries.
+
+use crate::jobs::JobId;
+use ck_protocol::SessionId;
+
+/// The source of an event. None of the numbers is ever used twice, so an event that was fetched
+/// before its source went away meets nobody else in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wakeup {
+    Signal,
+    Sessions,
+    Admin,
+    Connection(u64),
+    Leader(SessionId),
+    Worker(JobId),
+}
+
+/// The kind is in the uppermost bits; the rest would last for 10^17 logins.
+const SHIFT: u32 = 60;
+const NUMBER: u64 = (1 << SHIFT) - 1;
+
+impl Wakeup {
+    pub(super) fn to_data(self) -> u64 {
+        let (kind, number) = match self {
+            Self::Signal => (0, 0),
+            Self::Sessions => (1, 0),
+            Self::Admin => (2, 0),
+            Self::Connection(key) => (3, key),
+            Self::Leader(id) => (4, id.get()),
+            Self::Worker(JobId(id)) => (5, id),
+        };
+        (kind << SHIFT) | (number & NUMBER)
+    }
+
+    pub(super) fn from_data(data: u64) -> Self {
+        let number = data & NUMBER;
+        match data >> SHIFT {
+            0 => Self::Signal,
+            1 => Self::Sessions,
+            2 => Self::Admin,
+            3 => Self::Connection(number),
+            4 => Self::Leader(SessionId::new(number)),
+            _ => Self::Worker(JobId(number)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_source_comes_back_as_itself() {
+        for wakeup in [
+            Wakeup::Signal,
+            Wakeup::Sessions,
+            Wakeup::Admin,
+            Wakeup::Connection(7),
+            Wakeup::Leader(SessionId::new(NUMBER)),
+            Wakeup::Worker(JobId(0)),
+        ] {
+            assert_eq!(Wakeup::from_data(wakeup.to_data()), wakeup);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! From the command line to a serving broker.
+
+use crate::{
+    arguments::{self, ArgumentError, Command, Options},
+    configuration::{Configuration, ConfigurationError},
+    jobs::{NoRemover, Queue, Remover},
+    log_sink,
+    runtime_dir::{RootError, RuntimeRoot},
+    server::{Server, ServerError},
+    store::{self, PlaceError, StateDir, Store, StoreError},
+};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::{
+    env, fs,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+/// Where the configuration is, unless `--config` says otherwise.
+const CONFIGURATION: &str = "/etc/ck/broker.toml";
+
+/// Why the broker does not run.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Arguments(#[from] ArgumentError),
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    #[error("started as uid {0}: only root can make runtime directories; run it as root")]
+    NotRoot(u32),
+    #[error(
+        "runs in a mount namespace of its own, where nobody would see the directories it makes: take every option that makes one (such as PrivateTmp= or ProtectSystem=) from its service"
+    )]
+    HiddenMounts,
+    #[error("cannot find out what program this is: {0}")]
+    Own(io::Error),
+    #[error(transparent)]
+    NoRemover(#[from] NoRemover),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Root(#[from] RootError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error("cannot write to descriptor {fd} of --ready-fd: {source}")]
+    Ready { fd: i32, source: io::Error },
+}
+
+impl StartError {
+    /// 2 for what was typed or configured wrongly, 1 for the rest.
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Arguments(_) | Self::Configuration(_) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// Runs the command; returns its exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody reads standard error if this fails.
+            let _ = writeln!(io::stderr(), "ck-broker: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run() -> Result<(), StartError> {
+    match arguments::parse(lexopt::Parser::from_env())? {
+        Command::Help => print(arguments::HELP),
+        Command::Version => print(concat!("ck-broker ", env!("CARGO_PKG_VERSION"), "\n")),
+        Command::CheckConfig(options) => drop(configuration(&options)?),
+        Command::Run(options) => serve(&options)?,
+    }
+    Ok(())
+}
+
+fn print(text: &str) {
+    // A reader that has gone needs no message.
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+fn configuration(options: &Options) -> Result<Configuration, ConfigurationError> {
+    let path = options.config.as_deref();
+    Configuration::read(path.unwrap_or(Path::new(CONFIGURATION)), path.is_some())
+}
+
+fn serve(options: &Options) -> Result<(), StartError> {
+    let configuration = configuration(options)?;
+    log_sink::install(configuration.log.level.into());
+    let uid = rustix::process::geteuid().as_raw();
+    if uid != 0 {
+        return Err(StartError::NotRoot(uid));
+    }
+    refuse_hidden_mounts()?;
+    let own = env::current_exe().map_err(StartError::Own)?;
+    let remover = Remover::beside(&own)?;
+    // Everything that can be refused is, before anything is made.
+    store::inspect(&options.runtime_root).map_err(RootError::Unusable)?;
+    let state = StateDir::lock(&options.state_dir)?;
+    let store = Store::open(&state)?;
+    let runtime = configuration.runtime_dir;
+    let (root, retired) = RuntimeRoot::prepare(&options.runtime_root, runtime.kind, runtime.size)?;
+    raise_descriptor_limit();
+    let mut server = Server::open(state.path(), store, root, Queue::new(remover))?;
+    server.resume(retired);
+    tell_ready(options.ready_fd)?;
+    server.serve()?;
+    Ok(())
+}
+
+/// Refuses to run where mounts would not be seen by the users: in another mount namespace than
+/// the first process.
+fn refuse_hidden_mounts() -> Result<(), StartError> {
+    let own = fs::read_link("/proc/self/ns/mnt");
+    match (own, fs::read_link("/proc/1/ns/mnt")) {
+        (Ok(own), Ok(first)) if own != first => Err(StartError::HiddenMounts),
+        (Ok(_), Ok(_)) => Ok(()),
+        _ => {
+            log::warn!(
+                "cannot compare mount namespaces with process 1: directories may be hidden from users"
+            );
+            Ok(())
+        }
+    }
+}
+
+/// A session takes a descriptor: allow as many as this process may have at all.
+fn raise_descriptor_limit() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(errno) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        log::warn!("cannot raise the limit of open descriptors: {errno}");
+    }
+}
+
+/// Tells the supervisor that logins are served.
+fn tell_ready(fd: Option<i32>) -> Result<(), StartError> {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        log::warn!("cannot notify the service manager: {error}");
+    }
+    let Some(fd) = fd else { return Ok(()) };
+    let failed = |source| StartError::Ready { fd, source };
+    let mut pipe = fs::OpenOptions::new().write(true).open(format!("/proc/self/fd/{fd}")).map_err(failed)?;
+    pipe.write_all(b"\n").map_err(failed)?;
+    // The inherited one too, so that no worker keeps it open.
+    nix::unistd::close(fd).map_err(|errno| failed(errno.into()))
+}

@@ -1,0 +1,131 @@
+//! What survives a restart of the broker, in its state directory:
+//!
+//! - `sessions/<id>`: an [`Entry`], written before the login is answered;
+//! - `users/<uid>`: empty; "the runtime directory of this uid is ours", written before it is made;
+//! - `next-id`: no session id from this one on was ever given away;
+//! - `lock`: held while a broker runs.
+//!
+//! Files come into place whole, by rename(2). Nothing is synced: the directory lies on a tmpfs,
+//! which a broker's death leaves alone and a machine's death does not.
+
+mod place;
+mod records;
+
+pub use place::{PlaceError, StateDir};
+pub(crate) use place::{inspect, make};
+
+use crate::registry::Entry;
+use ck_protocol::{SessionId, Uid};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// How many ids one write of `next-id` covers. After a crash at most so many are skipped.
+const IDS_AT_ONCE: u64 = 64;
+
+/// A record could not be written, read or removed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} {}: {source}", path.display())]
+pub struct StoreError {
+    operation: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The state on disk.
+#[derive(Debug)]
+pub struct Store {
+    sessions: PathBuf,
+    users: PathBuf,
+    next_id: PathBuf,
+    /// What `next-id` says.
+    covered: SessionId,
+}
+
+/// What an earlier broker left.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Its sessions.
+    pub sessions: Vec<Entry>,
+    /// The uids whose runtime directories it made.
+    pub users: Vec<Uid>,
+    /// The first id that it never gave away.
+    pub next_id: Option<SessionId>,
+    /// Session records that could not be read, and were set aside: messages.
+    pub set_aside: Vec<String>,
+}
+
+impl Store {
+    /// The store in the state directory, and what it holds.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a directory cannot be read; a record that cannot is set aside.
+    pub fn open(state: &StateDir) -> Result<(Self, Left), StoreError> {
+        let (sessions, users) = (state.sessions(), state.users());
+        let next_id = state.path().join("next-id");
+        let mut left = Left { next_id: records::read_id(&next_id), ..Left::default() };
+        records::read_sessions(&sessions, &mut left)?;
+        left.users = records::read_users(&users)?;
+        let above = left.sessions.iter().map(|entry| entry.session.id.next());
+        left.next_id = above.chain(left.next_id).max();
+        let covered = left.next_id.unwrap_or(SessionId::FIRST);
+        Ok((Self { sessions, users, next_id, covered }, left))
+    }
+
+    /// Writes a session down. Its id is covered by `next-id` first.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then there is no record.
+    pub fn record(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let id = entry.session.id;
+        if id >= self.covered {
+            let covered = SessionId::new(id.get().saturating_add(IDS_AT_ONCE));
+            records::write_id(&self.next_id, covered)?;
+            self.covered = covered;
+        }
+        records::write_session(&self.sessions, entry)
+    }
+
+    /// Strikes a session out; one without a record is none.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn forget(&self, id: SessionId) -> Result<(), StoreError> {
+        records::remove(&self.sessions.join(id.to_string()))
+    }
+
+    /// Says that the uid's runtime directory is ours from now on.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn claim(&self, uid: Uid) -> Result<(), StoreError> {
+        records::touch(&self.users.join(uid.to_string()))
+    }
+
+    /// Whether the uid's runtime directory, if there is one, is ours.
+    #[must_use]
+    pub fn claims(&self, uid: Uid) -> bool {
+        self.users.join(uid.to_string()).exists()
+    }
+
+    /// Says that the uid's runtime directory is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn disclaim(&self, uid: Uid) -> Result<(), StoreError> {
+        records::remove(&self.users.join(uid.to_string()))
+    }
+
+    /// Notes exactly which id comes next, so that an orderly restart skips none.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn settle(&self, next: SessionId) -> Result<(), StoreError> {
+        records::write_id(&self.next_id, next)
+    }
+}
+
+fn error<'p>(operation: &'static str, path: &'p Path) -> impl Fn(io::Error) -> StoreError + 'p {
+    move |source| StoreError { operation, path: path.to_owned(), source }
+}

@@ -1,0 +1,105 @@
+//! The files, one by one.
+
+use super::{Left, StoreError, error};
+use crate::registry::Entry;
+use ck_protocol::{SessionId, Uid, decode, encode};
+use std::{fs, io, os::unix::fs::OpenOptionsExt, path::Path};
+
+/// The largest record of a session, in bytes: all its texts at their limits take about 1.4 KiB.
+const RECORD: usize = 4096;
+/// A file on its way into place, or out of it, begins with this; no id does.
+const HIDDEN: char = '.';
+
+pub(super) fn write_session(dir: &Path, entry: &Entry) -> Result<(), StoreError> {
+    let path = dir.join(entry.session.id.to_string());
+    let mut buffer = [0; RECORD];
+    let record =
+        encode(entry, &mut buffer).map_err(|e| error("encode the record", &path)(io::Error::other(e)))?;
+    replace(&path, record)
+}
+
+pub(super) fn write_id(path: &Path, id: SessionId) -> Result<(), StoreError> {
+    replace(path, id.to_string().as_bytes())
+}
+
+/// Puts a file in place, whole or not at all.
+fn replace(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let hidden = path.with_file_name(format!("{HIDDEN}{name}.new"));
+    write_new(&hidden, contents).map_err(error("write", &hidden))?;
+    fs::rename(&hidden, path).map_err(error("rename into place", path))
+}
+
+fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    io::Write::write_all(&mut file, contents)
+}
+
+pub(super) fn touch(path: &Path) -> Result<(), StoreError> {
+    write_new(path, b"").map_err(error("create", path))
+}
+
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(error("remove", path)(source)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn read_id(path: &Path) -> Option<SessionId> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+pub(super) fn read_users(dir: &Path) -> Result<Vec<Uid>, StoreError> {
+    Ok(names(dir)?.iter().filter_map(|name| Uid::try_from(name.parse::<u32>().ok()?).ok()).collect())
+}
+
+/// Reads the session records; one that cannot be read costs no other.
+pub(super) fn read_sessions(dir: &Path, left: &mut Left) -> Result<(), StoreError> {
+    for name in names(dir)? {
+        let path = dir.join(&name);
+        if name.starts_with(HIDDEN) {
+            // Half written by a broker that died; never part of the state.
+            if name.ends_with(".new") {
+                remove(&path)?;
+            }
+            continue;
+        }
+        match read_session(&path, &name) {
+            Ok(entry) => left.sessions.push(entry),
+            Err(why) => {
+                let aside = dir.join(format!("{HIDDEN}{name}.unreadable"));
+                fs::rename(&path, &aside).map_err(error("set aside", &path))?;
+                left.set_aside.push(format!("{}: {why}; set aside as {}", path.display(), aside.display()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why a record is of no use.
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    #[error("cannot be read: {0}")]
+    Read(io::Error),
+    #[error(transparent)]
+    Decode(ck_protocol::DecodeError),
+    #[error("holds session {0}")]
+    Misnamed(SessionId),
+}
+
+fn read_session(path: &Path, name: &str) -> Result<Entry, Unreadable> {
+    let record = fs::read(path).map_err(Unreadable::Read)?;
+    let entry: Entry = decode(&record, RECORD).map_err(Unreadable::Decode)?;
+    if entry.session.id.to_string() != name {
+        return Err(Unreadable::Misnamed(entry.session.id));
+    }
+    Ok(entry)
+}
+
+fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
+    let read = || -> io::Result<Vec<String>> {
+        fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    };
+    read().map_err(error("list", dir))
+}
