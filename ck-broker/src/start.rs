@@ -102,6 +102,8 @@ fn serve(options: &Options) -> Result<(), StartError> {
     refuse_hidden_mounts()?;
     let own = env::current_exe().map_err(StartError::Own)?;
     let remover = Remover::beside(&own)?;
+    // Modes are to be as written here, however the shell that started us has it.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     // Everything that can be refused is, before anything is made.
     store::inspect(&options.runtime_root).map_err(RootError::Unusable)?;
     let state = StateDir::lock(&options.state_dir)?;

@@ -100,10 +100,10 @@ impl Registry {
         self.slots.len()
     }
 
-    /// Whether the user has a session.
+    /// Whether the user has a runtime directory, in which sessions may live.
     #[must_use]
-    pub fn is_here(&self, uid: Uid) -> bool {
-        self.users.contains_key(&uid)
+    pub fn has_runtime_dir(&self, uid: Uid) -> bool {
+        self.users.get(&uid).is_some_and(|user| user.dir.is_some())
     }
 
     /// How many users there are.
@@ -256,5 +256,87 @@ fn opened(session: &Session) -> Opened {
         seat: session.seat.clone(),
         vt: session.vt,
         runtime_dir: session.runtime_dir.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ck_protocol::{Open, Timestamp};
+
+    fn login(serial: u8, pid: i32) -> Input {
+        let open = Open {
+            token: Token::new([serial; 16]),
+            uid: Uid::try_from(2001).unwrap(),
+            gid: Gid::try_from(2001).unwrap(),
+            user: Text::clipped("alice"),
+            service: Text::clipped("su"),
+            class: None,
+            kind: None,
+            tty: None,
+            remote_host: None,
+            remote_user: None,
+            display: None,
+            runtime_dir: true,
+        };
+        let leader = Leader { pid: Pid::try_from(pid).unwrap(), started: 1 };
+        let ancestors = vec![Pid::try_from(99).unwrap(), Pid::try_from(10).unwrap()];
+        Input::Open(Box::new(Login { open, leader, ancestors, now: Timestamp::from_micros(0) }))
+    }
+
+    fn made() -> Input {
+        let dir = RuntimeDir { path: Text::clipped("/run/user/2001"), ours: true };
+        Input::RuntimeDir { uid: Uid::try_from(2001).unwrap(), dir: Some(dir) }
+    }
+
+    fn empty() -> Registry {
+        Registry::restore(Vec::new(), |_| false, SessionId::FIRST)
+    }
+
+    #[test]
+    fn nothing_is_kept_of_those_who_have_gone() {
+        let mut registry = empty();
+        for serial in 1..=200 {
+            registry.apply(login(serial, i32::from(serial)));
+            registry.apply(made());
+        }
+        for id in 1..=200 {
+            registry.apply(Input::End(SessionRef::Id(SessionId::new(id))));
+        }
+        let kept =
+            (registry.tokens.len(), registry.leaders.len(), registry.users.len(), registry.making.len());
+        assert_eq!((kept, registry.sessions()), ((0, 0, 0, 0), 0));
+    }
+
+    #[test]
+    fn a_session_within_another_knows_its_parent() {
+        let mut registry = empty();
+        registry.apply(login(1, 10));
+        registry.apply(made());
+        registry.apply(login(2, 11));
+        let inner = registry.get(SessionId::new(2)).unwrap();
+        assert_eq!(inner.session.parent, Some(SessionId::FIRST));
+        registry.apply(Input::End(SessionRef::Id(SessionId::FIRST)));
+        registry.apply(login(3, 12));
+        assert_eq!(registry.get(SessionId::new(3)).unwrap().session.parent, None);
+    }
+
+    #[test]
+    fn a_directory_that_nobody_waits_for_any_more_is_retired() {
+        let mut registry = empty();
+        registry.apply(login(1, 10));
+        registry.apply(Input::End(SessionRef::Token(Token::new([1; 16]))));
+        assert_eq!(registry.apply(made()), [Effect::RetireRuntimeDir(Uid::try_from(2001).unwrap())]);
+    }
+
+    #[test]
+    fn a_token_serves_one_user_only() {
+        let mut registry = empty();
+        registry.apply(login(1, 10));
+        registry.apply(made());
+        let Input::Open(mut other) = login(1, 11) else { panic!() };
+        other.open.uid = Uid::ROOT;
+        let effects = registry.apply(Input::Open(other));
+        assert!(matches!(effects[..], [Effect::Reply(Reply::Refused(_))]), "{effects:?}");
     }
 }

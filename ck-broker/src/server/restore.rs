@@ -6,8 +6,8 @@ use ck_protocol::{SessionRef, Uid};
 use std::path::PathBuf;
 
 impl Server {
-    /// Keeps the sessions whose leader lives, ends the others, and retires the directories of
-    /// users that have none. The registry has the sessions already.
+    /// Keeps the sessions whose leader lives, ends the others, and retires the directories in
+    /// which no session lives. The registry has the sessions already.
     pub(super) fn take_over(&mut self, left: &Left) {
         for message in &left.set_aside {
             log::error!("{message}");
@@ -37,7 +37,7 @@ impl Server {
 
     fn retire_abandoned(&mut self, left: &Left) {
         for &uid in &left.users {
-            if self.registry.is_here(uid) || !self.store.claims(uid) {
+            if self.registry.has_runtime_dir(uid) || !self.store.claims(uid) {
                 continue;
             }
             if left.set_aside.is_empty() {

@@ -1,0 +1,44 @@
+//! The command line.
+
+use ck_protocol::SessionId;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Show who is logged in, and how the session broker is.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ckctl",
+    version,
+    after_help = "Exit status: 0 done; 1 refused, or no such session; 2 bad arguments; 3 no broker answers."
+)]
+pub struct Arguments {
+    /// Print JSON: an array for a list, an object otherwise
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Print tables without the head line and the count
+    #[arg(long, global = true)]
+    pub no_legend: bool,
+
+    /// The broker's socket
+    #[arg(long, global = true, value_name = "PATH", default_value = "/run/ck-broker/admin.sock")]
+    pub socket: PathBuf,
+
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Verb {
+    /// List all sessions (what happens without a verb)
+    List,
+    /// Show all that is known of one session
+    Show {
+        /// The session's id, as list prints it
+        id: SessionId,
+    },
+    /// Show how the broker is
+    Status,
+}

@@ -1,0 +1,81 @@
+//! The JSON forms. Their field names are a contract; what is absent is `null`.
+
+use crate::time;
+use ck_protocol as protocol;
+use serde::Serialize;
+
+/// A session.
+#[derive(Debug, Serialize)]
+pub struct Session<'s> {
+    id: String,
+    parent: Option<String>,
+    uid: u32,
+    user: &'s str,
+    leader_pid: i32,
+    service: &'s str,
+    class: &'static str,
+    r#type: &'static str,
+    tty: Option<&'s str>,
+    remote: bool,
+    remote_host: Option<&'s str>,
+    remote_user: Option<&'s str>,
+    display: Option<&'s str>,
+    seat: Option<&'s str>,
+    vt: Option<u8>,
+    state: &'static str,
+    opened_at: String,
+    runtime_dir: Option<&'s str>,
+}
+
+impl<'s> From<&'s protocol::Session> for Session<'s> {
+    fn from(session: &'s protocol::Session) -> Self {
+        Self {
+            id: session.id.to_string(),
+            parent: session.parent.map(|id| id.to_string()),
+            uid: session.uid.get(),
+            user: session.user.as_str(),
+            leader_pid: session.leader_pid.get(),
+            service: session.service.as_str(),
+            class: session.class.as_str(),
+            r#type: session.kind.as_str(),
+            tty: session.tty.as_ref().map(protocol::Text::as_str),
+            remote: session.remote,
+            remote_host: session.remote_host.as_ref().map(protocol::Text::as_str),
+            remote_user: session.remote_user.as_ref().map(protocol::Text::as_str),
+            display: session.display.as_ref().map(protocol::Text::as_str),
+            seat: session.seat.as_ref().map(protocol::Text::as_str),
+            vt: session.vt.map(protocol::Vt::get),
+            state: session.state.as_str(),
+            opened_at: time::rfc3339(session.opened_at),
+            runtime_dir: session.runtime_dir.as_ref().map(protocol::Text::as_str),
+        }
+    }
+}
+
+/// The broker's own state.
+#[derive(Debug, Serialize)]
+pub struct Status<'s> {
+    version: &'s str,
+    pid: i32,
+    started_at: String,
+    sessions: u64,
+    users: u64,
+    teardowns_running: u64,
+    teardowns_waiting: u64,
+    teardowns_failed: u64,
+}
+
+impl<'s> From<&'s protocol::Status> for Status<'s> {
+    fn from(status: &'s protocol::Status) -> Self {
+        Self {
+            version: status.version.as_str(),
+            pid: status.pid.get(),
+            started_at: time::rfc3339(status.started_at),
+            sessions: status.sessions,
+            users: status.users,
+            teardowns_running: status.teardowns_running,
+            teardowns_waiting: status.teardowns_waiting,
+            teardowns_failed: status.teardowns_failed,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Tables for people, as loginctl(1) lays them out.
+
+use crate::time;
+use ck_protocol::{Session, Status};
+use std::{
+    fmt::{Display, Write as _},
+    io::{self, Write},
+};
+use tabwriter::{Alignment, TabWriter};
+
+/// What is shown where there is nothing to show.
+const NONE: &str = "-";
+
+/// A line a session, then their count.
+#[must_use]
+pub fn sessions(sessions: &[Session], legend: bool) -> String {
+    if sessions.is_empty() {
+        return if legend { "No sessions.\n".to_owned() } else { String::new() };
+    }
+    let mut rows = String::new();
+    if legend {
+        rows.push_str("SESSION\tUID\tUSER\tSERVICE\tTTY\tSEAT\tSTATE\tSINCE\tREMOTE HOST\n");
+    }
+    for session in sessions {
+        // Text displays itself with everything escaped that could steer a terminal.
+        let cells: [&dyn Display; 9] = [
+            &session.id,
+            &session.uid,
+            &session.user,
+            &session.service,
+            &or_none(session.tty.as_ref()),
+            &or_none(session.seat.as_ref()),
+            &session.state,
+            &time::for_people(session.opened_at),
+            &or_none(session.remote_host.as_ref()),
+        ];
+        row(&mut rows, &cells);
+    }
+    let mut table = aligned(&rows);
+    if legend {
+        let count = sessions.len();
+        let _ = writeln!(table, "\n{count} session{} listed.", if count == 1 { "" } else { "s" });
+    }
+    table
+}
+
+/// A line a fact, its name in front.
+#[must_use]
+pub fn session(session: &Session) -> String {
+    let facts: [(&str, &dyn Display); 18] = [
+        ("Session", &session.id),
+        ("Parent", &or_none(session.parent.as_ref())),
+        ("User", &session.user),
+        ("UID", &session.uid),
+        ("Leader PID", &session.leader_pid),
+        ("Service", &session.service),
+        ("Class", &session.class),
+        ("Type", &session.kind),
+        ("TTY", &or_none(session.tty.as_ref())),
+        ("Remote", &if session.remote { "yes" } else { "no" }),
+        ("Remote host", &or_none(session.remote_host.as_ref())),
+        ("Remote user", &or_none(session.remote_user.as_ref())),
+        ("Display", &or_none(session.display.as_ref())),
+        ("Seat", &or_none(session.seat.as_ref())),
+        ("VT", &or_none(session.vt.map(ck_protocol::Vt::get).as_ref())),
+        ("State", &session.state),
+        ("Since", &time::for_people(session.opened_at)),
+        ("Runtime directory", &or_none(session.runtime_dir.as_ref())),
+    ];
+    named(&facts)
+}
+
+/// A line a fact, and what to do about it where something is wrong.
+#[must_use]
+pub fn status(status: &Status) -> String {
+    let failed = match status.teardowns_failed {
+        0 => "none".to_owned(),
+        count => format!("{count}: see .ck-retired in the runtime root, and the broker's log"),
+    };
+    let facts: [(&str, &dyn Display); 7] = [
+        ("Broker", &format!("ck-broker {}, pid {}", status.version, status.pid)),
+        ("Running since", &time::for_people(status.started_at)),
+        ("Sessions", &status.sessions),
+        ("Users", &status.users),
+        ("Teardowns running", &status.teardowns_running),
+        ("Teardowns waiting", &status.teardowns_waiting),
+        ("Teardowns failed", &failed),
+    ];
+    named(&facts)
+}
+
+fn or_none<T: Display>(value: Option<&T>) -> String {
+    value.map_or_else(|| NONE.to_owned(), ToString::to_string)
+}
+
+fn row(rows: &mut String, cells: &[&dyn Display]) {
+    let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
+    rows.push_str(&cells.join("\t"));
+    rows.push('\n');
+}
+
+fn named(facts: &[(&str, &dyn Display)]) -> String {
+    let mut rows = String::new();
+    for (name, value) in facts {
+        let _ = writeln!(rows, "{name}:\t{value}");
+    }
+    aligned(&rows)
+}
+
+/// Aligns tab-separated cells by the width that they take on a terminal.
+fn aligned(rows: &str) -> String {
+    let mut writer = TabWriter::new(Vec::new()).padding(2).alignment(Alignment::Left);
+    let written = writer.write_all(rows.as_bytes()).and_then(|()| writer.flush());
+    let aligned = written.and_then(|()| {
+        writer.into_inner().map_err(|error| io::Error::other(error.to_string())).map(String::from_utf8)
+    });
+    // Writing to memory does not fail; unaligned would still be readable.
+    aligned.ok().and_then(Result::ok).unwrap_or_else(|| rows.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_by_their_width_on_a_terminal() {
+        assert_eq!(aligned("a\tb\n日本\tc\n"), "a     b\n日本  c\n");
+    }
+
+    #[test]
+    fn an_empty_list_says_so() {
+        assert_eq!(sessions(&[], true), "No sessions.\n");
+        assert_eq!(sessions(&[], false), "");
+    }
+}

@@ -1,0 +1,43 @@
+//! Moments, as people and programs read them.
+
+use ck_protocol::Timestamp;
+use jiff::{ZonedDateTime, tz::TimeZone};
+
+fn zoned(moment: Timestamp, zone: TimeZone) -> ZonedDateTime {
+    // The broker's clock can be anywhere; what jiff cannot show is shown as its own limits.
+    jiff::Timestamp::from_microsecond(moment.as_micros())
+        .unwrap_or(jiff::Timestamp::MAX)
+        .to_zoned_datetime(zone)
+}
+
+/// The moment in the local time zone, to the microsecond, with its offset: RFC 3339.
+#[must_use]
+pub fn rfc3339(moment: Timestamp) -> String {
+    format_rfc3339(moment, TimeZone::system())
+}
+
+fn format_rfc3339(moment: Timestamp, zone: TimeZone) -> String {
+    zoned(moment, zone).strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
+}
+
+/// The moment in the local time zone, to the second.
+#[must_use]
+pub fn for_people(moment: Timestamp) -> String {
+    zoned(moment, TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::tz::offset;
+
+    #[test]
+    fn a_moment_carries_its_offset() {
+        let moment = Timestamp::from_micros(1_000_000_000_000_001);
+        assert_eq!(format_rfc3339(moment, TimeZone::UTC), "2001-09-09T01:46:40.000001+00:00");
+        let east = TimeZone::fixed(offset(2));
+        assert_eq!(format_rfc3339(moment, east), "2001-09-09T03:46:40.000001+02:00");
+        let never = Timestamp::from_micros(i64::MAX);
+        assert!(format_rfc3339(never, TimeZone::UTC).starts_with("9999-"));
+    }
+}
