@@ -1,58 +1,21 @@
-//! The registry, driven at random over every interleaving of open, close, death of a leader,
-//! administrator and restart, also by a broker that dies between any two effects. The world
-//! around it is a model: the effects that were performed, and what they left on disk.
+//! The world around the registry: what was done to it, and what is left of that.
 
+use super::Step;
 use ck_broker::registry::{Effect, Entry, Input, Leader, Login, Registry, RuntimeDir};
 use ck_protocol::*;
-use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-
-/// What may happen next. Numbers choose among what there is at that moment.
-#[derive(Clone, Debug)]
-enum Step {
-    /// A login of user `uid`, who may find a directory that somebody else made.
-    Open { uid: u8, wants_dir: bool, foreign: bool },
-    /// The module of an open session asks for it again: it never saw the answer.
-    OpenAgain(u8),
-    /// A module closes its session, by id or by token.
-    Close(u8, bool),
-    /// A leader dies.
-    Death(u8),
-    /// An administrator ends a session.
-    Terminate(u8),
-    /// Somebody ends a session that has ended, or never was.
-    EndUnknown(u8),
-    /// The broker dies before the `n`th effect of the next step, and starts again.
-    CrashAt(u8),
-    /// The broker stops in good order, and starts again.
-    Restart,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        6 => (0..4u8, any::<bool>(), prop::bool::weighted(0.1))
-            .prop_map(|(uid, wants_dir, foreign)| Step::Open { uid, wants_dir, foreign }),
-        1 => any::<u8>().prop_map(Step::OpenAgain),
-        3 => (any::<u8>(), any::<bool>()).prop_map(|(n, by_token)| Step::Close(n, by_token)),
-        2 => any::<u8>().prop_map(Step::Death),
-        1 => any::<u8>().prop_map(Step::Terminate),
-        1 => any::<u8>().prop_map(Step::EndUnknown),
-        1 => (0..10u8).prop_map(Step::CrashAt),
-        1 => Just(Step::Restart),
-    ]
-}
 
 /// A runtime directory in the model's file system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Dir {
+pub enum Dir {
     Ours,
     Foreign,
 }
 
 /// A login, as its PAM module sees it.
 #[derive(Clone, Debug)]
-struct Module {
-    token: Token,
+pub struct Module {
+    pub token: Token,
     uid: Uid,
     wants_dir: bool,
     pid: Pid,
@@ -60,25 +23,25 @@ struct Module {
     opened: Option<Opened>,
 }
 
-struct World {
-    registry: Registry,
+pub struct World {
+    pub registry: Registry,
     // What is on disk, and survives a crash.
     records: BTreeMap<SessionId, Entry>,
-    claims: BTreeSet<Uid>,
+    pub claims: BTreeSet<Uid>,
     covered: u64,
-    dirs: BTreeMap<Uid, Dir>,
+    pub dirs: BTreeMap<Uid, Dir>,
     // The processes.
-    modules: Vec<Module>,
+    pub modules: Vec<Module>,
     dead: HashSet<Pid>,
     // Bookkeeping of the test.
     serial: u32,
-    added: HashSet<SessionId>,
-    removed: HashSet<SessionId>,
-    crash_at: Option<u8>,
+    pub added: HashSet<SessionId>,
+    pub removed: HashSet<SessionId>,
+    pub crash_at: Option<u8>,
 }
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             registry: Registry::restore(Vec::new(), |_| false, SessionId::FIRST),
             records: BTreeMap::new(),
@@ -94,7 +57,7 @@ impl World {
         }
     }
 
-    fn take(&mut self, step: &Step) {
+    pub fn take(&mut self, step: &Step) {
         match *step {
             Step::Open { uid, wants_dir, foreign } => self.open(uid, wants_dir, foreign),
             Step::OpenAgain(n) => {
@@ -178,7 +141,7 @@ impl World {
     }
 
     /// Performs what follows from the input, unless the broker dies on the way. Returns the reply.
-    fn apply(&mut self, input: Input, asker: Option<Token>) -> Option<Reply> {
+    pub fn apply(&mut self, input: Input, asker: Option<Token>) -> Option<Reply> {
         let mut crash_at = self.crash_at.take();
         let mut due = VecDeque::from(self.registry.apply(input));
         let mut reply = None;
@@ -275,7 +238,7 @@ impl World {
     }
 
     /// What holds between any two steps: DESIGN's invariant 3, seen from outside.
-    fn check(&self) {
+    pub fn check(&self) {
         let live: BTreeSet<SessionId> =
             self.registry.from(SessionId::FIRST).map(|entry| entry.session.id).collect();
         let told: BTreeSet<SessionId> =
@@ -295,65 +258,5 @@ impl World {
             assert!(!wants || self.dirs.contains_key(&module.uid), "a live session without its directory");
         }
         assert!(live.iter().all(|id| id.get() < self.covered));
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_happens_in_whatever_order_nothing_is_lost_doubled_or_left(
-        steps in prop::collection::vec(step(), 1..80),
-    ) {
-        let mut world = World::new();
-        for step in &steps {
-            world.take(step);
-            world.check();
-        }
-        // Everybody leaves.
-        world.crash_at = None;
-        while !world.modules.is_empty() {
-            world.take(&Step::Death(0));
-            world.check();
-        }
-        prop_assert_eq!(world.registry.sessions(), 0);
-        prop_assert!(world.claims.is_empty() && world.dirs.values().all(|dir| *dir == Dir::Foreign));
-        // A crash may swallow an announcement, but nothing else does.
-        if !steps.iter().any(|step| matches!(step, Step::CrashAt(_))) {
-            prop_assert_eq!(world.added, world.removed);
-        }
-    }
-}
-
-/// The failure that this project was born from: removing a session while sessions are removed.
-#[test]
-fn a_thousand_deaths_remove_each_session_once() {
-    let mut world = World::new();
-    for _ in 0..1000 {
-        world.take(&Step::Open { uid: 0, wants_dir: true, foreign: false });
-    }
-    let tokens: Vec<Token> = world.modules.iter().map(|module| module.token).collect();
-    for token in tokens {
-        // Each death is told twice: by the pidfd, and by a close that was already under way.
-        for _ in 0..2 {
-            world.modules.retain(|module| module.token != token);
-            world.apply(Input::End(SessionRef::Token(token)), None);
-        }
-    }
-    world.check();
-    assert_eq!((world.added.len(), world.removed.len(), world.dirs.len()), (1000, 1000, 0));
-}
-
-/// Found by the test above: the session that a directory was made for ends while another
-/// session of its user, which wanted none, lives on, and then the broker restarts.
-#[test]
-fn a_restart_forgets_no_directory_that_only_an_ended_session_used() {
-    let mut world = World::new();
-    world.take(&Step::Open { uid: 0, wants_dir: false, foreign: false });
-    world.take(&Step::Open { uid: 0, wants_dir: true, foreign: false });
-    world.take(&Step::Close(1, false));
-    for step in [Step::Restart, Step::Close(0, false)] {
-        world.take(&step);
-        world.check();
     }
 }

@@ -1,0 +1,107 @@
+//! The registry, driven at random over every interleaving of open, close, death of a leader,
+//! administrator and restart, also by a broker that dies between any two effects. The world
+//! around it is a model: the effects that were performed, and what they left on disk.
+
+#![allow(clippy::unwrap_used, reason = "tests may panic, also outside functions marked #[test]")]
+
+mod world;
+
+use ck_broker::registry::Input;
+use ck_protocol::*;
+use proptest::prelude::*;
+use world::{Dir, World};
+
+/// What may happen next. Numbers choose among what there is at that moment.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A login of user `uid`, who may find a directory that somebody else made.
+    Open { uid: u8, wants_dir: bool, foreign: bool },
+    /// The module of an open session asks for it again: it never saw the answer.
+    OpenAgain(u8),
+    /// A module closes its session, by id or by token.
+    Close(u8, bool),
+    /// A leader dies.
+    Death(u8),
+    /// An administrator ends a session.
+    Terminate(u8),
+    /// Somebody ends a session that has ended, or never was.
+    EndUnknown(u8),
+    /// The broker dies before the `n`th effect of the next step, and starts again.
+    CrashAt(u8),
+    /// The broker stops in good order, and starts again.
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..4u8, any::<bool>(), prop::bool::weighted(0.1))
+            .prop_map(|(uid, wants_dir, foreign)| Step::Open { uid, wants_dir, foreign }),
+        1 => any::<u8>().prop_map(Step::OpenAgain),
+        3 => (any::<u8>(), any::<bool>()).prop_map(|(n, by_token)| Step::Close(n, by_token)),
+        2 => any::<u8>().prop_map(Step::Death),
+        1 => any::<u8>().prop_map(Step::Terminate),
+        1 => any::<u8>().prop_map(Step::EndUnknown),
+        1 => (0..10u8).prop_map(Step::CrashAt),
+        1 => Just(Step::Restart),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_in_whatever_order_nothing_is_lost_doubled_or_left(
+        steps in prop::collection::vec(step(), 1..80),
+    ) {
+        let mut world = World::new();
+        for step in &steps {
+            world.take(step);
+            world.check();
+        }
+        // Everybody leaves.
+        world.crash_at = None;
+        while !world.modules.is_empty() {
+            world.take(&Step::Death(0));
+            world.check();
+        }
+        prop_assert_eq!(world.registry.sessions(), 0);
+        prop_assert!(world.claims.is_empty() && world.dirs.values().all(|dir| *dir == Dir::Foreign));
+        // A crash may swallow an announcement, but nothing else does.
+        if !steps.iter().any(|step| matches!(step, Step::CrashAt(_))) {
+            prop_assert_eq!(world.added, world.removed);
+        }
+    }
+}
+
+/// The failure that this project was born from: removing a session while sessions are removed.
+#[test]
+fn a_thousand_deaths_remove_each_session_once() {
+    let mut world = World::new();
+    for _ in 0..1000 {
+        world.take(&Step::Open { uid: 0, wants_dir: true, foreign: false });
+    }
+    let tokens: Vec<Token> = world.modules.iter().map(|module| module.token).collect();
+    for token in tokens {
+        // Each death is told twice: by the pidfd, and by a close that was already under way.
+        for _ in 0..2 {
+            world.modules.retain(|module| module.token != token);
+            world.apply(Input::End(SessionRef::Token(token)), None);
+        }
+    }
+    world.check();
+    assert_eq!((world.added.len(), world.removed.len(), world.dirs.len()), (1000, 1000, 0));
+}
+
+/// Found by the test above: the session that a directory was made for ends while another
+/// session of its user, which wanted none, lives on, and then the broker restarts.
+#[test]
+fn a_restart_forgets_no_directory_that_only_an_ended_session_used() {
+    let mut world = World::new();
+    world.take(&Step::Open { uid: 0, wants_dir: false, foreign: false });
+    world.take(&Step::Open { uid: 0, wants_dir: true, foreign: false });
+    world.take(&Step::Close(1, false));
+    for step in [Step::Restart, Step::Close(0, false)] {
+        world.take(&step);
+        world.check();
+    }
+}
