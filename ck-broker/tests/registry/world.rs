@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 /// A runtime directory in the model's file system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Dir {
+pub(crate) enum Dir {
     Ours,
     Foreign,
 }
 
 /// A login, as its PAM module sees it.
 #[derive(Clone, Debug)]
-pub struct Module {
-    pub token: Token,
+pub(crate) struct Module {
+    pub(crate) token: Token,
     uid: Uid,
     wants_dir: bool,
     pid: Pid,
@@ -23,25 +23,25 @@ pub struct Module {
     opened: Option<Opened>,
 }
 
-pub struct World {
-    pub registry: Registry,
+pub(crate) struct World {
+    pub(crate) registry: Registry,
     // What is on disk, and survives a crash.
     records: BTreeMap<SessionId, Entry>,
-    pub claims: BTreeSet<Uid>,
+    pub(crate) claims: BTreeSet<Uid>,
     covered: u64,
-    pub dirs: BTreeMap<Uid, Dir>,
+    pub(crate) dirs: BTreeMap<Uid, Dir>,
     // The processes.
-    pub modules: Vec<Module>,
+    pub(crate) modules: Vec<Module>,
     dead: HashSet<Pid>,
     // Bookkeeping of the test.
     serial: u32,
-    pub added: HashSet<SessionId>,
-    pub removed: HashSet<SessionId>,
-    pub crash_at: Option<u8>,
+    pub(crate) added: HashSet<SessionId>,
+    pub(crate) removed: HashSet<SessionId>,
+    pub(crate) crash_at: Option<u8>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             registry: Registry::restore(Vec::new(), |_| false, SessionId::FIRST),
             records: BTreeMap::new(),
@@ -57,7 +57,7 @@ impl World {
         }
     }
 
-    pub fn take(&mut self, step: &Step) {
+    pub(crate) fn take(&mut self, step: &Step) {
         match *step {
             Step::Open { uid, wants_dir, foreign } => self.open(uid, wants_dir, foreign),
             Step::OpenAgain(n) => {
@@ -141,7 +141,7 @@ impl World {
     }
 
     /// Performs what follows from the input, unless the broker dies on the way. Returns the reply.
-    pub fn apply(&mut self, input: Input, asker: Option<Token>) -> Option<Reply> {
+    pub(crate) fn apply(&mut self, input: Input, asker: Option<Token>) -> Option<Reply> {
         let mut crash_at = self.crash_at.take();
         let mut due = VecDeque::from(self.registry.apply(input));
         let mut reply = None;
@@ -238,7 +238,7 @@ impl World {
     }
 
     /// What holds between any two steps: DESIGN's invariant 3, seen from outside.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let live: BTreeSet<SessionId> =
             self.registry.from(SessionId::FIRST).map(|entry| entry.session.id).collect();
         let told: BTreeSet<SessionId> =

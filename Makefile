@@ -1,0 +1,76 @@
+# The commands of this project. Each installs what it needs on a Debian 12 machine, as root, and
+# touches nothing else of the machine outside target/ and the cache of the test hosts.
+#
+#   make demo      see real logins get a runtime directory and lose it
+#   make check     everything that must hold: format, lints, docs, tests on whole hosts
+#   make install   DESTDIR= PREFIX=/usr PAMDIR= (PREFIX/lib/<multiarch>/security)
+#   make msrv      build with the oldest supported Rust, Debian 13's own
+#   make clean     remove target/; the cache of the test hosts stays, see tests/host/README.md
+
+SHELL     := /bin/bash
+CARGO     ?= cargo
+DESTDIR   ?=
+PREFIX    ?= /usr
+PAMDIR    ?= $(PREFIX)/lib/$(shell gcc -print-multiarch 2>/dev/null)/security
+RELEASE   := target/release
+# What the test hosts install: the same that `make install` puts on a machine.
+STAGE     := target/stage
+
+.PHONY: demo check install uninstall stage build setup msrv clean fmt lint doc unit hosts
+
+demo: setup
+	@tests/demo
+
+check: setup fmt lint doc unit hosts
+
+setup:
+	@tests/setup
+
+fmt:
+	$(CARGO) fmt --all --check
+
+lint:
+	$(CARGO) clippy --locked --quiet --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --quiet --package pam_ck --features fault --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --quiet --workspace --no-deps
+
+# Unit, property, golden and protocol tests, and those that run the programs without a host.
+unit:
+	$(CARGO) test --locked --workspace --exclude ck-tests
+	$(CARGO) test --locked --package pam_ck --features fault --test fault
+
+# Real sshd, login and su, on whole throw-away hosts.
+hosts: stage
+	tests/host/build bookworm
+	$(CARGO) test --locked --package ck-tests -- --test-threads=4
+
+build:
+	$(CARGO) build --locked --release --package pam_ck --package ck-broker --package ck-remove-directory --package ckctl
+
+stage: build
+	rm -rf $(STAGE)
+	$(MAKE) --no-print-directory install-files DESTDIR=$(STAGE) PREFIX=/usr
+
+install: build install-files
+
+.PHONY: install-files
+install-files:
+	install -D -m 755 $(RELEASE)/ck-broker $(DESTDIR)$(PREFIX)/sbin/ck-broker
+	install -D -m 755 $(RELEASE)/ckctl $(DESTDIR)$(PREFIX)/bin/ckctl
+	install -D -m 755 $(RELEASE)/ck-remove-directory $(DESTDIR)$(PREFIX)/libexec/ck/ck-remove-directory
+	install -D -m 644 $(RELEASE)/libpam_ck.so $(DESTDIR)$(PAMDIR)/pam_ck.so
+	install -D -m 644 packaging/pam/ck $(DESTDIR)$(PREFIX)/share/pam-configs/ck
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/ck-broker $(DESTDIR)$(PREFIX)/bin/ckctl
+	rm -f $(DESTDIR)$(PREFIX)/libexec/ck/ck-remove-directory $(DESTDIR)$(PAMDIR)/pam_ck.so
+	rm -f $(DESTDIR)$(PREFIX)/share/pam-configs/ck
+	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/libexec/ck
+
+msrv: setup
+	tests/msrv
+
+clean:
+	rm -rf target
