@@ -1,0 +1,119 @@
+//! A host on which the product is installed, as an administrator would, and its broker runs.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::host::{Host, Options};
+use crate::process::Running;
+use crate::wait::wait_until;
+
+/// What `make stage` installs.
+const STAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/stage");
+const START_LIMIT: Duration = Duration::from_secs(10);
+/// The runtime directory of alice.
+pub const ALICES: &str = "/run/user/2001";
+
+/// A host with the product on it.
+#[derive(Debug)]
+pub struct Machine {
+    /// The host.
+    pub host: Host,
+    /// Its broker, unless that was stopped or never started.
+    pub broker: Option<Running>,
+}
+
+impl Machine {
+    /// A plain bookworm host with a running broker.
+    pub fn up() -> Self {
+        Self::up_with(&[])
+    }
+
+    /// The same; the broker gets `arguments`.
+    pub fn up_with(arguments: &[&str]) -> Self {
+        let mut machine = Self::installed();
+        machine.start_broker(arguments);
+        machine
+    }
+
+    /// A host on which the product is installed, and no broker runs.
+    pub fn installed() -> Self {
+        assert!(Path::new(STAGE).exists(), "{STAGE} is missing: run `make stage`");
+        let host = Host::up(Options::default().bind(STAGE, "/opt/stage"));
+        host.run_ok(&["cp", "-a", "/opt/stage/.", "/"]);
+        host.run_ok(&["env", "DEBIAN_FRONTEND=noninteractive", "pam-auth-update", "--package"]);
+        Self { host, broker: None }
+    }
+
+    /// Starts the broker, and waits until it answers.
+    pub fn start_broker(&mut self, arguments: &[&str]) {
+        self.start_broker_by(&["/usr/sbin/ck-broker"], arguments);
+    }
+
+    /// The same by another command, such as one that takes capabilities from it first.
+    pub fn start_broker_by(&mut self, command: &[&str], arguments: &[&str]) {
+        let broker = self.host.spawn(&[command, arguments].concat());
+        wait_until(START_LIMIT, "the broker answers", || {
+            assert!(!broker.is_over(), "ck-broker ended: {}", broker.stderr());
+            self.host.run(&["ckctl", "status"]).status.success()
+        });
+        self.broker = Some(broker);
+    }
+
+    /// The broker.
+    pub fn broker(&self) -> &Running {
+        self.broker.as_ref().expect("a broker that runs")
+    }
+
+    /// All sessions, as `ckctl list --json` has them.
+    pub fn sessions(&self) -> Vec<Value> {
+        match serde_json::from_str(&self.host.run_ok(&["ckctl", "list", "--json"])) {
+            Ok(Value::Array(sessions)) => sessions,
+            other => panic!("ckctl list --json is no array: {other:?}"),
+        }
+    }
+
+    /// The only session there is.
+    pub fn session(&self) -> Value {
+        let mut sessions = self.sessions();
+        assert_eq!(sessions.len(), 1, "{sessions:?}");
+        sessions.remove(0)
+    }
+
+    /// Waits until there are `count` sessions.
+    pub fn await_sessions(&self, count: usize) {
+        let limit = Duration::from_secs(20);
+        wait_until(limit, &format!("{count} sessions"), || self.sessions().len() == count);
+    }
+
+    /// Whether there is anything at alice's runtime directory.
+    pub fn has_alices(&self) -> bool {
+        self.host.metadata(ALICES).is_some()
+    }
+
+    /// Waits until nothing is left of anybody: no session, no directory, nothing retired, no
+    /// teardown, no record.
+    pub fn await_nothing_left(&self) {
+        self.await_sessions(0);
+        wait_until(Duration::from_secs(20), "all teardowns are done", || {
+            let status: Value =
+                serde_json::from_str(&self.host.run_ok(&["ckctl", "status", "--json"])).expect("JSON");
+            ["teardowns_running", "teardowns_waiting", "teardowns_failed"]
+                .iter()
+                .all(|what| status[what] == 0)
+        });
+        let places =
+            ["/run/user", "/run/user/.ck-retired", "/run/ck-broker/sessions", "/run/ck-broker/users"];
+        let left = self.host.run_ok(&[&["find"], &places[..], &["-mindepth", "1"]].concat());
+        assert_eq!(left, "/run/user/.ck-retired", "left behind");
+        assert_eq!(self.host.run_ok(&["sh", "-c", "grep -c /run/user/ /proc/mounts || true"]), "0");
+    }
+
+    /// The processor time that the broker has used, in clock ticks (proc_pid_stat(5)).
+    pub fn broker_ticks(&self) -> u64 {
+        let stat = self.host.read_file(&format!("/proc/{}/stat", self.broker().pid()));
+        let fields: Vec<&str> = stat.rsplit_once(") ").expect("a stat line").1.split(' ').collect();
+        fields[11].parse::<u64>().expect("utime") + fields[12].parse::<u64>().expect("stime")
+    }
+}

@@ -1,0 +1,33 @@
+//! Waiting for something that happens elsewhere.
+
+use std::os::fd::AsFd;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// How often [`wait_until`] looks. Small, because tests measure with it.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// Returns as soon as `holds` does, with the time that took; panics with `what` when it does not within `limit`.
+pub fn wait_until(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < limit, "waited {limit:?} in vain: {what}");
+        sleep(LOOK_EVERY);
+    }
+    start.elapsed()
+}
+
+/// Whether `descriptor` has something to read, or its other side is gone, within `limit`.
+pub(crate) fn readable(descriptor: impl AsFd, limit: Duration) -> bool {
+    let limit = Timespec::try_from(limit).expect("a limit that poll takes");
+    let mut descriptors = [PollFd::new(&descriptor, PollFlags::IN)];
+    loop {
+        match poll(&mut descriptors, Some(&limit)) {
+            Ok(ready) => return ready > 0,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => panic!("poll: {error}"),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A broker that stops, dies, or is not there: logins go on, and sessions stay.
+
+use std::time::{Duration, Instant};
+
+use ck_tests::{ALICES, Machine, wait_until};
+use rustix::process::Signal;
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn held(machine: &Machine) -> ck_tests::Running {
+    let held = machine.host.spawn(&[
+        "ssh",
+        "alice@127.0.0.1",
+        "echo $XDG_SESSION_ID >$XDG_RUNTIME_DIR/mine; sleep 60",
+    ]);
+    wait_until(SOON, "the login", || {
+        machine.host.metadata("/run/user/2001/mine").is_some_and(|file| file.len() > 0)
+    });
+    held
+}
+
+/// Ends the broker by `signal`.
+fn end_broker(machine: &mut Machine, signal: Signal) {
+    let mut broker = machine.broker.take().expect("a broker");
+    broker.signal(signal);
+    assert!(broker.wait(SOON).is_some(), "the broker ends");
+}
+
+#[test]
+fn sessions_outlive_a_broker_that_was_killed_or_stopped() {
+    for signal in [Signal::KILL, Signal::TERM] {
+        let mut machine = Machine::up();
+        let login = held(&machine);
+        let before = machine.session();
+        end_broker(&mut machine, signal);
+        assert!(machine.host.metadata("/run/user/2001/mine").is_some(), "a stop is no logout");
+        machine.start_broker(&[]);
+        assert_eq!(machine.session(), before);
+        assert_eq!(machine.host.read_file("/run/user/2001/mine"), "1\n");
+        // A second login shares what was there before the restart, and has an id of its own.
+        let told =
+            machine.host.run_ok(&["ssh", "alice@127.0.0.1", "echo $XDG_SESSION_ID; ls $XDG_RUNTIME_DIR"]);
+        let (id, listed) = told.split_once('\n').expect("two lines");
+        assert!(id.parse::<u64>().expect("an id") > 1 && listed == "mine", "{told}");
+        drop(login);
+        machine.await_nothing_left();
+    }
+}
+
+#[test]
+fn who_left_while_no_broker_ran_is_cleaned_up_after() {
+    let mut machine = Machine::up();
+    let login = held(&machine);
+    let leader = machine.session()["leader_pid"].to_string();
+    end_broker(&mut machine, Signal::KILL);
+    drop(login);
+    wait_until(SOON, "the login is over", || !machine.host.run(&["ps", "-p", &leader]).status.success());
+    assert!(machine.has_alices());
+    machine.start_broker(&[]);
+    machine.await_nothing_left();
+}
+
+#[test]
+fn an_orderly_restart_skips_no_id() {
+    let mut machine = Machine::up();
+    let id = || ["ssh", "alice@127.0.0.1", "echo $XDG_SESSION_ID"];
+    assert_eq!(machine.host.run_ok(&id()), "1");
+    machine.await_nothing_left();
+    end_broker(&mut machine, Signal::TERM);
+    machine.start_broker(&[]);
+    assert_eq!(machine.host.run_ok(&id()), "2");
+}
+
+#[test]
+fn a_record_that_cannot_be_read_costs_no_other() {
+    let mut machine = Machine::up();
+    let _login = held(&machine);
+    let bob = machine.host.spawn(&["ssh", "bob@127.0.0.1", "sleep 60"]);
+    machine.await_sessions(2);
+    end_broker(&mut machine, Signal::KILL);
+    machine.host.write_file("/run/ck-broker/sessions/1", b"\x01\x01", 0o600);
+    machine.start_broker(&[]);
+    assert_eq!(machine.session()["user"], "bob");
+    let log = machine.broker().stderr();
+    assert!(log.contains("/run/ck-broker/sessions/1: malformed frame"), "{log}");
+    assert!(machine.host.metadata("/run/user/2001/mine").is_some(), "taken from under a live session");
+    drop(bob);
+    machine.await_sessions(0);
+}
+
+#[test]
+fn without_a_broker_logins_go_on() {
+    let machine = Machine::installed();
+    let started = Instant::now();
+    let told = machine.host.run_ok(&["ssh", "alice@127.0.0.1", "echo in [$XDG_SESSION_ID$XDG_RUNTIME_DIR]"]);
+    assert_eq!(told, "in []");
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(!machine.has_alices());
+    wait_until(SOON, "one line in the log", || machine.host.syslog().contains("pam_ck(sshd:session)"));
+    let log = machine.host.syslog();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("pam_ck(")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("/run/ck-broker/session.sock"), "{lines:?}");
+}
+
+#[test]
+fn a_broker_that_stands_still_delays_a_login_by_its_deadline_only() {
+    let machine = Machine::up();
+    machine.broker().signal(Signal::STOP);
+    let started = Instant::now();
+    let told = machine.host.run_ok(&["ssh", "alice@127.0.0.1", "echo in [$XDG_SESSION_ID$XDG_RUNTIME_DIR]"]);
+    assert_eq!(told, "in []");
+    let taken = started.elapsed();
+    assert!(taken >= Duration::from_millis(1400), "it did not wait for the broker: {taken:?}");
+    assert!(taken < Duration::from_secs(6), "{taken:?}");
+    // What it was asked meanwhile it must not open: nobody heard of it, and nobody is there.
+    machine.broker().signal(Signal::CONT);
+    machine.await_nothing_left();
+    let told = machine.host.run_ok(&["ssh", "alice@127.0.0.1", "echo $XDG_RUNTIME_DIR"]);
+    assert_eq!(told, ALICES);
+}
+
+#[test]
+fn with_strict_nobody_logs_in_without_a_session() {
+    let mut machine = Machine::installed();
+    let line = "session required pam_ck.so strict";
+    machine.host.run_ok(&["sed", "-i", &format!("s/.*pam_ck.so.*/{line}/"), "/etc/pam.d/common-session"]);
+    // Not sshd: it logs the refusal and goes on, with forwarding switched off.
+    let login = ["su", "-l", "alice", "-c", "echo in"];
+    let refused = machine.host.run(&login);
+    assert!(!refused.status.success() && !refused.stdout.contains("in"), "{refused:?}");
+    machine.start_broker(&[]);
+    assert_eq!(machine.host.run_ok(&login), "in");
+    machine.await_nothing_left();
+}
