@@ -2,7 +2,7 @@
 
 use super::{
     Server,
-    connection::{Connection, Outbox, Sent},
+    connection::{self, Outbox, Sent},
     door::Door,
 };
 use crate::{
@@ -13,18 +13,20 @@ use ck_protocol::{
     AdminRequest, DecodeError, Open, Refusal, RefusalCode, Reply, SessionId, SessionRequest, Status, Text,
     decode, encode, limits,
 };
-use std::time::{Instant, SystemTime};
+use std::{
+    os::fd::OwnedFd,
+    time::{Instant, SystemTime},
+};
 
 /// How many sessions of a list are sent before others have their turn.
 const SESSIONS_AT_ONCE: usize = 256;
 
-/// Refuses a connection for which there is no room.
-pub(super) fn turn_away(connection: &Connection) {
+/// Says to a peer that is not served why, if it can be said at once.
+pub(super) fn turn_away(socket: &OwnedFd, code: RefusalCode, why: &str) {
     let mut buffer = [0; limits::REPLY];
-    if let Ok(packet) =
-        encode(&refused(RefusalCode::Busy, "too many connections: try again later"), &mut buffer)
-    {
-        connection.send(packet);
+    if let Ok(packet) = encode(&refused(code, why), &mut buffer) {
+        // Its connection is closed next, whether it has heard this or not.
+        let _ = connection::send_now(socket, packet);
     }
 }
 
@@ -91,7 +93,11 @@ impl Server {
         let Some(pid) = self.connections.get(&key).map(|connection| connection.peer.pid) else { return };
         let Some(started) = process::started(pid) else {
             log::warn!("login of {} refused: its process {pid} is gone", open.user);
-            return self.drop_connection(key);
+            self.send(
+                key,
+                &refused(RefusalCode::Failed, "cannot read the start time of your process in /proc"),
+            );
+            return;
         };
         let leader = Leader { pid, started };
         let ancestors = process::ancestors(pid);

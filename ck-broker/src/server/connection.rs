@@ -113,11 +113,16 @@ impl Connection {
 
     /// Sends one packet now, or not.
     pub(super) fn send(&self, packet: &[u8]) -> Sent {
-        match send(&self.socket, packet, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-            Ok(_) => Sent::Yes,
-            Err(Errno::AGAIN | Errno::INTR) => Sent::Full,
-            Err(_) => Sent::Gone,
-        }
+        send_now(&self.socket, packet)
+    }
+}
+
+/// Sends one packet now, or not.
+pub(super) fn send_now(socket: &OwnedFd, packet: &[u8]) -> Sent {
+    match send(socket, packet, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+        Ok(_) => Sent::Yes,
+        Err(Errno::AGAIN | Errno::INTR) => Sent::Full,
+        Err(_) => Sent::Gone,
     }
 }
 

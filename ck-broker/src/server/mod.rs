@@ -19,7 +19,7 @@ use crate::{
     runtime_dir::RuntimeRoot,
     store::{Left, Store},
 };
-use ck_protocol::{SessionId, SessionRef, Timestamp};
+use ck_protocol::{RefusalCode, SessionId, SessionRef, Timestamp};
 use connection::{Connection, Outbox, Peer};
 use door::{Door, Listener};
 use nix::sys::{
@@ -212,29 +212,35 @@ impl Server {
     fn welcome(&mut self, socket: OwnedFd, door: Door) {
         let peer = match Peer::of(&socket, door) {
             Ok(peer) => peer,
-            Err(why) => return log::warn!("connection refused: {why}"),
-        };
-        let here = self.connections.values().filter(|other| other.door == door);
-        let full = match door {
-            Door::Session => here.count() >= SESSION_CONNECTIONS,
-            Door::Admin if peer.uid == 0 => here.count() >= ADMIN_CONNECTIONS,
-            Door::Admin => {
-                let of_uid = here.clone().filter(|other| other.peer.uid == peer.uid).count();
-                of_uid >= ADMIN_CONNECTIONS_PER_UID || here.count() >= ADMIN_CONNECTIONS
+            Err(why) => {
+                log::warn!("connection refused: {why}");
+                return answer::turn_away(&socket, RefusalCode::NotAllowed, &why.to_string());
             }
         };
-        let uid = peer.uid;
-        let connection = Connection::new(socket, door, peer, Instant::now());
-        if full {
-            log::debug!("connection of uid {uid} refused: too many");
-            return answer::turn_away(&connection);
+        if !self.has_room(door, peer.uid) {
+            log::debug!("connection of uid {} refused: too many", peer.uid);
+            return answer::turn_away(&socket, RefusalCode::Busy, "too many connections: try again later");
         }
+        let connection = Connection::new(socket, door, peer, Instant::now());
         let key = self.next_connection;
         self.next_connection += 1;
         if let Err(errno) = watch(&self.epoll, &connection, Wakeup::Connection(key), EpollFlags::EPOLLIN) {
             return log::error!("cannot watch a connection: {errno}");
         }
         self.connections.insert(key, connection);
+    }
+
+    /// Whether one more connection of the uid may come through the door. Each has its own room,
+    /// so nothing that is done on `admin.sock` keeps a login out.
+    fn has_room(&self, door: Door, uid: u32) -> bool {
+        let here = || self.connections.values().filter(|other| other.door == door);
+        match door {
+            Door::Session => here().count() < SESSION_CONNECTIONS,
+            Door::Admin if here().count() >= ADMIN_CONNECTIONS => false,
+            Door::Admin => {
+                uid == 0 || here().filter(|other| other.peer.uid == uid).count() < ADMIN_CONNECTIONS_PER_UID
+            }
+        }
     }
 
     /// Forgets a connection. Closing its descriptor takes it out of epoll.
