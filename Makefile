@@ -26,12 +26,16 @@ check: setup fmt lint doc unit hosts
 setup:
 	@tests/setup
 
+# Debian's own cargo comes without these two: then that is said, and the rest goes on, but not in CI.
 fmt:
-	$(CARGO) fmt --all --check
+	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --all --check; \
+	else echo "fmt: left out, there is no cargo fmt here"; [ -z "$$CI" ]; fi
 
 lint:
-	$(CARGO) clippy --locked --quiet --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --locked --quiet --package pam_ck --features fault --all-targets -- -D warnings
+	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
+	$(CARGO) clippy --locked --quiet --workspace --all-targets -- -D warnings && \
+	$(CARGO) clippy --locked --quiet --package pam_ck --features fault --all-targets -- -D warnings; \
+	else echo "lint: left out, there is no cargo clippy here"; [ -z "$$CI" ]; fi
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --quiet --workspace --no-deps
@@ -44,7 +48,7 @@ unit:
 # Real sshd, login and su, on whole throw-away hosts.
 hosts: stage
 	tests/host/build bookworm
-	$(CARGO) test --locked --package ck-tests -- --test-threads=4
+	$(CARGO) test --locked --package ck-tests --no-fail-fast -- --test-threads=4
 
 build:
 	$(CARGO) build --locked --release --package pam_ck --package ck-broker --package ck-remove-directory --package ckctl

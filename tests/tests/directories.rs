@@ -93,8 +93,9 @@ fn what_is_not_the_users_own_is_never_told_as_the_runtime_directory() {
     for obstacle in obstacles {
         machine.host.run_ok(&["sh", "-c", obstacle]);
         let before = machine.host.metadata(ALICES).expect("an obstacle").ino();
-        let told = machine.host.run_ok(&["ssh", "alice@127.0.0.1", "echo $XDG_SESSION_ID[$XDG_RUNTIME_DIR]"]);
-        assert!(told.ends_with("[]") && told.len() > 2, "{obstacle}: {told}");
+        let script = "echo [$XDG_RUNTIME_DIR]; ckctl show $XDG_SESSION_ID | tail -n 1";
+        let told = machine.host.run_ok(&["ssh", "alice@127.0.0.1", script]);
+        assert_eq!(told, "[]\nRuntime directory:  -", "{obstacle}");
         machine.await_sessions(0);
         assert_eq!(machine.host.metadata(ALICES).expect("it stays").ino(), before, "{obstacle}");
         machine.host.run_ok(&["rm", "-rf", ALICES]);
