@@ -43,7 +43,6 @@ doc:
 # Unit, property, golden and protocol tests, and those that run the programs without a host.
 unit:
 	$(CARGO) test --locked --workspace --exclude ck-tests
-	$(CARGO) test --locked --package pam_ck --features fault --test fault
 
 # Real sshd, login and su, on whole throw-away hosts.
 hosts: stage

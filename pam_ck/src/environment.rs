@@ -1,0 +1,155 @@
+//! What a login finds in its environment.
+
+use ck_protocol::{Opened, Uid};
+use rustix::{
+    fs::{AtFlags, CWD, FileType, StatxFlags, statx},
+    io::Errno,
+};
+
+/// The permissions of a runtime directory.
+const MODE: u16 = 0o700;
+/// All permission bits of a mode: neither setuid, setgid nor sticky belong there.
+const PERMISSIONS: u16 = 0o7777;
+
+/// A directory that may not become `XDG_RUNTIME_DIR`.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DirectoryError {
+    /// It cannot be looked at.
+    #[error("cannot examine {path}: {source}")]
+    Examine {
+        /// Which.
+        path: String,
+        /// Why.
+        source: Errno,
+    },
+    /// A path that means another place in every process.
+    #[error("{0} is not an absolute path")]
+    Relative(String),
+    /// A symlink, a file.
+    #[error("{0} is not a directory")]
+    NotADirectory(String),
+    /// Somebody else's.
+    #[error("{path} belongs to uid {owner}, not to {uid}")]
+    Owner {
+        /// Which.
+        path: String,
+        /// Whose it is.
+        owner: u32,
+        /// Whose it should be.
+        uid: Uid,
+    },
+    /// Open to others, or closed to its owner.
+    #[error("{path} has mode {mode:04o}, not {MODE:04o}")]
+    Mode {
+        /// Which.
+        path: String,
+        /// Its permission bits.
+        mode: u16,
+    },
+}
+
+/// The variables of a session, by name and value, without `XDG_RUNTIME_DIR`.
+pub(crate) fn variables(opened: &Opened) -> impl Iterator<Item = (&'static str, String)> {
+    let always = [
+        ("XDG_SESSION_ID", opened.id.to_string()),
+        ("XDG_SESSION_CLASS", opened.class.to_string()),
+        ("XDG_SESSION_TYPE", opened.kind.to_string()),
+    ];
+    let seat = opened.seat.as_ref().map(|seat| ("XDG_SEAT", seat.as_str().to_owned()));
+    let vt = opened.vt.map(|vt| ("XDG_VTNR", vt.get().to_string()));
+    always.into_iter().chain(seat).chain(vt)
+}
+
+/// Makes sure that `path` is a directory of `uid`, 0700, and no symlink.
+///
+/// # Errors
+/// [`DirectoryError`]: `XDG_RUNTIME_DIR` must not name it.
+pub(crate) fn check_directory(path: &str, uid: Uid) -> Result<(), DirectoryError> {
+    if !path.starts_with('/') {
+        return Err(DirectoryError::Relative(path.to_owned()));
+    }
+    // Users can mount FUSE over their own directory. stat(2) would ask its server, and wait for
+    // ever for one that hangs; AT_STATX_DONT_SYNC takes what the kernel knows (seen on 6.18, also
+    // before the server's first answer).
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+    let wanted = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID;
+    let found = statx(CWD, path, flags, wanted)
+        .map_err(|source| DirectoryError::Examine { path: path.to_owned(), source })?;
+    if FileType::from_raw_mode(found.stx_mode.into()) != FileType::Directory {
+        return Err(DirectoryError::NotADirectory(path.to_owned()));
+    }
+    if found.stx_uid != uid.get() {
+        return Err(DirectoryError::Owner { path: path.to_owned(), owner: found.stx_uid, uid });
+    }
+    let mode = found.stx_mode & PERMISSIONS;
+    if mode != MODE {
+        return Err(DirectoryError::Mode { path: path.to_owned(), mode });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ck_protocol::{Class, Kind, SessionId, Text, Vt};
+    use std::{
+        env, fs,
+        os::unix::fs::{PermissionsExt, chown, symlink},
+        path::PathBuf,
+        process,
+    };
+
+    fn session() -> Opened {
+        let (class, kind) = (Class::User, Kind::Tty);
+        Opened { id: SessionId::new(7), class, kind, seat: None, vt: None, runtime_dir: None }
+    }
+
+    #[test]
+    fn a_remote_session_has_three_variables_and_a_console_session_five() {
+        let names = |opened: &Opened| variables(opened).map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>();
+        let remote = session();
+        let three = ["XDG_SESSION_ID=7", "XDG_SESSION_CLASS=user", "XDG_SESSION_TYPE=tty"];
+        assert_eq!(names(&remote), three);
+        let console =
+            Opened { seat: Some(Text::clipped("seat0")), vt: Some(Vt::try_from(2).unwrap()), ..remote };
+        assert_eq!(names(&console)[3..], ["XDG_SEAT=seat0", "XDG_VTNR=2"]);
+    }
+
+    /// A directory of its own for the test `name`.
+    fn directory(name: &str, owner: u32, mode: u32) -> String {
+        let path = env::temp_dir().join(format!("pam-ck-environment-{}-{name}", process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        chown(&path, Some(owner), None).unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        path.into_os_string().into_string().unwrap()
+    }
+
+    #[test]
+    fn only_the_users_own_private_directory_will_do() {
+        let uid = Uid::try_from(2001).unwrap();
+        let good = directory("good", 2001, 0o700);
+        assert_eq!(check_directory(&good, uid), Ok(()));
+        let link = PathBuf::from(format!("{good}-link"));
+        let _ = fs::remove_file(&link);
+        symlink(&good, &link).unwrap();
+        let link = link.into_os_string().into_string().unwrap();
+        assert_eq!(check_directory(&link, uid), Err(DirectoryError::NotADirectory(link.clone())));
+        fs::remove_file(&link).unwrap();
+        assert!(matches!(
+            check_directory(&link, uid),
+            Err(DirectoryError::Examine { source: Errno::NOENT, .. })
+        ));
+        fs::remove_dir(good).unwrap();
+
+        let foreign = directory("foreign", 0, 0o700);
+        assert!(matches!(check_directory(&foreign, uid), Err(DirectoryError::Owner { owner: 0, .. })));
+        fs::remove_dir(foreign).unwrap();
+        for mode in [0o750, 0o707, 0o500, 0o1700, 0o2700] {
+            let open = directory("open", 2001, mode);
+            assert!(matches!(check_directory(&open, uid), Err(DirectoryError::Mode { .. })), "{mode:o}");
+            fs::remove_dir(open).unwrap();
+        }
+        assert!(matches!(check_directory("tmp", uid), Err(DirectoryError::Relative(_))));
+    }
+}

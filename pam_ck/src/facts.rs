@@ -1,0 +1,149 @@
+//! What is known of a login: from the PAM items and the host's name service, never from the
+//! environment, which belongs to whoever called `su`.
+
+use crate::{
+    options::Options,
+    session::{Host, Item},
+};
+use ck_protocol::{Gid, Open, OutOfRange, Text, Token, Uid, UserName, limits};
+use nix::{errno::Errno, unistd::User};
+
+/// A login of which too little is known for a session.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FactsError {
+    /// No `PAM_USER`.
+    #[error("the PAM host named no user")]
+    NoUser,
+    /// A name that no account can have.
+    #[error("the user name of {0} bytes is too long: at most {max} are allowed", max = limits::USER_NAME)]
+    LongName(usize),
+    /// A name that could forge lines wherever it is shown.
+    #[error("the user name \"{0}\" has control characters in it: nobody can be called so")]
+    ControlCharacters(String),
+    /// The name service failed.
+    #[error("cannot look up user {name}: {source} (is the name service working?)")]
+    Lookup {
+        /// Who.
+        name: String,
+        /// Why.
+        source: Errno,
+    },
+    /// The name service does not know the user.
+    #[error("there is no user {0}: check `getent passwd`")]
+    UnknownUser(String),
+    /// An account whose ids name nobody.
+    #[error("the account of user {name} cannot be used: {source}")]
+    BadAccount {
+        /// Who.
+        name: String,
+        /// Which id.
+        source: OutOfRange,
+    },
+}
+
+/// The request for the login that `host` is about to make, named `token`.
+///
+/// The user name must be whole, because it decides whose session this is; everything else is only
+/// shown, and clipped where it is too long.
+///
+/// # Errors
+/// [`FactsError`] when it is not clear whose login it is.
+pub(crate) fn gather(host: &impl Host, options: &Options, token: Token) -> Result<Open, FactsError> {
+    let user = user_name(host)?;
+    let account = User::from_name(user.as_str())
+        .map_err(|source| FactsError::Lookup { name: user.as_str().to_owned(), source })?
+        .ok_or_else(|| FactsError::UnknownUser(user.as_str().to_owned()))?;
+    let bad = |source| FactsError::BadAccount { name: user.as_str().to_owned(), source };
+    Ok(Open {
+        token,
+        uid: Uid::try_from(account.uid.as_raw()).map_err(bad)?,
+        gid: Gid::try_from(account.gid.as_raw()).map_err(bad)?,
+        user: user.clone(),
+        service: shown(host, Item::Service).unwrap_or_default(),
+        class: options.class,
+        kind: options.kind,
+        tty: shown(host, Item::Tty),
+        remote_host: shown(host, Item::RemoteHost),
+        remote_user: shown(host, Item::RemoteUser),
+        display: shown(host, Item::Display),
+        runtime_dir: options.runtime_dir,
+    })
+}
+
+fn user_name(host: &impl Host) -> Result<UserName, FactsError> {
+    let bytes = host.item(Item::User).filter(|name| !name.is_empty()).ok_or(FactsError::NoUser)?;
+    let too_long = |_| FactsError::LongName(bytes.len());
+    if bytes.len() > limits::USER_NAME {
+        return Err(FactsError::LongName(bytes.len()));
+    }
+    let name = UserName::new(&String::from_utf8_lossy(bytes)).map_err(too_long)?;
+    if name.as_str().chars().any(char::is_control) {
+        return Err(FactsError::ControlCharacters(name.as_str().to_owned()));
+    }
+    Ok(name)
+}
+
+/// An item as text of at most `MAX` bytes; `None` where the host set none, or an empty one.
+pub(crate) fn shown<const MAX: usize>(host: &impl Host, item: Item) -> Option<Text<MAX>> {
+    /// The longest character of UTF-8: one that is cut here starts behind `MAX` and is clipped away.
+    const CHARACTER: usize = 4;
+    let bytes = host.item(item).filter(|bytes| !bytes.is_empty())?;
+    let head = bytes.get(..MAX + CHARACTER).unwrap_or(bytes);
+    Some(Text::clipped(&String::from_utf8_lossy(head)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::fake::FakeHost;
+
+    fn gathered(host: &FakeHost) -> Result<Open, FactsError> {
+        gather(host, &Options::default(), Token::new([7; 16]))
+    }
+
+    #[test]
+    fn items_and_account_become_the_request() {
+        let host = FakeHost::of("root")
+            .with(Item::Service, b"sshd")
+            .with(Item::Tty, b"ssh")
+            .with(Item::RemoteHost, b"2001:db8::1")
+            .with(Item::RemoteUser, b"")
+            .with(Item::Display, b":0");
+        let open = gathered(&host).unwrap();
+        assert_eq!((open.uid, open.gid.get(), open.user.as_str()), (Uid::ROOT, 0, "root"));
+        assert_eq!((open.service.as_str(), open.tty.unwrap().as_str()), ("sshd", "ssh"));
+        assert_eq!(open.remote_host.unwrap().as_str(), "2001:db8::1");
+        assert_eq!((open.remote_user, open.display.unwrap().as_str()), (None, ":0"));
+        assert!(open.runtime_dir);
+    }
+
+    #[test]
+    fn a_fact_that_is_only_shown_is_clipped_not_refused() {
+        let host = FakeHost::of("root")
+            .with(Item::RemoteHost, "𝄞".repeat(40_000).as_bytes())
+            .with(Item::Tty, b"tty\xff");
+        let open = gathered(&host).unwrap();
+        assert_eq!(open.remote_host.unwrap().as_str(), "𝄞".repeat(limits::HOST_NAME / 4));
+        assert_eq!(open.tty.unwrap().as_str(), "tty\u{fffd}");
+    }
+
+    #[test]
+    fn a_name_that_nobody_can_have_is_refused() {
+        assert_eq!(gathered(&FakeHost::default()), Err(FactsError::NoUser));
+        assert_eq!(gathered(&FakeHost::of("")), Err(FactsError::NoUser));
+        assert_eq!(gathered(&FakeHost::of(&"a".repeat(65_536))), Err(FactsError::LongName(65_536)));
+        assert_eq!(gathered(&FakeHost::of(&"a".repeat(256))), Err(FactsError::LongName(256)));
+        let forged = "root\nsshd[1]: Accepted";
+        assert_eq!(gathered(&FakeHost::of(forged)), Err(FactsError::ControlCharacters(forged.into())));
+        assert_eq!(
+            gathered(&FakeHost::of("no-such-user-here")),
+            Err(FactsError::UnknownUser("no-such-user-here".into()))
+        );
+    }
+
+    #[test]
+    fn a_name_that_grows_while_it_is_made_readable_is_still_bounded() {
+        let host = FakeHost::default().with(Item::User, &[0xff; 200]);
+        assert_eq!(gathered(&host), Err(FactsError::LongName(200)));
+    }
+}

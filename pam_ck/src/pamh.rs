@@ -1,0 +1,156 @@
+//! The C side: the two functions that libpam calls, and the calls into libpam.
+
+use crate::{
+    guard,
+    options::Options,
+    session::{self, Host, HostError, Item, Remembered, Status},
+    syslog::{self, Level},
+};
+use pam_sys::{PamHandle, PamItemType, PamReturnCode, raw};
+use std::{
+    ffi::{CStr, CString, c_char, c_int, c_void},
+    ptr::{self, NonNull},
+    slice,
+};
+
+/// The name of what is kept on the handle.
+const DATA: &CStr = c"pam_ck_session";
+
+/// A login's handle. Made by an entry point, gone when it returns.
+struct Handle(NonNull<PamHandle>);
+
+/// `pam_sm_open_session(3)`
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pam_sm_open_session(
+    pamh: *mut PamHandle,
+    _flags: c_int,
+    argc: c_int,
+    argv: *const *const c_char,
+) -> c_int {
+    // SAFETY: libpam calls with the handle of a login that lasts longer than this call, and with
+    // the `argc` words of the configuration line in `argv`.
+    unsafe { enter(pamh, argc, argv, session::open) }
+}
+
+/// `pam_sm_close_session(3)`
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pam_sm_close_session(
+    pamh: *mut PamHandle,
+    _flags: c_int,
+    argc: c_int,
+    argv: *const *const c_char,
+) -> c_int {
+    // SAFETY: as in pam_sm_open_session.
+    unsafe { enter(pamh, argc, argv, session::close) }
+}
+
+/// Runs `act` behind the guard.
+///
+/// # Safety
+/// `pamh` is null or a handle that lives until this returns; `argv` holds `argc` strings that do.
+unsafe fn enter(
+    pamh: *mut PamHandle,
+    argc: c_int,
+    argv: *const *const c_char,
+    act: fn(&mut Handle, &Options) -> Status,
+) -> c_int {
+    let Some(pamh) = NonNull::new(pamh) else { return PamReturnCode::SYSTEM_ERR as c_int };
+    // SAFETY: what this function's own contract says of `argc` and `argv`.
+    let arguments = unsafe { arguments(argc, argv) };
+    match guard::run(&mut Handle(pamh), arguments, act) {
+        Status::Success => PamReturnCode::SUCCESS as c_int,
+        Status::SessionError => PamReturnCode::SESSION_ERR as c_int,
+    }
+}
+
+/// # Safety
+/// `argv` holds `argc` strings that outlive `'a`.
+unsafe fn arguments<'a>(argc: c_int, argv: *const *const c_char) -> impl Iterator<Item = &'a CStr> {
+    let words = match usize::try_from(argc) {
+        // SAFETY: not null, and `argc` pointers long by this function's contract.
+        Ok(count) if !argv.is_null() => unsafe { slice::from_raw_parts(argv, count) },
+        _ => &[],
+    };
+    // SAFETY: each is null or a string by this function's contract.
+    words.iter().filter(|word| !word.is_null()).map(|&word| unsafe { CStr::from_ptr(word) })
+}
+
+impl Handle {
+    fn set_data(&mut self, data: *mut c_void, cleanup: Cleanup) -> Result<(), HostError> {
+        // SAFETY: the handle lives (`enter`), and libpam copies the name. `cleanup` is the one for
+        // what `data` points to.
+        done(unsafe { raw::pam_set_data(self.0.as_ptr(), DATA.as_ptr(), data, cleanup) })
+    }
+}
+
+/// What libpam calls for data that is replaced, or at pam_end(3).
+type Cleanup = Option<extern "C" fn(*mut PamHandle, *mut c_void, c_int)>;
+
+impl Host for Handle {
+    fn item(&self, item: Item) -> Option<&[u8]> {
+        let mut value = ptr::null();
+        // SAFETY: the handle lives (`enter`), and libpam writes one pointer into `value`.
+        let code = unsafe { raw::pam_get_item(self.0.as_ptr(), number(item), &raw mut value) };
+        if done(code).is_err() || value.is_null() {
+            return None;
+        }
+        // SAFETY: all items of `Item` are strings, and libpam keeps an item until it is set again;
+        // nothing here sets one.
+        Some(unsafe { CStr::from_ptr(value.cast()) }.to_bytes())
+    }
+
+    fn recall(&self) -> Option<Remembered> {
+        let mut data = ptr::null();
+        // SAFETY: the handle lives (`enter`), and libpam writes one pointer into `data`.
+        let code = unsafe { raw::pam_get_data(self.0.as_ptr(), DATA.as_ptr(), &raw mut data) };
+        if done(code).is_err() || data.is_null() {
+            return None;
+        }
+        // SAFETY: only `remember` sets data of this name: a boxed `Remembered`, which libpam keeps
+        // until it is replaced.
+        Some(unsafe { *data.cast::<Remembered>() })
+    }
+
+    fn remember(&mut self, session: Option<Remembered>) -> Result<(), HostError> {
+        let Some(session) = session else { return self.set_data(ptr::null_mut(), None) };
+        let data = Box::into_raw(Box::new(session)).cast();
+        self.set_data(data, Some(forget)).inspect_err(|_| forget(ptr::null_mut(), data, 0))
+    }
+
+    fn put_env(&mut self, name: &str, value: &str) -> Result<(), HostError> {
+        let bad_item = |_| HostError(PamReturnCode::BAD_ITEM as c_int);
+        let pair = CString::new(format!("{name}={value}")).map_err(bad_item)?;
+        // SAFETY: the handle lives (`enter`), and libpam copies the string.
+        done(unsafe { raw::pam_putenv(self.0.as_ptr(), pair.as_ptr()) })
+    }
+
+    fn log(&self, level: Level, message: &str) {
+        let service = self.item(Item::Service).map(String::from_utf8_lossy);
+        syslog::write(&service.unwrap_or_default(), level, message);
+    }
+}
+
+/// Frees what `remember` boxed, and does nothing else: login and su end the handle in their child
+/// too, which is not the one that logs out.
+extern "C" fn forget(_: *mut PamHandle, data: *mut c_void, _: c_int) {
+    if !data.is_null() {
+        // SAFETY: `remember` boxed it, and hands it either to libpam, which calls this once, or here.
+        drop(unsafe { Box::from_raw(data.cast::<Remembered>()) });
+    }
+}
+
+fn done(code: c_int) -> Result<(), HostError> {
+    if code == PamReturnCode::SUCCESS as c_int { Ok(()) } else { Err(HostError(code)) }
+}
+
+fn number(item: Item) -> c_int {
+    let item = match item {
+        Item::User => PamItemType::USER,
+        Item::Service => PamItemType::SERVICE,
+        Item::Tty => PamItemType::TTY,
+        Item::RemoteHost => PamItemType::RHOST,
+        Item::RemoteUser => PamItemType::RUSER,
+        Item::Display => PamItemType::XDISPLAY,
+    };
+    item as c_int
+}

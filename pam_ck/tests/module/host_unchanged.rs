@@ -1,0 +1,177 @@
+//! What the module leaves in its host: nothing.
+
+use crate::{
+    application::{SESSION_ERR, SUCCESS},
+    bed::{Bed, alone},
+    broker::{Answer, opened},
+    built,
+};
+use ck_protocol::Reply;
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::{self, Output},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// As /proc shows it: `O_CLOEXEC` of asm-generic/fcntl.h.
+const O_CLOEXEC: u32 = 0o2_000_000;
+
+/// What the module could leave behind in this process.
+#[derive(Debug, PartialEq)]
+struct Traces {
+    descriptors: BTreeMap<PathBuf, PathBuf>,
+    cwd: PathBuf,
+    /// Threads, umask, ids and signals: blocked, ignored, caught.
+    status: Vec<String>,
+    environment: BTreeMap<String, String>,
+}
+
+fn traces() -> Traces {
+    // Without the listing's own descriptor: its number depends on what accept(2) has in reserve.
+    let listing = Path::new("/proc").join(process::id().to_string()).join("fd");
+    let descriptors = fs::read_dir("/proc/self/fd").unwrap().flatten().map(|entry| entry.path());
+    let descriptors = descriptors.filter_map(|path| Some((path.clone(), fs::read_link(path).ok()?)));
+    let descriptors = descriptors.filter(|(_, target)| *target != listing).collect();
+    let kept =
+        ["Umask", "Threads", "Uid", "Gid", "Groups", "SigBlk", "SigIgn", "SigCgt", "SigPnd", "NoNewPrivs"];
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+    let status = status.lines().filter(|line| kept.iter().any(|name| line.starts_with(name)));
+    Traces {
+        descriptors,
+        cwd: env::current_dir().unwrap(),
+        status: status.map(str::to_owned).collect(),
+        environment: env::vars().collect(),
+    }
+}
+
+fn wrote_nothing(output: &Output) -> bool {
+    output.stderr.is_empty()
+}
+
+/// A bed in a process whose name service has loaded what it keeps.
+fn bed() -> Bed {
+    let bed = Bed::new();
+    bed.login(b"nobody-at-all", "").open();
+    bed
+}
+
+#[test]
+fn a_session_changes_nothing() {
+    let output = alone("host_unchanged::a_session_changes_nothing", || {
+        let bed = bed();
+        let broker = bed.broker([opened(1), Answer::Reply(Reply::Closed)]);
+        let before = traces();
+        let mut login = bed.login(b"root", "debug");
+        assert_eq!(login.open(), SUCCESS);
+        broker.open_request();
+        assert_eq!(traces(), before);
+        assert_eq!(login.close(), SUCCESS);
+        broker.request();
+        assert_eq!(traces(), before);
+    });
+    assert!(output.iter().all(wrote_nothing), "{output:?}");
+}
+
+#[test]
+fn failures_change_nothing() {
+    let output = alone("host_unchanged::failures_change_nothing", || {
+        let bed = bed();
+        let before = traces();
+        // Open and close in vain, an open that is hung up on twice, and an answer that is none.
+        let answers =
+            [Answer::Silence, Answer::Silence, Answer::HangUp, Answer::Slam, Answer::Bytes(vec![0])];
+        let broker = bed.broker(answers);
+        for _ in 0..3 {
+            let mut login = bed.login(b"root", "timeout=100");
+            assert_eq!((login.open(), login.close()), (SUCCESS, SUCCESS));
+        }
+        drop(broker);
+        let mut login = bed.login(b"root", "no-such-option");
+        assert_eq!((login.open(), login.close()), (SUCCESS, SUCCESS));
+        // The broker's thread has been joined, but /proc may show it for a moment longer.
+        let over = Instant::now() + Duration::from_secs(1);
+        while traces() != before && Instant::now() < over {
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(traces(), before);
+    });
+    assert!(output.iter().all(wrote_nothing), "{output:?}");
+}
+
+#[test]
+fn a_program_started_meanwhile_inherits_nothing() {
+    alone("host_unchanged::a_program_started_meanwhile_inherits_nothing", || {
+        let bed = bed();
+        let broker = bed.broker([Answer::Silence]);
+        let before = inherited();
+        thread::scope(|scope| {
+            let mut login = bed.login(b"root", "timeout=1000");
+            scope.spawn(move || {
+                broker.open_request();
+                assert_eq!(inherited(), before);
+            });
+            assert_eq!(login.open(), SUCCESS);
+        });
+    });
+}
+
+/// The descriptors of this process that are not closed on exec.
+fn inherited() -> Vec<PathBuf> {
+    let descriptors = fs::read_dir("/proc/self/fdinfo").unwrap().flatten().map(|entry| entry.path());
+    let stays = |path: &PathBuf| {
+        let info = fs::read_to_string(path).ok();
+        let flags =
+            info.as_deref().and_then(|info| info.lines().find_map(|line| line.strip_prefix("flags:\t")));
+        flags.is_some_and(|flags| u32::from_str_radix(flags, 8).unwrap() & O_CLOEXEC == 0)
+    };
+    descriptors.filter(stays).collect()
+}
+
+#[test]
+fn the_module_can_be_unloaded() {
+    alone("host_unchanged::the_module_can_be_unloaded", || {
+        let mapped = || fs::read_to_string("/proc/self/maps").unwrap().contains("libpam_ck.so");
+        let bed = Bed::new();
+        let _broker = bed.broker([opened(1), Answer::Reply(Reply::Closed)]);
+        let mut login = bed.login(b"root", "debug");
+        assert_eq!((login.open(), login.close()), (SUCCESS, SUCCESS));
+        assert!(mapped());
+        drop(login);
+        assert!(!mapped(), "something in it, such as a thread-local with a destructor, pins it");
+    });
+}
+
+#[test]
+fn a_panic_is_a_line_in_the_log_and_nothing_else() {
+    built::faulty_module();
+    let output = alone("host_unchanged::a_panic_is_a_line_in_the_log_and_nothing_else", || {
+        let bed = Bed::new();
+        let broker = bed.broker([opened(1)]);
+        for (options, code) in [("", SUCCESS), ("strict", SESSION_ERR)] {
+            let line = bed.line(built::faulty_module(), options);
+            let mut login = bed.login_by(&line, "ck-panic", b"root");
+            assert_eq!((login.open(), login.close()), (code, code));
+            let log = bed.raw_log();
+            let line = r"pam_ck(ck-panic:session): internal error: asked for\u{a}by the service name; please report it";
+            assert!(log.len() == 2 && log.iter().all(|logged| logged.ends_with(line)), "{log:?}");
+        }
+        // For any other service the same build is as good as the other.
+        let line = bed.line(built::faulty_module(), "");
+        assert_eq!(bed.login_by(&line, "sshd", b"root").open(), SUCCESS);
+        broker.open_request();
+    });
+    assert!(output.iter().all(wrote_nothing), "{output:?}");
+}
+
+#[test]
+fn a_build_without_the_fault_feature_cannot_be_made_to_panic() {
+    let bed = Bed::new();
+    let broker = bed.broker([opened(1)]);
+    let line = bed.line(built::module(), "");
+    assert_eq!(bed.login_by(&line, "ck-panic", b"root").open(), SUCCESS);
+    broker.open_request();
+    assert!(bed.raw_log().is_empty());
+}

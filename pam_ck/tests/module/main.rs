@@ -1,0 +1,17 @@
+//! The built module, loaded by the real libpam, against a broker that does what the test says.
+//!
+//! Each test has a [`bed::Bed`]: a directory, a pam.d of its own, and a `/dev/log` that only its
+//! thread sees. Needs root; touches nothing of the machine outside its directory.
+#![deny(unsafe_code)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "all of it is test code")]
+
+#[allow(unsafe_code, reason = "PAM is a C interface: every call over it is in this file")]
+mod application;
+mod bed;
+mod broker;
+mod built;
+mod closing;
+mod host_unchanged;
+mod hostile;
+mod opening;
+mod waiting;
