@@ -1,6 +1,8 @@
 //! The wire format, frozen. A test that fails here means that modules and brokers of two
 //! releases no longer understand each other: add a variant at the end, or raise the version.
 
+#![allow(clippy::unwrap_used, reason = "tests may panic, also outside functions marked #[test]")]
+
 use ck_protocol::*;
 
 /// A frame of `value`, in hexadecimal.

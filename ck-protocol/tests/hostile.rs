@@ -1,5 +1,7 @@
 //! What a peer may send that is no frame of ours.
 
+#![allow(clippy::unwrap_used, reason = "tests may panic, also outside functions marked #[test]")]
+
 use ck_protocol::*;
 use proptest::prelude::*;
 
