@@ -47,7 +47,7 @@ unit:
 # Real sshd, login and su, on whole throw-away hosts.
 hosts: stage
 	tests/host/build bookworm
-	$(CARGO) test --locked --package ck-tests --no-fail-fast -- --test-threads=4
+	$(CARGO) test --locked --package ck-tests --tests --no-fail-fast -- --test-threads=4
 
 build:
 	$(CARGO) build --locked --release --package pam_ck --package ck-broker --package ck-remove-directory --package ckctl
