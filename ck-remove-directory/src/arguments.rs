@@ -1,0 +1,197 @@
+//! The command line, parsed once and trusted afterwards.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lexopt::Arg::Long;
+use rustix::fs::Uid;
+
+use crate::report::escape;
+
+/// Time for the whole removal when `--deadline` is not given.
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Longest `--deadline`, in seconds: a day.
+const MAX_DEADLINE_SECONDS: u64 = 24 * 60 * 60;
+
+/// Longest `--dest`, in bytes, with its terminating NUL: the kernel's PATH_MAX.
+const MAX_PATH: usize = 4096;
+
+/// What `--help` prints.
+pub(crate) const HELP: &str = "\
+Removes a user's runtime directory: its contents as the user, the directory itself as root.
+
+Usage: ck-remove-directory --uid=UID --dest=PATH [--dest-fd=N] [--deadline=SECONDS] [--json]
+
+  --uid=UID           number of the user who owns the directory (not 0)
+  --dest=PATH         absolute path of the directory, without links in its last component
+  --dest-fd=N         empty the tmpfs directory open as descriptor N; PATH is then only its name
+  --deadline=SECONDS  stop after this long, 1 to 86400 (default 60)
+  --json              print one JSON object on standard output at the end
+  --help, --version
+
+Exit status: 0 gone, or was not there; 1 something is left, named on standard error;
+2 bad arguments, or refused.";
+
+/// What the caller wants.
+pub(crate) enum Command {
+    /// Remove a directory.
+    Remove(Request),
+    /// Print [`HELP`].
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// One removal, with every argument in range.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// The owner; neither 0 nor the invalid uid -1.
+    pub(crate) uid: Uid,
+    /// Where the directory is, or with `dest_fd` only what to call it.
+    pub(crate) dest: PathBuf,
+    /// An open descriptor of the directory to be emptied.
+    pub(crate) dest_fd: Option<RawFd>,
+    /// How long the whole removal may take.
+    pub(crate) deadline: Duration,
+    /// Whether a JSON object is wanted at the end.
+    pub(crate) json: bool,
+}
+
+/// Why the arguments are no good.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ArgumentError {
+    #[error("{0} (see --help)")]
+    Syntax(#[from] lexopt::Error),
+    #[error("--{0} is missing: give --uid=UID and --dest=PATH (see --help)")]
+    Missing(&'static str),
+    #[error("--uid={0}: not a user number, give decimal digits below 4294967295")]
+    Uid(String),
+    #[error("--uid=0: refused, root's directories are not removed by this command")]
+    Root,
+    #[error("--dest: an empty path, give an absolute one")]
+    EmptyPath,
+    #[error("--dest: the path is longer than 4095 bytes")]
+    LongPath,
+    #[error("--dest-fd={0}: not a descriptor number")]
+    Descriptor(String),
+    #[error("--deadline={0}: give whole seconds from 1 to 86400")]
+    Deadline(String),
+}
+
+/// Parses the arguments that follow the program's name.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, ArgumentError> {
+    let mut parser = lexopt::Parser::from_args(args);
+    let (mut uid, mut dest, mut dest_fd) = (None, None, None);
+    let (mut deadline, mut json) = (DEFAULT_DEADLINE, false);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("uid") => uid = Some(parse_uid(&parser.value()?)?),
+            Long("dest") => dest = Some(parse_dest(parser.value()?)?),
+            Long("dest-fd") => dest_fd = Some(parse_descriptor(&parser.value()?)?),
+            Long("deadline") => deadline = parse_deadline(&parser.value()?)?,
+            Long("json") => json = true,
+            Long("help") => return Ok(Command::Help),
+            Long("version") => return Ok(Command::Version),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let uid = uid.ok_or(ArgumentError::Missing("uid"))?;
+    let dest = dest.ok_or(ArgumentError::Missing("dest"))?;
+    Ok(Command::Remove(Request { uid, dest, dest_fd, deadline, json }))
+}
+
+fn parse_uid(value: &OsStr) -> Result<Uid, ArgumentError> {
+    match digits(value).and_then(|digits| digits.parse::<u32>().ok()) {
+        None | Some(u32::MAX) => Err(ArgumentError::Uid(escape(value.as_bytes()))),
+        Some(0) => Err(ArgumentError::Root),
+        Some(number) => Ok(Uid::from_raw(number)),
+    }
+}
+
+fn parse_dest(value: OsString) -> Result<PathBuf, ArgumentError> {
+    match value.len() {
+        0 => Err(ArgumentError::EmptyPath),
+        MAX_PATH.. => Err(ArgumentError::LongPath),
+        _ => Ok(value.into()),
+    }
+}
+
+fn parse_descriptor(value: &OsStr) -> Result<RawFd, ArgumentError> {
+    digits(value)
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(|| ArgumentError::Descriptor(escape(value.as_bytes())))
+}
+
+fn parse_deadline(value: &OsStr) -> Result<Duration, ArgumentError> {
+    digits(value)
+        .and_then(|digits| digits.parse().ok())
+        .filter(|seconds| (1..=MAX_DEADLINE_SECONDS).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| ArgumentError::Deadline(escape(value.as_bytes())))
+}
+
+/// The value when it is decimal digits and nothing else: Rust's own parsers also take `+5`.
+fn digits(value: &OsStr) -> Option<&str> {
+    value.to_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Result<Request, String> {
+        match parse(args.iter().map(OsString::from)) {
+            Ok(Command::Remove(request)) => Ok(request),
+            Ok(_) => Err("help or version".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn both_spellings_of_a_value_are_taken() {
+        let joined = parsed(&["--uid=2001", "--dest=/run/user/2001"]).unwrap();
+        let apart = parsed(&["--uid", "2001", "--dest", "/run/user/2001"]).unwrap();
+        assert_eq!(joined.uid, Uid::from_raw(2001));
+        assert_eq!((joined.uid, &joined.dest), (apart.uid, &apart.dest));
+        assert_eq!((joined.deadline, joined.json, joined.dest_fd), (DEFAULT_DEADLINE, false, None));
+    }
+
+    #[test]
+    fn options_reach_the_request() {
+        let request = parsed(&["--uid=7", "--dest=x", "--dest-fd=0", "--deadline=5", "--json"]).unwrap();
+        assert_eq!(
+            (request.dest_fd, request.deadline, request.json),
+            (Some(0), Duration::from_secs(5), true)
+        );
+    }
+
+    #[test]
+    fn a_uid_is_digits_and_neither_root_nor_minus_one() {
+        for bad in ["0", "00", "-1", "4294967295", "4294967296", "+5", "1000x", " 1", "", "alice"] {
+            let error = parsed(&[&format!("--uid={bad}"), "--dest=/x"]).unwrap_err();
+            assert!(error.contains("--uid"), "{bad:?}: {error}");
+        }
+        assert!(parsed(&["--uid=4294967294", "--dest=/x"]).is_ok());
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        for bad in ["--deadline=0", "--deadline=86401", "--deadline=1.5", "--dest-fd=-1", "--dest-fd=x"] {
+            assert!(parsed(&["--uid=1", "--dest=/x", bad]).is_err(), "{bad}");
+        }
+        assert!(parsed(&["--uid=1", &format!("--dest=/{}", "x".repeat(MAX_PATH))]).is_err());
+    }
+
+    #[test]
+    fn what_is_missing_or_unknown_is_named() {
+        assert!(parsed(&["--dest=/x"]).unwrap_err().contains("--uid is missing"));
+        assert!(parsed(&["--uid=1"]).unwrap_err().contains("--dest is missing"));
+        assert!(parsed(&["--uid=1", "--dest="]).unwrap_err().contains("empty path"));
+        assert!(parsed(&["--uid=1", "--dest=/x", "--force"]).unwrap_err().contains("--force"));
+        assert!(parsed(&["--uid=1", "--dest=/x", "stray"]).unwrap_err().contains("stray"));
+    }
+}

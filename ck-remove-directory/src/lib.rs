@@ -1,0 +1,89 @@
+//! `ck-remove-directory`: removes a user's runtime directory and never aborts, whatever is in it.
+//!
+//! What is in the directory is removed by a child that has become the user for good; what only root
+//! can remove, and the directory itself, go afterwards. Everything is done relative to open
+//! descriptors that never follow a link and never cross a mount, so nothing outside the directory is
+//! touched whatever the user plants, swaps or mounts in it while we work.
+//!
+//! The map, in the order in which a run goes through it:
+//!
+//! - `arguments`: the command line.
+//! - `destination`: opens PATH and refuses what must not be removed; `parents` checks the way to it.
+//! - `passes`: which pass comes when, and when to stop.
+//! - `worker`: the child: started, watched, killed at its deadline; `privileges`: how it becomes
+//!   the user.
+//! - `walk`: one sweep over the tree; `entry` removes one name, `trail` is the way back up,
+//!   `batch` reads names, `mounts` finds and detaches mounts.
+//! - `report`: what is left, in words and in JSON.
+//! - `cause`, `status`: an errno in words; what a descriptor is, asked without blocking.
+//! - `sys`: the only unsafe code.
+
+#![deny(unsafe_code)]
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use arguments::Command;
+use destination::{Destination, Refusal};
+use report::Report;
+
+mod arguments;
+mod batch;
+mod cause;
+mod destination;
+mod entry;
+mod mounts;
+mod parents;
+mod passes;
+mod privileges;
+mod report;
+mod status;
+#[allow(unsafe_code, reason = "fork and close_range have no safe wrapper")]
+mod sys;
+mod trail;
+mod walk;
+mod worker;
+
+/// The command's name, which starts every line that it writes to standard error.
+const PROGRAM: &str = "ck-remove-directory";
+
+/// Exit status for bad arguments and for what is refused.
+const REFUSED: u8 = 2;
+
+/// Runs the command with `args` (the program's own name already taken off) and says how to exit:
+/// 0 the directory is gone or was not there, 1 something is left, 2 bad arguments or refused.
+///
+/// Reports leftovers and refusals on standard error, one line each, and with `--json` one object on
+/// standard output. Output that cannot be written is lost: a closed pipe does not change what is removed.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let started = Instant::now();
+    let request = match arguments::parse(args) {
+        Ok(Command::Remove(request)) => request,
+        Ok(Command::Help) => return say(arguments::HELP),
+        Ok(Command::Version) => return say(concat!("ck-remove-directory ", env!("CARGO_PKG_VERSION"))),
+        Err(error) => return refuse(&error),
+    };
+    let mut report = Report::new(&request);
+    match Destination::open(&request) {
+        Ok(destination) => passes::remove(destination, request.uid, started + request.deadline, &mut report),
+        Err(Refusal::Missing) => report.set_gone(),
+        Err(refusal) => return refuse(&refusal),
+    }
+    report.publish(request.json, started.elapsed())
+}
+
+/// Prints `text` on standard output.
+fn say(text: &str) -> ExitCode {
+    match writeln!(io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Prints why nothing was done, on one line.
+fn refuse(error: &dyn std::error::Error) -> ExitCode {
+    report::complain(&cause::in_one_line(error));
+    ExitCode::from(REFUSED)
+}

@@ -1,0 +1,235 @@
+//! Which pass comes when, and when to stop.
+//!
+//! First the user's pass: a child that is the user removes what the user may. Root goes over what is left, if
+//! anything is: directories of root's that are not empty, and mounts. Then the directory itself goes.
+//! As long as that makes progress it is done again, for a process of the user's may go on making files.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, Mode, Uid, openat2, unlinkat};
+use rustix::io::{self, Errno};
+
+use crate::batch::{Batch, ReadBuffer};
+use crate::cause::Cause;
+use crate::destination::{Destination, Kind};
+use crate::entry::{Rights, open_top};
+use crate::mounts::{self, INSIDE};
+use crate::parents::{HANDLE, Place};
+use crate::privileges;
+use crate::report::{Leftovers, Report, escape};
+use crate::status::Identity;
+use crate::walk::{Sweep, sweep};
+use crate::worker::{Reply, Worker};
+
+/// File systems that are taken off the directory, should several be stacked there.
+const MAX_LAYERS: usize = 16;
+
+/// Hundredths of the time that is left after which the user's pass ends by itself.
+const USER_SHARE: u32 = 60;
+
+/// Hundredths after which it is killed: a child that the user stops leaves root its time.
+const USER_KILL: u32 = 75;
+
+/// Root's sweeps before the user's pass is done again.
+const ROOT_SWEEPS: usize = 64;
+
+/// Sweeps in a row that find nothing to remove in a directory that is not empty.
+const MAX_IDLE_SWEEPS: u32 = 16;
+
+/// Pause after the first of them; the next ones are longer.
+const IDLE_PAUSE: Duration = Duration::from_millis(1);
+
+/// Names removed between two reports of the child.
+const REPORT_EVERY: u64 = 4096;
+
+/// What became of the directory.
+enum Outcome {
+    /// Its name is gone; a file system's root is empty.
+    Done,
+    /// It stays, for this reason.
+    Stays(Errno),
+}
+
+/// One directory being emptied.
+struct Passes<'a> {
+    destination: &'a Destination,
+    uid: Uid,
+    deadline: Instant,
+    report: &'a mut Report,
+}
+
+/// Removes `destination`, and tells `report` about it. Returns about at `deadline`, if not before.
+pub(crate) fn remove(mut destination: Destination, uid: Uid, deadline: Instant, report: &mut Report) {
+    for _ in 0..MAX_LAYERS {
+        let outcome = Passes { destination: &destination, uid, deadline, report }.run();
+        let place = match destination.kind {
+            Kind::Mounted(place) => place,
+            Kind::Plain(_) | Kind::Given => {
+                if matches!(outcome, Some(Outcome::Done)) {
+                    report.set_gone();
+                }
+                return;
+            }
+        };
+        if outcome.is_none() {
+            return;
+        }
+        // What is left in a tmpfs goes with it, so it is detached whatever the passes have come to.
+        if let Err(errno) = mounts::detach(destination.directory.as_fd()) {
+            return report.directory_stays(errno);
+        }
+        report.detached += 1;
+        report.leftovers = Leftovers::named();
+        let errno = match unlinkat(&place.parent, &place.name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => return report.set_gone(),
+            Err(errno) => errno,
+        };
+        // Another tmpfs beneath, or a directory with something in it: the same again, if it is the user's.
+        destination = match Destination::at(place, uid, escape(&report.path)) {
+            Ok(beneath) => beneath,
+            Err(_) => return report.directory_stays(errno),
+        };
+    }
+    report.directory_stays(Errno::BUSY);
+}
+
+impl Passes<'_> {
+    /// Goes over the tree until it is empty or nothing moves any more; `None` when it could not be
+    /// begun. The report has every leftover of the last sweep.
+    fn run(mut self) -> Option<Outcome> {
+        let mut idle = 0;
+        loop {
+            self.user_pass()?;
+            for _ in 0..ROOT_SWEEPS {
+                // Most often the user's pass has left nothing, and root need not look.
+                if let Outcome::Done = self.finish() {
+                    return Some(Outcome::Done);
+                }
+                let swept = self.root_sweep();
+                let Outcome::Stays(reason) = self.finish() else { return Some(Outcome::Done) };
+                idle = if swept.removed + swept.detached == 0 { idle + 1 } else { 0 };
+                if let Some(errno) = self.why_stop(&swept, reason, idle) {
+                    return Some(self.give_up(swept.leftovers, errno));
+                }
+                sleep(IDLE_PAUSE * idle);
+            }
+        }
+    }
+
+    /// Whether there is no point in another sweep, and the errno that says why for the directory itself.
+    fn why_stop(&self, swept: &Sweep, reason: Errno, idle: u32) -> Option<Errno> {
+        if swept.late || Instant::now() >= self.deadline {
+            return Some(Errno::TIMEDOUT);
+        }
+        let settled = !swept.leftovers.is_empty() || reason != Errno::NOTEMPTY;
+        let stop = idle > 0 && ((settled && !swept.unsettled) || idle >= MAX_IDLE_SWEEPS);
+        stop.then_some(reason)
+    }
+
+    /// Takes over what a sweep has left; the directory itself is named where that does not say it all.
+    fn give_up(&mut self, leftovers: Leftovers, errno: Errno) -> Outcome {
+        self.report.leftovers = leftovers;
+        if self.report.leftovers.is_empty() || errno != Errno::NOTEMPTY {
+            self.report.directory_stays(errno);
+        }
+        Outcome::Stays(errno)
+    }
+
+    /// Lets a child that has become the user remove what it can; `None` when there is no such child.
+    fn user_pass(&mut self) -> Option<()> {
+        let (uid, gid) = (self.uid, self.destination.status.gid);
+        let now = Instant::now();
+        let left = self.deadline.saturating_duration_since(now);
+        let (end, kill) = (now + left * USER_SHARE / 100, now + left * USER_KILL / 100);
+        let work = |directory: BorrowedFd<'_>, reply: Reply<'_>| match privileges::become_user(
+            uid,
+            gid,
+            reply.parent,
+        ) {
+            Ok(()) => sweep_as_user(directory, end, &reply),
+            Err(error) => reply.failure(&error),
+        };
+        self.report.passes += 1;
+        let answer =
+            Worker::start(self.destination.directory.as_fd(), work).and_then(|worker| worker.watch(kill));
+        match answer {
+            Ok(answer) => {
+                self.report.removed += answer.count.unwrap_or(0);
+                match answer.failure {
+                    None => return Some(()),
+                    Some((cause, text)) => self.not_begun(cause, &text),
+                }
+            }
+            Err(error) => self.not_begun(error.cause(), &error.to_string()),
+        }
+        None
+    }
+
+    /// Nothing is removed with more rights than the user's until the user's pass was there.
+    fn not_begun(&mut self, cause: Cause, text: &str) {
+        let message = format!("not begun: {}: {}", escape(text.as_bytes()), cause.message());
+        self.report.leftovers.add_with(cause, message, || self.report.path.clone());
+    }
+
+    fn root_sweep(&mut self) -> Sweep {
+        let directory = self.destination.directory.as_fd();
+        let swept =
+            sweep(directory, &self.report.path, Rights::Root, self.deadline, Leftovers::named(), &mut |_| {});
+        self.report.passes += 1;
+        self.report.removed += swept.removed;
+        self.report.detached += swept.detached;
+        swept
+    }
+
+    /// Removes the name of a plain directory, and looks whether others are empty.
+    fn finish(&self) -> Outcome {
+        match &self.destination.kind {
+            Kind::Plain(place) => remove_name(place, self.destination.status.identity),
+            Kind::Mounted(_) | Kind::Given => match is_empty(self.destination.directory.as_fd()) {
+                Ok(true) => Outcome::Done,
+                Ok(false) => Outcome::Stays(Errno::NOTEMPTY),
+                Err(errno) => Outcome::Stays(errno),
+            },
+        }
+    }
+}
+
+/// What the child does once it is the user. Its leftovers are not told: root tries each of them again, and
+/// only root's errno says why it stays.
+fn sweep_as_user(directory: BorrowedFd<'_>, deadline: Instant, reply: &Reply<'_>) {
+    let mut report = |removed: u64| {
+        if removed % REPORT_EVERY == 0 {
+            reply.count(removed);
+        }
+    };
+    let swept = sweep(directory, b"", Rights::User, deadline, Leftovers::counted(), &mut report);
+    reply.count(swept.removed);
+}
+
+/// Removes the name at `place` if it is still that of the directory `identity`.
+fn remove_name(place: &Place, identity: Identity) -> Outcome {
+    match openat2(&place.parent, &place.name, HANDLE, Mode::empty(), INSIDE) {
+        Err(Errno::NOENT) => return Outcome::Done,
+        Err(Errno::XDEV) => return Outcome::Stays(Errno::BUSY),
+        Err(errno) => return Outcome::Stays(errno),
+        Ok(now) => match crate::status::Status::of(now) {
+            Ok(status) if status.identity == identity => {}
+            // Somebody has put another directory in its place; that one is not ours to remove.
+            Ok(_) => return Outcome::Stays(Errno::STALE),
+            Err(errno) => return Outcome::Stays(errno),
+        },
+    }
+    match unlinkat(&place.parent, &place.name, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT) => Outcome::Done,
+        Err(Errno::EXIST) => Outcome::Stays(Errno::NOTEMPTY),
+        Err(errno) => Outcome::Stays(errno),
+    }
+}
+
+/// Whether the directory that `handle` stands for has no names in it.
+fn is_empty(handle: BorrowedFd<'_>) -> io::Result<bool> {
+    let directory = open_top(handle, Rights::Root)?;
+    Batch::default().fill(directory.as_fd(), &mut ReadBuffer::new()).map(|any| !any)
+}

@@ -1,0 +1,150 @@
+//! Becoming the user, for good: one system call a paragraph, each preceded by why.
+//!
+//! Runs in the child only, which has one thread: the calls below change that thread, and so the process.
+
+use nix::unistd::{getresgid, getresuid};
+use rustix::fs::{Gid, Uid};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, getgroups, getppid, set_parent_process_death_signal};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
+    no_new_privs, remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
+    set_thread_res_gid, set_thread_res_uid,
+};
+
+use crate::cause::Cause;
+
+/// `nogroup`: the child's group where the directory belongs to group 0, for it never keeps root's.
+const NO_GROUP: u32 = 65534;
+
+/// Capabilities that a kernel can have: the sets are 64 bits wide (capget(2)).
+const MAX_CAPABILITIES: u32 = 64;
+
+/// The step at which root could not be given up, or at which it turned out that it was not.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PrivilegeError {
+    #[error("cannot leave root's groups (setgroups)")]
+    Groups(#[source] Cause),
+    #[error("cannot become gid {0} (setresgid)")]
+    Gid(Gid, #[source] Cause),
+    #[error("cannot drop capability {0} from the bounding set (prctl)")]
+    Bounding(u32, #[source] Cause),
+    #[error("cannot clear the ambient capabilities (prctl)")]
+    Ambient(#[source] Cause),
+    #[error("cannot become uid {0} (setresuid)")]
+    Uid(Uid, #[source] Cause),
+    #[error("cannot drop the capabilities (capset)")]
+    Capabilities(#[source] Cause),
+    #[error("cannot set no_new_privs (prctl)")]
+    NoNewPrivileges(#[source] Cause),
+    #[error("cannot ask to end with the parent (prctl)")]
+    DeathSignal(#[source] Cause),
+    #[error("the parent is gone")]
+    Orphan,
+    #[error("cannot read back what this process is")]
+    ReadBack(#[source] Cause),
+    #[error("still has root's rights after giving them up: {0}")]
+    Regained(&'static str),
+}
+
+use PrivilegeError as Step;
+
+/// Makes this process the user `uid` with the group `gid` and nothing else, and proves that there is no
+/// way back. `parent` is the process that it must not outlive.
+///
+/// After an error nothing may be done with what rights there are: end.
+pub(crate) fn become_user(uid: Uid, gid: Gid, parent: Pid) -> Result<(), PrivilegeError> {
+    let gid = if gid.is_root() { Gid::from_raw(NO_GROUP) } else { gid };
+
+    // Groups first: it takes CAP_SETGID, and a uid that keeps root's groups keeps what they may write.
+    set_thread_groups(&[]).map_err(|errno| Step::Groups(errno.into()))?;
+
+    // The gid before the uid, for the same reason; all three, or the saved one would lead back.
+    set_thread_res_gid(gid, gid, gid).map_err(|errno| Step::Gid(gid, errno.into()))?;
+
+    // The bounding set while there is CAP_SETPCAP: nothing that is ever executed can gain from a file.
+    drop_bounding_set()?;
+
+    // Ambient capabilities would outlive the change of uid under some secure bits.
+    clear_ambient_capability_set().map_err(|errno| Step::Ambient(errno.into()))?;
+
+    // The uid, all three.
+    set_thread_res_uid(uid, uid, uid).map_err(|errno| Step::Uid(uid, errno.into()))?;
+
+    // The change of uid clears the effective and permitted sets, unless secure bits say otherwise, and never
+    // the inheritable one: clear all three by name.
+    let none = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+        .map_err(|errno| Step::Capabilities(errno.into()))?;
+
+    // No set-user-ID file can give anything back.
+    set_no_new_privs(true).map_err(|errno| Step::NoNewPrivileges(errno.into()))?;
+
+    // End with the parent. After the change of uid, which clears it (prctl(2)).
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|errno| Step::DeathSignal(errno.into()))?;
+
+    // The parent may have ended just before that call; then no signal comes.
+    if getppid() != Some(parent) {
+        return Err(Step::Orphan);
+    }
+
+    prove(uid, gid)
+}
+
+/// Drops every capability from the bounding set. Without CAP_SETPCAP that is not allowed, and not needed:
+/// no_new_privs stands in the way of the same thing.
+fn drop_bounding_set() -> Result<(), PrivilegeError> {
+    for number in 0..MAX_CAPABILITIES {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        match capability_is_in_bounding_set(capability) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(Errno::INVAL) => break, // the kernel knows no more
+            Err(errno) => return Err(Step::Bounding(number, errno.into())),
+        }
+        match remove_capability_from_bounding_set(capability) {
+            Ok(()) => {}
+            Err(Errno::PERM) => break,
+            Err(errno) => return Err(Step::Bounding(number, errno.into())),
+        }
+    }
+    Ok(())
+}
+
+/// Tries to get root back, and reads back everything that was set.
+fn prove(uid: Uid, gid: Gid) -> Result<(), PrivilegeError> {
+    let read_back = |errno: Errno| Step::ReadBack(errno.into());
+    let read_ids = |errno: nix::errno::Errno| read_back(Errno::from_raw_os_error(errno as i32));
+
+    if set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT).is_ok() {
+        return Err(Step::Regained("uid 0 can be taken again"));
+    }
+
+    if set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT).is_ok() {
+        return Err(Step::Regained("gid 0 can be taken again"));
+    }
+
+    let ids = getresuid().map_err(read_ids)?;
+    if [ids.real, ids.effective, ids.saved].iter().any(|id| id.as_raw() != uid.as_raw()) {
+        return Err(Step::Regained("a uid is not the user's"));
+    }
+
+    let ids = getresgid().map_err(read_ids)?;
+    if [ids.real, ids.effective, ids.saved].iter().any(|id| id.as_raw() != gid.as_raw()) {
+        return Err(Step::Regained("a gid is not the directory's"));
+    }
+
+    if !getgroups().map_err(read_back)?.is_empty() {
+        return Err(Step::Regained("supplementary groups are left"));
+    }
+
+    let held = capabilities(None).map_err(read_back)?;
+    if !(held.effective | held.permitted | held.inheritable).is_empty() {
+        return Err(Step::Regained("capabilities are left"));
+    }
+
+    if !no_new_privs().map_err(read_back)? {
+        return Err(Step::Regained("no_new_privs is not set"));
+    }
+    Ok(())
+}

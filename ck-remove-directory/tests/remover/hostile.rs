@@ -1,0 +1,99 @@
+//! Processes of the user's that work against the removal.
+
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+
+use crate::privileges::{stop_worker, stop_worker_in};
+use crate::stage::{Outcome, Stage, USER, as_user};
+
+/// A process of the user's that is ended with the test.
+struct Opponent(Child);
+
+impl Opponent {
+    fn start(script: &str, stage: &Stage) -> Self {
+        let opponent = Self(as_user(script, &stage.run()).spawn().unwrap());
+        std::thread::sleep(Duration::from_millis(100));
+        opponent
+    }
+}
+
+impl Drop for Opponent {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn files_made_all_the_time_are_outrun() {
+    let stage = Stage::new();
+    let _opponent =
+        Opponent::start("i=0; while :; do i=$((i+1)); mkdir -p d/e; : > d/e/$i; : > $i; done", &stage);
+    let started = Instant::now();
+    let outcome = stage.remove(&["--json", "--deadline=20"]);
+    outcome.assert_silent_success();
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    stage.assert_gone();
+}
+
+/// The way up out of a directory that was moved away leads to where it is now, and is not taken.
+#[test]
+fn a_directory_moved_outside_does_not_take_the_walk_along() {
+    let stage = Stage::on_tmpfs();
+    // What would be lost: in a directory of the user's, with the name that the walk would look for.
+    let outside = stage.outside("");
+    std::os::unix::fs::chown(&outside, Some(USER), Some(USER)).unwrap();
+    std::fs::create_dir(stage.outside("d")).unwrap();
+    stage.user_chain("", 200);
+    let bottom = "d/".repeat(200);
+    for number in 0..8_000 {
+        stage.user_file(format!("{bottom}{number}"));
+    }
+    let remover = stage.command(&["--json"]).spawn().unwrap();
+    let worker = stop_worker_in(&remover, &stage.inside(&bottom));
+    std::fs::rename(stage.inside("d/".repeat(100)), stage.outside("moved")).unwrap();
+    kill(worker, Signal::SIGCONT).unwrap();
+    let outcome = Outcome::of(remover.wait_with_output().unwrap());
+    outcome.assert_silent_success();
+    assert!(stage.outside("moved").exists() && stage.outside("d").exists());
+    assert!(!stage.outside("moved/d").exists(), "what was below it had been reached before");
+    stage.assert_gone();
+}
+
+/// A new login's directory, at the path of the one that is being removed.
+#[test]
+fn another_directory_in_its_place_is_not_removed() {
+    let stage = Stage::on_tmpfs();
+    for number in 0..8_000 {
+        stage.user_file(number.to_string());
+    }
+    let remover = stage.command(&[]).spawn().unwrap();
+    let worker = stop_worker(&remover);
+    std::fs::rename(stage.run(), stage.beside("retired")).unwrap();
+    stage.user_directory("");
+    kill(worker, Signal::SIGCONT).unwrap();
+    let outcome = Outcome::of(remover.wait_with_output().unwrap());
+    let line = format!("ck-remove-directory: {}: Stale file handle (ESTALE)\n", stage.run().display());
+    assert_eq!((outcome.code, outcome.stderr), (Some(1), line));
+    assert!(stage.run().exists());
+    assert_eq!(std::fs::read_dir(stage.beside("retired")).unwrap().count(), 0);
+}
+
+/// Directories moved about under a deep walk: wherever `..` leads then, nothing outside may go.
+#[test]
+fn moving_directories_leads_nowhere() {
+    let stage = Stage::new();
+    for branch in ["a", "b"] {
+        for level in (0..120).step_by(10) {
+            stage.user_chain(&format!("{branch}/{}x", "d/".repeat(level)), 60);
+        }
+    }
+    let moving = "while :; do for n in 1 20 40 60; do p=$(printf 'd/%.0s' $(seq $n)); \
+                  mv a/${p}x b/${p}y; mv b/${p}d a/${p}z; mv a/z .; done; done";
+    let _opponent = Opponent::start(moving, &stage);
+    let outcome = stage.remove(&["--deadline=20"]);
+    outcome.assert_silent_success();
+    stage.assert_gone();
+}

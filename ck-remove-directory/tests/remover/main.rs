@@ -1,0 +1,20 @@
+//! The real command, as root, on directories of its own under the temporary directory.
+//!
+//! [`stage`] makes a user's directory and runs the command on it; the rest are the tests, by what they are
+//! about.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends where something is not as it should be"
+)]
+
+mod hostile;
+mod hung;
+mod leftovers;
+mod mounted;
+mod ordinary;
+mod privileges;
+mod refused;
+mod stage;
