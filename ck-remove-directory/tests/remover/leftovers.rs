@@ -1,6 +1,7 @@
 //! What cannot go: named with its errno, one line each, and everything else gone.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use crate::stage::{Stage, USER, chmod, name};
 
@@ -61,6 +62,19 @@ fn what_is_below_an_immutable_directory_goes() {
     assert!(outcome.stderr.lines().any(|line| line.ends_with("/fixed/sub: Operation not permitted (EPERM)")));
     assert!(stage.inside("fixed/sub").exists());
     assert!(!stage.inside("fixed/sub/file").exists() && !stage.inside("fixed/sub/deep").exists());
+}
+
+/// A link is removed before anything could follow it, unless it cannot be: then nothing may follow it either.
+#[test]
+fn a_link_that_stays_is_not_followed() {
+    let mut stage = Stage::new();
+    let fixed = stage.user_directory("fixed");
+    symlink(stage.outside(""), stage.inside("fixed/link")).unwrap();
+    stage.make_immutable(&fixed);
+    let outcome = stage.remove(&[]);
+    assert_eq!((outcome.code, outcome.stderr.lines().count()), (Some(1), 2), "{outcome:?}");
+    assert!(outcome.stderr.contains("/fixed/link: Operation not permitted (EPERM)"), "{outcome:?}");
+    stage.assert_canary();
 }
 
 #[test]
