@@ -106,11 +106,12 @@ fn is_local(open: &Open, tty: Option<&ShortName>, parent: Option<&Session>) -> b
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use ck_protocol::{Gid, Token, Uid};
 
-    fn login(tty: &str, remote_host: Option<&str>) -> Login {
+    /// A login of alice, 2001.
+    pub(in crate::registry) fn login(tty: &str, remote_host: Option<&str>) -> Login {
         let open = Open {
             token: Token::new([0; 16]),
             uid: Uid::try_from(2001).unwrap(),

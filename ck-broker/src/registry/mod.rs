@@ -262,26 +262,14 @@ fn opened(session: &Session) -> Opened {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ck_protocol::{Open, Timestamp};
 
+    /// A login of alice by the process `pid`.
     fn login(serial: u8, pid: i32) -> Input {
-        let open = Open {
-            token: Token::new([serial; 16]),
-            uid: Uid::try_from(2001).unwrap(),
-            gid: Gid::try_from(2001).unwrap(),
-            user: Text::clipped("alice"),
-            service: Text::clipped("su"),
-            class: None,
-            kind: None,
-            tty: None,
-            remote_host: None,
-            remote_user: None,
-            display: None,
-            runtime_dir: true,
-        };
-        let leader = Leader { pid: Pid::try_from(pid).unwrap(), started: 1 };
-        let ancestors = vec![Pid::try_from(99).unwrap(), Pid::try_from(10).unwrap()];
-        Input::Open(Box::new(Login { open, leader, ancestors, now: Timestamp::from_micros(0) }))
+        let mut login = login::tests::login("pts/0", None);
+        login.open.token = Token::new([serial; 16]);
+        login.leader = Leader { pid: Pid::try_from(pid).unwrap(), started: 1 };
+        login.ancestors = vec![Pid::try_from(99).unwrap(), Pid::try_from(10).unwrap()];
+        Input::Open(Box::new(login))
     }
 
     fn made() -> Input {
