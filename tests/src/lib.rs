@@ -4,18 +4,21 @@
 //! says how it is made. Everything in here is for tests: what goes wrong is a panic that says what, with the host's
 //! log, and nothing waits for ever.
 //!
+//! - [`guarded`]: a machine on which somebody makes trouble, and what must be as before
 //! - [`host`]: bring a host up, run commands in it, look at its files; it is gone when the value is dropped
 //! - [`machine`]: a host on which the product is installed, and its broker runs
 //! - [`process`]: a program that runs in a host, and what it printed
 //! - [`pty`]: a program on a terminal of the host, and somebody who types
 //! - [`wait`]: wait for a condition, with a limit
 
+pub mod guarded;
 pub mod host;
 pub mod machine;
 pub mod process;
 pub mod pty;
 pub mod wait;
 
+pub use guarded::{CANARY, Guarded};
 pub use host::{Host, Kind, Options, Suite};
 pub use machine::{ALICES, Machine};
 pub use process::{Output, Running};

@@ -39,8 +39,10 @@ impl Machine {
 
     /// A host on which the product is installed, and no broker runs.
     pub fn installed() -> Self {
-        assert!(Path::new(STAGE).exists(), "{STAGE} is missing: run `make stage`");
-        let host = Host::up(Options::default().bind(STAGE, "/opt/stage"));
+        // Another installation can be tried out by hand.
+        let stage = std::env::var("CK_STAGE").unwrap_or_else(|_| STAGE.to_owned());
+        assert!(Path::new(&stage).exists(), "{stage} is missing: run `make stage`");
+        let host = Host::up(Options::default().bind(stage, "/opt/stage"));
         host.run_ok(&["cp", "-a", "/opt/stage/.", "/"]);
         host.run_ok(&["env", "DEBIAN_FRONTEND=noninteractive", "pam-auth-update", "--package"]);
         Self { host, broker: None }
