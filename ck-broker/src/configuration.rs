@@ -5,8 +5,13 @@ use log::LevelFilter;
 use serde::Deserialize;
 use std::{
     fs, io,
+    num::NonZeroU64,
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+/// The longest time that makes sense, in milliseconds: a day.
+const LONGEST: u64 = 24 * 3_600_000;
 
 /// Everything that can be configured; what is not said has its default.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
@@ -18,7 +23,7 @@ pub struct Configuration {
     pub log: Log,
 }
 
-/// How runtime directories are made.
+/// How runtime directories are made, and when they go.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuntimeDir {
@@ -26,6 +31,43 @@ pub struct RuntimeDir {
     pub kind: Backing,
     /// How large a tmpfs may grow: `"10%"` of memory, or bytes as in `"64m"`.
     pub size: Size,
+    /// How many files, directories and so on a tmpfs may hold; one per 4 KiB of its size if
+    /// nothing is said, as systemd-logind has it.
+    pub inodes: Option<NonZeroU64>,
+    /// Whether programs in a tmpfs cannot be executed.
+    pub noexec: bool,
+    /// How long after the last logout the directory stays, for a login that comes soon.
+    pub stop_delay: Period,
+}
+
+/// A time: a number with `ms`, `s`, `min` or `h`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Period(pub Duration);
+
+/// A time that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no time: write a number with ms, s, min or h, as \"10s\"")]
+pub struct BadPeriod(String);
+
+impl TryFrom<String> for Period {
+    type Error = BadPeriod;
+
+    fn try_from(text: String) -> Result<Self, BadPeriod> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let millis: u64 = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "min" => 60_000,
+            "h" => 3_600_000,
+            _ => return Err(BadPeriod(text)),
+        };
+        match number.parse::<u64>().ok().and_then(|number| number.checked_mul(millis)) {
+            Some(millis) if millis <= LONGEST => Ok(Self(Duration::from_millis(millis))),
+            _ => Err(BadPeriod(text)),
+        }
+    }
 }
 
 /// What is logged.
@@ -121,7 +163,19 @@ mod tests {
     fn what_is_not_said_has_its_default() {
         assert_eq!(Configuration::parse("").unwrap(), Configuration::default());
         let some = Configuration::parse("[runtime_dir]\nkind = \"directory\"").unwrap();
-        assert_eq!(some.runtime_dir, RuntimeDir { kind: Backing::Directory, size: Size::default() });
+        assert_eq!(some.runtime_dir, RuntimeDir { kind: Backing::Directory, ..RuntimeDir::default() });
+    }
+
+    #[test]
+    fn times_have_a_unit_and_an_end() {
+        for (text, millis) in
+            [("0s", 0), ("500ms", 500), ("10s", 10_000), ("2min", 120_000), ("24h", LONGEST)]
+        {
+            assert_eq!(Period::try_from(text.to_owned()).unwrap().0, Duration::from_millis(millis));
+        }
+        for bad in ["", "s", "10", "10 s", "-1s", "1.5s", "25h", "99999999999999999999h", "10sec"] {
+            assert!(Period::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
     }
 
     #[test]
@@ -131,6 +185,9 @@ mod tests {
             ("\n\nruntime_dir = [", 3, ""),
             ("[runtime_dir]\n\nkind = \"ramfs\"", 3, "ramfs"),
             ("[runtime_dir]\nsize = \"0\"", 2, "`0`"),
+            ("[runtime_dir]\ninodes = 0", 2, "0"),
+            ("[runtime_dir]\nstop_delay = 10", 2, "string"),
+            ("[runtime_dir]\nstop_delay = \"10\"", 2, "10s"),
             ("[hooks]", 1, "hooks"),
         ] {
             let (found, message) = Configuration::parse(text).unwrap_err();

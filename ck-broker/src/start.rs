@@ -2,10 +2,10 @@
 
 use crate::{
     arguments::{self, ArgumentError, Command, Options},
-    configuration::{Configuration, ConfigurationError},
+    configuration::{Configuration, ConfigurationError, RuntimeDir},
     jobs::{NoRemover, Queue, Remover},
     log_sink,
-    runtime_dir::{RootError, RuntimeRoot},
+    runtime_dir::{Recipe, RootError, RuntimeRoot},
     server::{Server, ServerError},
     store::{self, PlaceError, StateDir, Store, StoreError},
 };
@@ -13,12 +13,15 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     env, fs,
     io::{self, Write},
+    num::NonZeroU64,
     path::Path,
     process::ExitCode,
 };
 
 /// Where the configuration is, unless `--config` says otherwise.
 const CONFIGURATION: &str = "/etc/ck/broker.toml";
+/// How much of a tmpfs's size makes for one inode: the size of a page, as systemd-logind has it.
+const BYTES_PER_INODE: u64 = 4096;
 
 /// Why the broker does not run.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +79,9 @@ fn run() -> Result<(), StartError> {
     match arguments::parse(lexopt::Parser::from_env())? {
         Command::Help => print(arguments::HELP),
         Command::Version => print(concat!("ck-broker ", env!("CARGO_PKG_VERSION"), "\n")),
-        Command::CheckConfig(options) => drop(configuration(&options)?),
+        Command::CheckConfig(options) => {
+            configuration(&options)?;
+        }
         Command::Run(options) => serve(&options)?,
     }
     Ok(())
@@ -109,13 +114,21 @@ fn serve(options: &Options) -> Result<(), StartError> {
     let state = StateDir::lock(&options.state_dir)?;
     let store = Store::open(&state)?;
     let runtime = configuration.runtime_dir;
-    let (root, retired) = RuntimeRoot::prepare(&options.runtime_root, runtime.kind, runtime.size)?;
+    let (root, retired) = RuntimeRoot::prepare(&options.runtime_root, recipe(&runtime))?;
     raise_descriptor_limit();
-    let mut server = Server::open(state.path(), store, root, Queue::new(remover))?;
+    let mut server = Server::open(state.path(), store, root, Queue::new(remover), runtime.stop_delay.0)?;
     server.resume(retired);
     tell_ready(options.ready_fd)?;
     server.serve()?;
     Ok(())
+}
+
+/// How runtime directories are made on this machine, by the configuration.
+fn recipe(configured: &RuntimeDir) -> Recipe {
+    let sysinfo = rustix::system::sysinfo();
+    let size = configured.size.bytes(sysinfo.totalram.saturating_mul(sysinfo.mem_unit.into()));
+    let inodes = configured.inodes.map_or(size / BYTES_PER_INODE, NonZeroU64::get);
+    Recipe { backing: configured.kind, size, inodes, noexec: configured.noexec }
 }
 
 /// Refuses to run where mounts would not be seen by the users: in another mount namespace than

@@ -1,6 +1,6 @@
 //! What the broker answers.
 
-use crate::{Class, Kind, Message, PathText, Pid, Session, SessionId, ShortName, Timestamp, Vt};
+use crate::{Class, Kind, Message, PathText, Pid, Session, SessionId, ShortName, Teardown, Timestamp, Vt};
 use serde::{Deserialize, Serialize};
 
 /// A reply on either socket. Variants are only ever added at the end.
@@ -18,6 +18,10 @@ pub enum Reply {
     End,
     /// The request was not carried out.
     Refused(Refusal),
+    /// A teardown.
+    Teardown(Box<Teardown>),
+    /// So many teardowns are tried again.
+    Retrying(u64),
 }
 
 /// What a PAM module puts into the environment of a login.
@@ -56,6 +60,8 @@ pub struct Status {
     pub teardowns_waiting: u64,
     /// Teardowns given up: what is left lies in `.ck-retired`.
     pub teardowns_failed: u64,
+    /// Teardowns whose worker not even SIGKILL ends.
+    pub teardowns_abandoned: u64,
 }
 
 /// Why a request was not carried out.
@@ -84,4 +90,6 @@ pub enum RefusalCode {
     Busy,
     /// The broker could not do it.
     Failed,
+    /// No teardown that was given up has that id.
+    NoSuchTeardown,
 }

@@ -1,6 +1,6 @@
 //! What may be asked of the broker.
 
-use crate::{Class, Gid, HostName, Kind, SessionId, ShortName, Token, Uid, UserName};
+use crate::{Class, Gid, HostName, Kind, SessionId, ShortName, TeardownId, Token, Uid, UserName};
 use serde::{Deserialize, Serialize};
 
 /// A request on `session.sock`, where every peer is root. Variants are only ever added at the
@@ -62,4 +62,10 @@ pub enum AdminRequest {
     Show(SessionId),
     /// How the broker itself is.
     Status,
+    /// All teardowns that are not finished, by id: a [`Reply::Teardown`](crate::Reply) each, then
+    /// [`Reply::End`](crate::Reply).
+    Teardowns,
+    /// Try the teardowns that were given up again: this one, or all. Root only. Answered with
+    /// [`Reply::Retrying`](crate::Reply).
+    RetryTeardowns(Option<TeardownId>),
 }

@@ -1,8 +1,7 @@
 //! What is known of a session.
 
-use crate::{HostName, PathText, Pid, SessionId, ShortName, Timestamp, Uid, UserName, Vt};
+use crate::{HostName, PathText, Pid, SessionId, ShortName, Timestamp, Uid, UserName, Vt, named::named};
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
 
 /// One login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,50 +42,6 @@ pub struct Session {
     pub opened_at: Timestamp,
     /// The user's runtime directory; absent where there is none.
     pub runtime_dir: Option<PathText>,
-}
-
-/// A word that names none of the values of its kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what}: use one of {known}")]
-pub struct UnknownName {
-    what: &'static str,
-    known: &'static str,
-}
-
-/// Defines an enum whose values have a name each, as people and environments spell it.
-macro_rules! named {
-    ($(#[$doc:meta])* $name:ident, $what:literal: $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$vdoc])* $variant),+
-        }
-
-        impl $name {
-            /// The name, as environments, options and JSON spell it.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownName;
-
-            fn from_str(word: &str) -> Result<Self, UnknownName> {
-                match word {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err(UnknownName { what: $what, known: concat!($($word, " "),+) }),
-                }
-            }
-        }
-    };
 }
 
 named! {

@@ -87,6 +87,9 @@ fn admin_requests() {
     frozen(&AdminRequest::List, "0100");
     frozen(&AdminRequest::Show(SessionId::FIRST), "010101");
     frozen(&AdminRequest::Status, "0102");
+    frozen(&AdminRequest::Teardowns, "0103");
+    frozen(&AdminRequest::RetryTeardowns(None), "010400");
+    frozen(&AdminRequest::RetryTeardowns(Some(TeardownId::new(300))), "010401ac02");
 }
 
 #[test]
@@ -120,11 +123,23 @@ fn replies() {
         teardowns_running: 3,
         teardowns_waiting: 4,
         teardowns_failed: 5,
+        teardowns_abandoned: 6,
     };
-    frozen(&Reply::Status(status), "010305302e312e3002010102030405");
+    frozen(&Reply::Status(status), "010305302e312e300201010203040506");
     frozen(&Reply::End, "0104");
     let refusal = Refusal { code: RefusalCode::Failed, message: text("no") };
     frozen(&Reply::Refused(refusal), "010506026e6f");
+    let teardown = Teardown {
+        id: TeardownId::new(3),
+        uid: Uid::try_from(2001).unwrap(),
+        path: text("/x"),
+        state: TeardownState::Quarantined,
+        failures: 4,
+        next_try: Some(Timestamp::from_micros(1)),
+        reason: Some(text("no")),
+    };
+    frozen(&Reply::Teardown(Box::new(teardown)), "010603d10f022f780204010201026e6f");
+    frozen(&Reply::Retrying(2), "010702");
 }
 
 #[test]

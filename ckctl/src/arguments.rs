@@ -1,6 +1,6 @@
 //! The command line.
 
-use ck_protocol::SessionId;
+use ck_protocol::{SessionId, TeardownId};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -41,4 +41,19 @@ pub enum Verb {
     },
     /// Show how the broker is
     Status,
+    /// Show what waits to be torn down, or could not be
+    #[command(subcommand)]
+    Teardown(TeardownVerb),
+}
+
+/// What to do about teardowns.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum TeardownVerb {
+    /// List all teardowns that are not finished
+    List,
+    /// Have teardowns that were given up tried again (root only)
+    Retry {
+        /// The teardown's id, as list prints it; without one, all of them
+        id: Option<TeardownId>,
+    },
 }

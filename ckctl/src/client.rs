@@ -1,8 +1,8 @@
 //! The conversation with the broker.
 
 use ck_protocol::{
-    AdminRequest, DecodeError, EncodeError, Refusal, RefusalCode, Reply, Session, SessionId, Status, decode,
-    encode, limits,
+    AdminRequest, DecodeError, EncodeError, Refusal, RefusalCode, Reply, Session, SessionId, Status,
+    Teardown, TeardownId, decode, encode, limits,
 };
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
@@ -161,6 +161,34 @@ impl Client {
         self.send(AdminRequest::Status)?;
         match self.receive()? {
             Reply::Status(status) => Ok(status),
+            _ => Err(ClientError::Unexpected),
+        }
+    }
+
+    /// All teardowns that are not finished, by id.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn teardowns(&self) -> Result<Vec<Teardown>, ClientError> {
+        self.send(AdminRequest::Teardowns)?;
+        let mut teardowns = Vec::new();
+        loop {
+            match self.receive()? {
+                Reply::Teardown(teardown) => teardowns.push(*teardown),
+                Reply::End => return Ok(teardowns),
+                _ => return Err(ClientError::Unexpected),
+            }
+        }
+    }
+
+    /// Has teardowns that were given up tried again; says how many.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn retry_teardowns(&self, only: Option<TeardownId>) -> Result<u64, ClientError> {
+        self.send(AdminRequest::RetryTeardowns(only))?;
+        match self.receive()? {
+            Reply::Retrying(count) => Ok(count),
             _ => Err(ClientError::Unexpected),
         }
     }

@@ -63,6 +63,7 @@ pub struct Status<'s> {
     teardowns_running: u64,
     teardowns_waiting: u64,
     teardowns_failed: u64,
+    teardowns_abandoned: u64,
 }
 
 impl<'s> From<&'s protocol::Status> for Status<'s> {
@@ -76,6 +77,40 @@ impl<'s> From<&'s protocol::Status> for Status<'s> {
             teardowns_running: status.teardowns_running,
             teardowns_waiting: status.teardowns_waiting,
             teardowns_failed: status.teardowns_failed,
+            teardowns_abandoned: status.teardowns_abandoned,
         }
     }
+}
+
+/// A teardown.
+#[derive(Debug, Serialize)]
+pub struct Teardown<'t> {
+    id: String,
+    uid: u32,
+    path: &'t str,
+    state: &'static str,
+    failures: u32,
+    next_try: Option<String>,
+    reason: Option<&'t str>,
+}
+
+impl<'t> From<&'t protocol::Teardown> for Teardown<'t> {
+    fn from(teardown: &'t protocol::Teardown) -> Self {
+        Self {
+            id: teardown.id.to_string(),
+            uid: teardown.uid.get(),
+            path: teardown.path.as_str(),
+            state: teardown.state.as_str(),
+            failures: teardown.failures,
+            next_try: teardown.next_try.map(time::rfc3339),
+            reason: teardown.reason.as_ref().map(protocol::Text::as_str),
+        }
+    }
+}
+
+/// The answer to `teardown retry`.
+#[derive(Debug, Serialize)]
+pub struct Retrying {
+    /// How many teardowns are tried again.
+    pub retrying: u64,
 }

@@ -1,7 +1,7 @@
 //! From the command line to what is printed.
 
 use crate::{
-    arguments::{Arguments, Verb},
+    arguments::{Arguments, TeardownVerb, Verb},
     client::{Client, ClientError},
     json, table,
 };
@@ -67,6 +67,18 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
         Verb::Status => {
             let status = client.status()?;
             if json { pretty(&json::Status::from(&status))? } else { table::status(&status) }
+        }
+        Verb::Teardown(TeardownVerb::List) => {
+            let teardowns = client.teardowns()?;
+            if json {
+                pretty(&teardowns.iter().map(json::Teardown::from).collect::<Vec<_>>())?
+            } else {
+                table::teardowns(&teardowns, !arguments.no_legend)
+            }
+        }
+        Verb::Teardown(TeardownVerb::Retry { id }) => {
+            let retrying = client.retry_teardowns(id)?;
+            if json { pretty(&json::Retrying { retrying })? } else { format!("{retrying} tried again.\n") }
         }
     })
 }

@@ -1,7 +1,7 @@
 //! Tables for people, as loginctl(1) lays them out.
 
 use crate::time;
-use ck_protocol::{Session, Status};
+use ck_protocol::{Session, Status, Teardown};
 use std::{
     fmt::{Display, Write as _},
     io::{self, Write},
@@ -36,12 +36,32 @@ pub fn sessions(sessions: &[Session], legend: bool) -> String {
         ];
         row(&mut rows, &cells);
     }
-    let mut table = aligned(&rows);
-    if legend {
-        let count = sessions.len();
-        let _ = writeln!(table, "\n{count} session{} listed.", if count == 1 { "" } else { "s" });
+    counted(&rows, sessions.len(), "session", legend)
+}
+
+/// A line a teardown, then their count.
+#[must_use]
+pub fn teardowns(teardowns: &[Teardown], legend: bool) -> String {
+    if teardowns.is_empty() {
+        return if legend { "No teardowns.\n".to_owned() } else { String::new() };
     }
-    table
+    let mut rows = String::new();
+    if legend {
+        rows.push_str("TEARDOWN\tUID\tSTATE\tFAILURES\tNEXT TRY\tDIRECTORY\tREASON\n");
+    }
+    for teardown in teardowns {
+        let cells: [&dyn Display; 7] = [
+            &teardown.id,
+            &teardown.uid,
+            &teardown.state,
+            &teardown.failures,
+            &or_none(teardown.next_try.map(time::for_people).as_ref()),
+            &teardown.path,
+            &or_none(teardown.reason.as_ref()),
+        ];
+        row(&mut rows, &cells);
+    }
+    counted(&rows, teardowns.len(), "teardown", legend)
 }
 
 /// A line a fact, its name in front.
@@ -75,9 +95,9 @@ pub fn session(session: &Session) -> String {
 pub fn status(status: &Status) -> String {
     let failed = match status.teardowns_failed {
         0 => "none".to_owned(),
-        count => format!("{count}: see .ck-retired in the runtime root, and the broker's log"),
+        count => format!("{count}: see ckctl teardown list"),
     };
-    let facts: [(&str, &dyn Display); 7] = [
+    let facts: [(&str, &dyn Display); 8] = [
         ("Broker", &format!("ck-broker {}, pid {}", status.version, status.pid)),
         ("Running since", &time::for_people(status.started_at)),
         ("Sessions", &status.sessions),
@@ -85,8 +105,18 @@ pub fn status(status: &Status) -> String {
         ("Teardowns running", &status.teardowns_running),
         ("Teardowns waiting", &status.teardowns_waiting),
         ("Teardowns failed", &failed),
+        ("Teardowns abandoned", &status.teardowns_abandoned),
     ];
     named(&facts)
+}
+
+/// The rows aligned, with their count below if there is a legend.
+fn counted(rows: &str, count: usize, what: &str, legend: bool) -> String {
+    let mut table = aligned(rows);
+    if legend {
+        let _ = writeln!(table, "\n{count} {what}{} listed.", if count == 1 { "" } else { "s" });
+    }
+    table
 }
 
 fn or_none<T: Display>(value: Option<&T>) -> String {

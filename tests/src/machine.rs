@@ -1,7 +1,7 @@
 //! A host on which the product is installed, as an administrator would, and its broker runs.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -107,7 +107,13 @@ impl Machine {
         });
         let places =
             ["/run/user", "/run/user/.ck-retired", "/run/ck-broker/sessions", "/run/ck-broker/users"];
-        let left = self.host.run_ok(&[&["find"], &places[..], &["-mindepth", "1"]].concat());
+        let find = [&["find"], &places[..], &["-mindepth", "1"]].concat();
+        let mut left = String::new();
+        // With a delay after the last logout, it is some time until the teardown is even queued.
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(5) && left != "/run/user/.ck-retired" {
+            left = self.host.run_ok(&find);
+        }
         assert_eq!(left, "/run/user/.ck-retired", "left behind");
         assert_eq!(self.host.run_ok(&["sh", "-c", "grep -c /run/user/ /proc/mounts || true"]), "0");
     }

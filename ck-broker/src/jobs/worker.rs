@@ -1,11 +1,18 @@
 //! One run of `ck-remove-directory`.
 
 use ck_protocol::Uid;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::{
+    fs::{MemfdFlags, memfd_create},
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
 use std::{
     ffi::OsString,
+    fs::File,
     io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::fs::FileExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -15,6 +22,10 @@ use std::{
 const PATIENCE_SECONDS: u64 = 60;
 /// How much later it is killed.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// As much of what a worker complains about as is read, in bytes, and as many lines as are logged.
+const COMPLAINTS: usize = 8192;
+const COMPLAINTS_LOGGED: usize = 20;
 
 /// A worker could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +46,9 @@ pub enum SpawnError {
         /// Why.
         source: io::Error,
     },
+    /// There is nothing to catch what it complains about.
+    #[error("cannot make a memory file: {0}")]
+    Catch(io::Error),
     /// It runs, but its end could not be heard of; so it was killed.
     #[error("cannot watch {}: {source}", program.display())]
     Watch {
@@ -101,12 +115,17 @@ impl Remover {
     }
 
     fn start(&self, command: &mut Command, now: Instant) -> Result<Worker, SpawnError> {
+        // Not a pipe: nobody reads along, so a worker with much to complain about would stand still.
+        let caught = memfd_create("complaints", MemfdFlags::CLOEXEC)
+            .map_err(|errno| SpawnError::Catch(errno.into()))?;
+        let caught = File::from(caught);
+        command.stderr(caught.try_clone().map_err(SpawnError::Catch)?);
         let mut child =
             command.spawn().map_err(|source| SpawnError::Run { program: self.0.clone(), source })?;
         match pidfd(&child) {
             Ok(pidfd) => {
                 let deadline = now + Duration::from_secs(PATIENCE_SECONDS) + GRACE;
-                Ok(Worker { child, pidfd, deadline })
+                Ok(Worker { child, pidfd, caught, deadline, killed: false })
             }
             Err(source) => {
                 // Its end could never be heard of: better no worker than a lost one. It dies
@@ -129,7 +148,10 @@ fn pidfd(child: &Child) -> io::Result<OwnedFd> {
 pub struct Worker {
     child: Child,
     pidfd: OwnedFd,
+    /// Its standard error.
+    caught: File,
     deadline: Instant,
+    killed: bool,
 }
 
 impl Worker {
@@ -144,17 +166,39 @@ impl Worker {
         }
     }
 
+    /// Logs what it complained about, and returns the first of that.
+    pub(super) fn complaints(&self) -> Option<String> {
+        let mut bytes = [0; COMPLAINTS];
+        let length = self.caught.read_at(&mut bytes, 0).unwrap_or(0);
+        let text = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default());
+        let lines = || text.lines().map(|line| line.strip_prefix("ck-remove-directory: ").unwrap_or(line));
+        for line in lines().take(COMPLAINTS_LOGGED) {
+            // It has escaped what comes from the user; printable() would do so twice.
+            log::warn!("teardown: {line}");
+        }
+        lines().next().map(str::to_owned)
+    }
+
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// When it is to be seen to, if it has not ended by then.
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// Kills it, as its time is over.
-    pub(super) fn kill(&mut self, now: Instant) {
+    /// Kills it, as its time is over, and gives it a little more to end. False if that was done before.
+    pub(super) fn kill(&mut self, now: Instant) -> bool {
+        if std::mem::replace(&mut self.killed, true) {
+            return false;
+        }
         self.deadline = now + GRACE;
         if let Err(errno) = pidfd_send_signal(&self.pidfd, Signal::KILL) {
             log::error!("cannot kill worker {}: {errno}", self.child.id());
         }
+        true
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Input {
     /// A session is over, whoever says so: its PAM module, the death of its leader, a peer that
     /// was gone before its answer, an administrator.
     End(SessionRef),
+    /// The delay of [`Effect::ParkRuntimeDir`] is over.
+    DelayOver(Uid),
 }
 
 /// Something to be done to the outside world.
@@ -32,6 +34,9 @@ pub enum Effect {
     },
     /// Take the user's runtime directory out of its place, and have it torn down.
     RetireRuntimeDir(Uid),
+    /// The user has left, and may come back soon: say [`Input::DelayOver`] after the configured
+    /// delay, counted from now.
+    ParkRuntimeDir(Uid),
     /// Write the session down.
     Record(SessionId),
     /// Strike the session out.

@@ -46,6 +46,9 @@ pub struct Registry {
     users: HashMap<Uid, User>,
     /// Who waits for a runtime directory that is being made.
     making: HashMap<Uid, Vec<SessionId>>,
+    /// Directories of users who have left, kept for a while.
+    parked: HashMap<Uid, RuntimeDir>,
+    parks: bool,
     next: SessionId,
 }
 
@@ -60,6 +63,8 @@ impl Registry {
             leaders: HashMap::new(),
             users: HashMap::new(),
             making: HashMap::new(),
+            parked: HashMap::new(),
+            parks: false,
             next,
         };
         let mut entries = entries;
@@ -74,12 +79,21 @@ impl Registry {
         registry
     }
 
+    /// From now on, a directory whose last user has left is kept for a while.
+    pub fn park(&mut self) {
+        self.parks = true;
+    }
+
     /// Takes in what happened; returns what is to be done about it, in that order.
     pub fn apply(&mut self, input: Input) -> Vec<Effect> {
         match input {
             Input::Open(login) => self.open(&login),
             Input::RuntimeDir { uid, dir } => self.runtime_dir(uid, dir),
             Input::End(session) => self.end(session),
+            Input::DelayOver(uid) => {
+                let due = self.parked.remove(&uid).map(|_| Effect::RetireRuntimeDir(uid));
+                due.into_iter().collect()
+            }
         }
     }
 
@@ -100,10 +114,10 @@ impl Registry {
         self.slots.len()
     }
 
-    /// Whether the user has a runtime directory, in which sessions may live.
+    /// Whether the user has a runtime directory, in which sessions live or soon may again.
     #[must_use]
     pub fn has_runtime_dir(&self, uid: Uid) -> bool {
-        self.users.get(&uid).is_some_and(|user| user.dir.is_some())
+        self.parked.contains_key(&uid) || self.users.get(&uid).is_some_and(|user| user.dir.is_some())
     }
 
     /// How many users there are.
@@ -156,9 +170,12 @@ impl Registry {
 
     /// Completes the session with the directory that its user has, or has one made.
     fn want_runtime_dir(&mut self, id: SessionId, uid: Uid, gid: Gid) -> Vec<Effect> {
-        if let Some(dir) = self.users.get(&uid).and_then(|user| user.dir.as_ref()) {
-            let path = dir.path.clone();
-            return self.complete(id, Some(path));
+        if let Some(user) = self.users.get_mut(&uid) {
+            user.dir = user.dir.take().or_else(|| self.parked.remove(&uid));
+            if let Some(dir) = &user.dir {
+                let path = dir.path.clone();
+                return self.complete(id, Some(path));
+            }
         }
         if let Some(waiting) = self.making.get_mut(&uid) {
             waiting.push(id);
@@ -216,11 +233,21 @@ impl Registry {
         if let Some(user) = left {
             // The record of the session goes first: a broker that dies in between finds a
             // directory of its own with no session, and retires it then.
-            let ours = user.dir.is_some_and(|dir| dir.ours);
-            effects.extend(ours.then_some(Effect::RetireRuntimeDir(uid)));
+            if let Some(dir) = user.dir.filter(|dir| dir.ours) {
+                effects.push(self.let_go(uid, dir));
+            }
             effects.push(Effect::Announce(Event::UserRemoved(uid)));
         }
         effects
+    }
+
+    /// What becomes of the directory of a user who has left.
+    fn let_go(&mut self, uid: Uid, dir: RuntimeDir) -> Effect {
+        if !self.parks {
+            return Effect::RetireRuntimeDir(uid);
+        }
+        self.parked.insert(uid, dir);
+        Effect::ParkRuntimeDir(uid)
     }
 
     /// Counts one session of the user off; returns the user whose last it was.

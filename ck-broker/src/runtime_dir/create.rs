@@ -1,6 +1,6 @@
 //! Making a runtime directory.
 
-use super::{Backing, RuntimeRoot};
+use super::{Backing, Recipe, RuntimeRoot};
 use ck_protocol::{Gid, Uid};
 use rustix::{
     fs::{AtFlags, CWD, Mode, StatxFlags, chownat, mkdir, rmdir, statx},
@@ -95,13 +95,17 @@ impl RuntimeRoot {
 
     /// Turns root's empty directory into the user's.
     fn fill(&self, path: &Path, uid: Uid, gid: Gid) -> Result<(), CreateError> {
-        if self.backing != Backing::Directory {
+        let Recipe { backing, noexec, .. } = self.recipe;
+        if backing != Backing::Directory {
             match self.mount(path, uid, gid) {
-                Err(source) if self.backing == Backing::Tmpfs => {
+                Ok(()) => return Ok(()),
+                Err(source) if backing == Backing::Tmpfs => {
                     return Err(CreateError::Mount { path: path.to_owned(), source });
                 }
-                Err(errno) => log::info!("{}: no tmpfs ({errno}), a plain directory instead", path.display()),
-                Ok(()) => return Ok(()),
+                Err(errno) => {
+                    let without = if noexec { ", and without noexec" } else { "" };
+                    log::info!("{}: no tmpfs ({errno}), a plain directory instead{without}", path.display());
+                }
             }
         }
         // The root is root's alone: nobody can have exchanged the name since mkdir.
@@ -111,8 +115,12 @@ impl RuntimeRoot {
     }
 
     fn mount(&self, path: &Path, uid: Uid, gid: Gid) -> Result<(), Errno> {
-        let options = format!("mode=0700,uid={},gid={},size={}", uid.get(), gid.get(), self.size.0);
+        let Recipe { size, inodes, noexec, .. } = self.recipe;
+        let (uid, gid) = (uid.get(), gid.get());
+        let options = format!("mode=0700,uid={uid},gid={gid},size={size},nr_inodes={inodes}");
         let options = CString::new(options).map_err(|_| Errno::INVAL)?;
-        mount("tmpfs", path, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, options.as_c_str())
+        let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
+        flags.set(MountFlags::NOEXEC, noexec);
+        mount("tmpfs", path, "tmpfs", flags, options.as_c_str())
     }
 }

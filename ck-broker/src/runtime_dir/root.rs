@@ -1,6 +1,6 @@
 //! The directory that holds all runtime directories.
 
-use super::{Backing, Size};
+use super::Recipe;
 use crate::store::PlaceError;
 use ck_protocol::{PathText, Text, Uid, limits};
 use std::{
@@ -44,8 +44,7 @@ pub enum RootError {
 #[derive(Debug)]
 pub struct RuntimeRoot {
     path: PathBuf,
-    pub(super) backing: Backing,
-    pub(super) size: Size,
+    pub(super) recipe: Recipe,
     /// The number of the next retired directory.
     pub(super) retirements: u64,
 }
@@ -56,11 +55,7 @@ impl RuntimeRoot {
     ///
     /// # Errors
     /// [`RootError`]
-    pub fn prepare(
-        path: &Path,
-        backing: Backing,
-        size: Size,
-    ) -> Result<(Self, Vec<(Uid, PathBuf)>), RootError> {
+    pub fn prepare(path: &Path, recipe: Recipe) -> Result<(Self, Vec<(Uid, PathBuf)>), RootError> {
         crate::store::make(path, 0o755).map_err(RootError::Unusable)?;
         let path =
             path.canonicalize().map_err(|source| RootError::Resolve { path: path.to_owned(), source })?;
@@ -72,7 +67,7 @@ impl RuntimeRoot {
         let found = list(&retired).map_err(|source| RootError::List { path: retired.clone(), source })?;
         let retirements = found.iter().map(|(_, number, _)| number + 1).max().unwrap_or(0);
         let left = found.into_iter().map(|(uid, _, path)| (uid, path)).collect();
-        Ok((Self { path, backing, size, retirements }, left))
+        Ok((Self { path, recipe, retirements }, left))
     }
 
     /// The runtime directory of the uid, whether it exists or not.

@@ -2,7 +2,7 @@
 
 use super::{
     Server,
-    connection::{self, Outbox, Sent},
+    connection::{self, Outbox},
     door::Door,
 };
 use crate::{
@@ -10,16 +10,13 @@ use crate::{
     registry::{Input, Leader, Login},
 };
 use ck_protocol::{
-    AdminRequest, DecodeError, Open, Refusal, RefusalCode, Reply, SessionId, SessionRequest, Status, Text,
-    decode, encode, limits,
+    AdminRequest, DecodeError, Open, Refusal, RefusalCode, Reply, SessionId, SessionRequest, Status,
+    TeardownId, TeardownState, Text, decode, encode, limits,
 };
 use std::{
     os::fd::OwnedFd,
     time::{Instant, SystemTime},
 };
-
-/// How many sessions of a list are sent before others have their turn.
-const SESSIONS_AT_ONCE: usize = 256;
 
 /// Says to a peer that is not served why, if it can be said at once.
 pub(super) fn turn_away(socket: &OwnedFd, code: RefusalCode, why: &str) {
@@ -107,12 +104,7 @@ impl Server {
 
     fn answer_admin(&mut self, key: u64, request: AdminRequest) {
         match request {
-            AdminRequest::List => {
-                if let Some(connection) = self.connections.get_mut(&key) {
-                    connection.outbox = Outbox::Sessions(SessionId::FIRST);
-                }
-                self.send_waiting(key);
-            }
+            AdminRequest::List => self.start_list(key, Outbox::Sessions(SessionId::FIRST)),
             AdminRequest::Show(id) => {
                 let reply = match self.registry.get(id) {
                     Some(entry) => {
@@ -130,93 +122,48 @@ impl Server {
                     self.send(key, &Reply::Status(status));
                 }
             }
+            AdminRequest::Teardowns => self.start_list(key, Outbox::Teardowns(TeardownId::FIRST)),
+            AdminRequest::RetryTeardowns(only) => self.retry_teardowns(key, only),
         }
+    }
+
+    fn start_list(&mut self, key: u64, list: Outbox) {
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.outbox = list;
+        }
+        self.send_waiting(key);
+    }
+
+    fn retry_teardowns(&mut self, key: u64, only: Option<TeardownId>) {
+        let allowed = self.connections.get(&key).is_some_and(|connection| connection.peer.uid == 0);
+        let reply = if !allowed {
+            refused(RefusalCode::NotAllowed, "only root may have teardowns tried again")
+        } else {
+            match (self.jobs.retry(only, Instant::now()), only) {
+                (0, Some(id)) => {
+                    let message = format!("no teardown {id} was given up: see ckctl teardown list");
+                    refused(RefusalCode::NoSuchTeardown, &message)
+                }
+                (count, _) => Reply::Retrying(count),
+            }
+        };
+        self.send(key, &reply);
     }
 
     fn status(&self) -> Option<Status> {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let teardowns = |state| count(self.jobs.count(state));
         Some(Status {
             version: Text::clipped(env!("CARGO_PKG_VERSION")),
             pid: i32::try_from(std::process::id()).ok()?.try_into().ok()?,
             started_at: self.started_at,
             sessions: count(self.registry.sessions()),
             users: count(self.registry.users()),
-            teardowns_running: count(self.jobs.running()),
-            teardowns_waiting: count(self.jobs.waiting()),
-            teardowns_failed: self.jobs.given_up(),
+            teardowns_running: teardowns(TeardownState::Running),
+            teardowns_waiting: teardowns(TeardownState::Waiting),
+            teardowns_failed: teardowns(TeardownState::Quarantined),
+            teardowns_abandoned: teardowns(TeardownState::Abandoned),
         })
-    }
-
-    /// Sends a reply now, or as soon as there is room for it.
-    pub(super) fn send(&mut self, key: u64, reply: &Reply) -> Sent {
-        let Some(connection) = self.connections.get_mut(&key) else { return Sent::Gone };
-        let mut buffer = [0; limits::REPLY];
-        let sent = match encode(reply, &mut buffer) {
-            Ok(packet) => {
-                let sent = connection.send(packet);
-                if sent == Sent::Full {
-                    connection.outbox = Outbox::Packet(packet.to_vec());
-                }
-                sent
-            }
-            Err(error) => {
-                log::error!("{error}");
-                Sent::Gone
-            }
-        };
-        match sent {
-            Sent::Yes => {}
-            Sent::Full => self.rearm(key),
-            Sent::Gone => self.drop_connection(key),
-        }
-        sent
-    }
-
-    /// Sends what waits, as far as there is room.
-    fn send_waiting(&mut self, key: u64) {
-        let Some(connection) = self.connections.get_mut(&key) else { return };
-        connection.moved(Instant::now());
-        match std::mem::replace(&mut connection.outbox, Outbox::Empty) {
-            Outbox::Empty => {}
-            Outbox::Packet(packet) => match connection.send(&packet) {
-                Sent::Yes => {}
-                Sent::Full => connection.outbox = Outbox::Packet(packet),
-                Sent::Gone => return self.drop_connection(key),
-            },
-            Outbox::Sessions(next) => match self.send_sessions(key, next) {
-                None => return self.drop_connection(key),
-                Some(rest) => {
-                    if let Some(connection) = self.connections.get_mut(&key) {
-                        connection.outbox = rest;
-                    }
-                }
-            },
-        }
-        self.rearm(key);
-    }
-
-    /// Sends sessions from `next` on; returns what then waits, or `None` for a peer that is gone.
-    fn send_sessions(&self, key: u64, mut next: SessionId) -> Option<Outbox> {
-        let connection = self.connections.get(&key)?;
-        let foreground = console::foreground();
-        let mut buffer = [0; limits::REPLY];
-        let mut sessions = self.registry.from(next);
-        for _ in 0..SESSIONS_AT_ONCE {
-            let (reply, following) = match sessions.next() {
-                Some(entry) => (
-                    Reply::Session(Box::new(console::seen(&entry.session, foreground))),
-                    Some(entry.session.id),
-                ),
-                None => (Reply::End, None),
-            };
-            match (connection.send(encode(&reply, &mut buffer).ok()?), following) {
-                (Sent::Yes, Some(id)) => next = id.next(),
-                (Sent::Yes, None) => return Some(Outbox::Empty),
-                (Sent::Full, _) => break,
-                (Sent::Gone, _) => return None,
-            }
-        }
-        Some(Outbox::Sessions(next))
     }
 }
 

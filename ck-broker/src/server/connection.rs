@@ -2,7 +2,7 @@
 
 use super::door::Door;
 use crate::process;
-use ck_protocol::{Pid, SessionId, limits};
+use ck_protocol::{Pid, SessionId, TeardownId, limits};
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
     io::Errno,
@@ -49,6 +49,8 @@ pub(super) enum Outbox {
     /// The sessions from this one on, then the end mark. Only the place is kept, so a list
     /// costs a slow reader's broker nothing.
     Sessions(SessionId),
+    /// The teardowns from this one on, then the end mark.
+    Teardowns(TeardownId),
 }
 
 /// What became of an attempt to send.

@@ -37,6 +37,9 @@ impl Server {
             Effect::RetireRuntimeDir(uid) => {
                 self.retire(uid);
             }
+            Effect::ParkRuntimeDir(uid) => {
+                self.parked.insert(uid, Instant::now() + self.stop_delay);
+            }
             Effect::Record(id) => self.record(id),
             Effect::Forget(id) => {
                 if let Err(error) = self.store.forget(id) {

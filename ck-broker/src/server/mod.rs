@@ -8,6 +8,7 @@ mod answer;
 mod connection;
 mod door;
 mod effects;
+mod outbox;
 mod restore;
 mod wakeup;
 
@@ -15,11 +16,11 @@ pub use door::DoorError;
 
 use crate::{
     jobs::Queue,
-    registry::Registry,
+    registry::{Input, Registry},
     runtime_dir::RuntimeRoot,
     store::{Left, Store},
 };
-use ck_protocol::{RefusalCode, SessionId, SessionRef, Timestamp};
+use ck_protocol::{RefusalCode, SessionId, SessionRef, Timestamp, Uid};
 use connection::{Connection, Outbox, Peer};
 use door::{Door, Listener};
 use nix::sys::{
@@ -76,6 +77,10 @@ pub struct Server {
     store: Store,
     root: RuntimeRoot,
     jobs: Queue,
+    /// How long the directory of a user who has left stays.
+    stop_delay: Duration,
+    /// When it goes, for those whose it is.
+    parked: HashMap<Uid, Instant>,
     started_at: Timestamp,
 }
 
@@ -89,6 +94,7 @@ impl Server {
         (store, left): (Store, Left),
         root: RuntimeRoot,
         jobs: Queue,
+        stop_delay: Duration,
     ) -> Result<Self, ServerError> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ServerError::Wait)?;
         let mut mask = SigSet::empty();
@@ -113,7 +119,12 @@ impl Server {
             store,
             root,
             jobs,
+            stop_delay,
+            parked: HashMap::new(),
         };
+        if !stop_delay.is_zero() {
+            server.registry.park();
+        }
         server.listen().map_err(ServerError::Wait)?;
         server.take_over(&left);
         Ok(server)
@@ -159,6 +170,11 @@ impl Server {
         for key in overdue.map(|(&key, _)| key).collect::<Vec<_>>() {
             self.drop_connection(key);
         }
+        let over = self.parked.iter().filter(|(_, due)| **due <= now).map(|(&uid, _)| uid);
+        for uid in over.collect::<Vec<_>>() {
+            self.parked.remove(&uid);
+            self.apply(Input::DelayOver(uid), None);
+        }
         self.jobs.tend_overdue(now);
         self.start_jobs(now);
         for event in self.jobs.take_news() {
@@ -169,7 +185,9 @@ impl Server {
     /// How long nothing is due. Without anything to wait for, for ever: idle means idle.
     fn timeout(&self) -> EpollTimeout {
         let connections = self.connections.values().map(|connection| connection.deadline);
-        let Some(next) = connections.chain(self.accept_again).chain(self.jobs.next_deadline()).min() else {
+        let parked = self.parked.values().copied();
+        let due = connections.chain(parked).chain(self.accept_again).chain(self.jobs.next_deadline());
+        let Some(next) = due.min() else {
             return EpollTimeout::NONE;
         };
         // One more, as what is left of the last millisecond would be a busy loop.

@@ -1,7 +1,6 @@
 //! What an event of epoll is about, in the 64 bits that epoll carries.
 
-use crate::jobs::JobId;
-use ck_protocol::SessionId;
+use ck_protocol::{SessionId, TeardownId};
 
 /// The source of an event. None of the numbers is ever used twice, so an event that was fetched
 /// before its source went away meets nobody else in its place.
@@ -12,7 +11,7 @@ pub(super) enum Wakeup {
     Admin,
     Connection(u64),
     Leader(SessionId),
-    Worker(JobId),
+    Worker(TeardownId),
 }
 
 /// The kind is in the uppermost bits; the rest would last for 10^17 logins.
@@ -27,7 +26,7 @@ impl Wakeup {
             Self::Admin => (2, 0),
             Self::Connection(key) => (3, key),
             Self::Leader(id) => (4, id.get()),
-            Self::Worker(JobId(id)) => (5, id),
+            Self::Worker(id) => (5, id.get()),
         };
         (kind << SHIFT) | (number & NUMBER)
     }
@@ -40,7 +39,7 @@ impl Wakeup {
             2 => Self::Admin,
             3 => Self::Connection(number),
             4 => Self::Leader(SessionId::new(number)),
-            _ => Self::Worker(JobId(number)),
+            _ => Self::Worker(TeardownId::new(number)),
         }
     }
 }
@@ -57,7 +56,7 @@ mod tests {
             Wakeup::Admin,
             Wakeup::Connection(7),
             Wakeup::Leader(SessionId::new(NUMBER)),
-            Wakeup::Worker(JobId(0)),
+            Wakeup::Worker(TeardownId::FIRST),
         ] {
             assert_eq!(Wakeup::from_data(wakeup.to_data()), wakeup);
         }

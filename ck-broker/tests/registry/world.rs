@@ -38,11 +38,14 @@ pub(crate) struct World {
     pub(crate) added: HashSet<SessionId>,
     pub(crate) removed: HashSet<SessionId>,
     pub(crate) crash_at: Option<u8>,
+    parks: bool,
+    /// Whose delay is running.
+    parked: BTreeSet<Uid>,
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
-        Self {
+    pub(crate) fn new(parks: bool) -> Self {
+        let mut world = Self {
             registry: Registry::restore(Vec::new(), |_| false, SessionId::FIRST),
             records: BTreeMap::new(),
             claims: BTreeSet::new(),
@@ -54,6 +57,16 @@ impl World {
             added: HashSet::new(),
             removed: HashSet::new(),
             crash_at: None,
+            parks,
+            parked: BTreeSet::new(),
+        };
+        world.set_up();
+        world
+    }
+
+    fn set_up(&mut self) {
+        if self.parks {
+            self.registry.park();
         }
     }
 
@@ -92,6 +105,11 @@ impl World {
                 let id = SessionId::new(u64::from(n));
                 if self.registry.get(id).is_none() {
                     assert_eq!(self.registry.apply(Input::End(SessionRef::Id(id))), []);
+                }
+            }
+            Step::DelayOver => {
+                for uid in std::mem::take(&mut self.parked) {
+                    self.apply(Input::DelayOver(uid), None);
                 }
             }
             Step::CrashAt(n) => self.crash_at = Some(n),
@@ -196,6 +214,7 @@ impl World {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::RetireRuntimeDir(uid) => self.retire(uid),
+            Effect::ParkRuntimeDir(uid) => drop(self.parked.insert(uid)),
             Effect::Record(id) => {
                 let entry = self.registry.get(id).unwrap().clone();
                 self.covered = self.covered.max(id.get() + 1);
@@ -218,6 +237,8 @@ impl World {
         let claims = self.claims.clone();
         self.registry =
             Registry::restore(entries.clone(), |uid| claims.contains(&uid), SessionId::new(self.covered));
+        self.set_up();
+        self.parked.clear();
         // A module whose request died with the broker has no session; it logs in without.
         self.modules.retain(|module| module.opened.is_some());
         let alive: HashSet<Token> = self.modules.iter().map(|module| module.token).collect();
@@ -249,7 +270,10 @@ impl World {
         let users: BTreeSet<Uid> = self.modules.iter().map(|module| module.uid).collect();
         assert_eq!(self.registry.users(), users.len());
         for (uid, dir) in &self.dirs {
-            assert!(*dir == Dir::Foreign || users.contains(uid), "a directory was left behind");
+            assert!(
+                *dir == Dir::Foreign || users.contains(uid) || self.parked.contains(uid),
+                "a directory was left behind"
+            );
         }
         for module in &self.modules {
             let opened = module.opened.as_ref().unwrap();

@@ -1,0 +1,47 @@
+//! Enums whose values have a name each.
+
+/// A word that names none of the values of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown {what}: use one of {known}")]
+pub struct UnknownName {
+    pub(crate) what: &'static str,
+    pub(crate) known: &'static str,
+}
+
+/// Defines an enum whose values have a name each, as people and environments spell it.
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident, $what:literal: $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            $($(#[$vdoc])* $variant),+
+        }
+
+        impl $name {
+            /// The name, as environments, options and JSON spell it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::UnknownName;
+
+            fn from_str(word: &str) -> Result<Self, $crate::UnknownName> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err($crate::UnknownName { what: $what, known: concat!($($word, " "),+) }),
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use named;
