@@ -154,12 +154,12 @@ fn few_workers_run_at_once_and_one_for_each_user() {
 
 #[test]
 fn the_directory_stays_as_long_as_configured_for_who_comes_back() {
-    let guarded = Guarded::up("[runtime_dir]\nstop_delay = \"1500ms\"\n");
+    let guarded = Guarded::up("[runtime_dir]\nstop_delay = \"3s\"\n");
     guarded.session("touch kept");
     assert_eq!(guarded.session("ls"), "kept");
-    std::thread::sleep(Duration::from_millis(1000));
+    std::thread::sleep(Duration::from_millis(1600));
     assert_eq!(guarded.session("ls"), "kept", "the delay begins anew with each logout");
-    std::thread::sleep(Duration::from_millis(1000));
+    std::thread::sleep(Duration::from_millis(1600));
     assert!(guarded.machine.has_alices());
     guarded.assert_gone_and_unharmed();
     assert_eq!(guarded.session("ls"), "");
