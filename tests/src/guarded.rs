@@ -1,8 +1,10 @@
 //! A machine on which somebody makes trouble, and what must be as before when it is over.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::machine::Machine;
+use crate::process::Running;
 use crate::wait::wait_until;
 
 /// A tree of root's, outside of all runtime directories. Nothing that a user does may change it.
@@ -52,7 +54,7 @@ impl Guarded {
         // A first login and logout, so that what comes once in a broker's life has come.
         machine.host.run_ok(&["su", "alice", "-c", "true"]);
         machine.await_nothing_left();
-        let (canary, before) = (canary(&machine), Vitals::of(&machine));
+        let (canary, before) = (fingerprint(&machine, CANARY), Vitals::of(&machine));
         Self { machine, canary, before }
     }
 
@@ -63,10 +65,30 @@ impl Guarded {
         self.machine.host.run_ok(&["su", "alice", "-s", "/bin/bash", "-c", &script])
     }
 
+    /// Logs alice in, runs a shell script in her runtime directory, and keeps the session.
+    pub fn log_in(&self, script: &str) -> Login<'_> {
+        static COUNTER: AtomicUsize = AtomicUsize::new(0);
+        let end = format!("/tmp/log-out-{}", COUNTER.fetch_add(1, Ordering::Relaxed));
+        self.machine.host.run_ok(&["mkfifo", "-m", "644", &end]);
+        let script =
+            format!("cd \"$XDG_RUNTIME_DIR\" || exit 1\n{script}\necho logged-in\ncd /\nread <{end}");
+        let su = self.machine.host.spawn(&["su", "alice", "-s", "/bin/bash", "-c", &script]);
+        wait_until(SOON, "the script in the session has run", || {
+            assert!(!su.is_over(), "the session ended: {}", su.stderr());
+            su.stdout().ends_with("logged-in\n")
+        });
+        Login { machine: &self.machine, su, end }
+    }
+
+    /// Names, modes, owners, times and contents of a tree of the host.
+    pub fn fingerprint(&self, path: &str) -> String {
+        fingerprint(&self.machine, path)
+    }
+
     /// Asserts that nothing was changed that does not belong to a runtime directory, and that the
     /// broker is the same, idle, and holds no more than before. Everybody has logged out.
     pub fn assert_unharmed(&self) {
-        assert_eq!(canary(&self.machine), self.canary, "the canary was changed");
+        assert_eq!(fingerprint(&self.machine, CANARY), self.canary, "the canary was changed");
         wait_until(SOON, "the broker is idle", || {
             let before = self.machine.broker_ticks();
             std::thread::sleep(Duration::from_millis(500));
@@ -85,6 +107,22 @@ impl Guarded {
     }
 }
 
+/// A session that stands until it is told to end.
+#[derive(Debug)]
+pub struct Login<'g> {
+    machine: &'g Machine,
+    su: Running,
+    end: String,
+}
+
+impl Login<'_> {
+    /// Logs out, and returns when that is done.
+    pub fn log_out(mut self) {
+        self.machine.host.run_ok(&["sh", "-c", &format!("echo >{}", self.end)]);
+        assert!(self.su.wait(SOON).is_some(), "su does not end");
+    }
+}
+
 impl Vitals {
     fn of(machine: &Machine) -> Self {
         let pid = machine.broker().pid();
@@ -98,10 +136,10 @@ impl Vitals {
     }
 }
 
-/// Names, modes, owners, times and contents of the canary.
-fn canary(machine: &Machine) -> String {
+/// Names, modes, owners, times and contents of a tree.
+fn fingerprint(machine: &Machine, path: &str) -> String {
     let script = format!(
-        "cd {CANARY} && find . -printf '%p %y %m %U %G %s %T@ %l\\n' | sort | sha256sum; \
+        "cd {path} && find . -printf '%p %y %m %U %G %s %T@ %l\\n' | sort | sha256sum; \
          find . -type f -print0 | sort -z | xargs -0 cat | sha256sum"
     );
     machine.host.run_ok(&["sh", "-c", &script])

@@ -18,7 +18,7 @@ pub mod process;
 pub mod pty;
 pub mod wait;
 
-pub use guarded::{CANARY, Guarded};
+pub use guarded::{CANARY, Guarded, Login};
 pub use host::{Host, Kind, Options, Suite};
 pub use machine::{ALICES, Machine};
 pub use process::{Output, Running};

@@ -116,7 +116,7 @@ fn few_workers_run_at_once_and_one_for_each_user() {
     );
     machine.host.run_ok(&["install", "-d", "-m", "700", "/run/user/.ck-retired"]);
     for number in 0..14 {
-        let uid = (3001 + number % 7).to_string();
+        let uid = (3001 + number / 2).to_string();
         let path = format!("/run/user/.ck-retired/{uid}-{number}");
         machine.host.run_ok(&["install", "-d", "-m", "700", "-o", &uid, &path]);
     }
