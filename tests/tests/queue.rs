@@ -180,3 +180,32 @@ fn a_tmpfs_is_limited_as_configured() {
     assert_eq!(guarded.session("stat -f -c %c ."), "1024", "one inode per 4 KiB");
     guarded.assert_gone_and_unharmed();
 }
+
+/// A worker that waits for a FUSE server in the kernel cannot be killed. Ours never does; here it is made to.
+#[test]
+fn a_worker_that_not_even_sigkill_ends_is_abandoned_and_never_waited_for() {
+    let guarded = Guarded::up_kind("directory");
+    let machine = &guarded.machine;
+    machine.host.write_file(
+        "/tmp/fuse-server",
+        std::fs::read(env!("CARGO_BIN_EXE_fuse-server")).expect("a program"),
+        0o755,
+    );
+    let serve = "mkdir /mnt/hung; exec 0<>/dev/fuse; \
+                 mount -i -t fuse -o fd=0,rootmode=40000,user_id=0,group_id=0 hung /mnt/hung; exec /tmp/fuse-server hung";
+    let server = machine.host.spawn(&["bash", "-c", serve]);
+    wait_until(SOON, "the mount", || machine.host.read_file("/proc/1/mounts").contains("/mnt/hung"));
+    replace_remover(machine, "exec cat /mnt/hung/file");
+    guarded.session("touch file");
+    // It is killed after 65 s, and given up 5 s later.
+    wait_until(Duration::from_secs(90), "it is abandoned", || teardowns(machine)[0]["state"] == "abandoned");
+    assert!(
+        teardowns(machine)[0]["reason"].as_str().is_some_and(|reason| reason.contains("hangs in the kernel"))
+    );
+    assert!(machine.host.run_ok(&["ckctl", "status"]).contains("Teardowns abandoned:  1"));
+    assert_eq!(machine.host.run_ok(&["su", "bob", "-c", "echo $XDG_RUNTIME_DIR"]), "/run/user/2002");
+
+    machine.host.run_ok(&["mv", &format!("{REMOVER}.real"), REMOVER]);
+    server.signal(rustix::process::Signal::KILL);
+    guarded.assert_gone_and_unharmed();
+}

@@ -139,10 +139,10 @@ impl Job {
         }
     }
 
-    /// Takes note of a failed try. Says whether it was the last one, or there is no hope for another.
-    pub(super) fn fail(&mut self, reason: Option<String>, hopeless: bool, now: Instant) -> bool {
+    /// Takes note of a failed try. Says whether it was the last one.
+    pub(super) fn fail(&mut self, reason: Option<String>, now: Instant) -> bool {
         self.reason = reason;
-        let pause = PAUSES.get(self.failures).filter(|_| !hopeless);
+        let pause = PAUSES.get(self.failures);
         self.failures += 1;
         match pause {
             Some(pause) => self.phase = Phase::Waiting(now + *pause),

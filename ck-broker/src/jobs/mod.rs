@@ -113,16 +113,13 @@ impl Queue {
     /// When something is due next, if nothing else happens.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let running = self.running();
-        let free = running.len() < PARALLEL;
-        self.jobs
-            .values()
-            .filter_map(|job| match job.phase {
-                Phase::Waiting(due) => (free && !running.contains(&job.uid)).then_some(due),
-                Phase::Running(ref worker) => Some(worker.deadline()),
-                Phase::Quarantined | Phase::Abandoned(_) => None,
-            })
-            .min()
+        let barred = self.barred();
+        let due = |job: &Job| match job.phase {
+            Phase::Waiting(due) => barred.allow(job.uid).then_some(due),
+            Phase::Running(ref worker) => Some(worker.deadline()),
+            Phase::Quarantined | Phase::Abandoned(_) => None,
+        };
+        self.jobs.values().filter_map(due).min()
     }
 
     /// The teardowns from `id` on, by id.
@@ -136,18 +133,16 @@ impl Queue {
         self.jobs.values().filter(|job| job.state() == state).count()
     }
 
-    /// The users for whom a worker runs: two in one tree only slow each other down.
-    fn running(&self) -> Vec<Uid> {
-        let running = self.jobs.values().filter(|job| job.state() == TeardownState::Running);
-        running.map(|job| job.uid).collect()
+    /// Who may have no worker started now.
+    fn barred(&self) -> Barred {
+        let of = |state| self.jobs.values().filter(move |job| job.state() == state).map(|job| job.uid);
+        let running: Vec<Uid> = of(TeardownState::Running).collect();
+        Barred { all: running.len() >= PARALLEL, running, abandoned: of(TeardownState::Abandoned).collect() }
     }
 
     fn next_due(&self, now: Instant) -> Option<TeardownId> {
-        let running = self.running();
-        if running.len() >= PARALLEL {
-            return None;
-        }
-        let due = self.jobs.iter().find(|(_, job)| job.is_due(now) && !running.contains(&job.uid));
+        let barred = self.barred();
+        let due = self.jobs.iter().find(|(_, job)| job.is_due(now) && barred.allow(job.uid));
         due.map(|(&id, _)| id)
     }
 
@@ -159,15 +154,107 @@ impl Queue {
 
     /// Has the teardown tried again later, or gives it up.
     fn fail(&mut self, id: TeardownId, reason: Option<String>, now: Instant) {
-        let Some(job) = self.jobs.get(&id) else { return };
-        let hanging = self
-            .jobs
-            .values()
-            .filter(|other| other.uid == job.uid && other.state() == TeardownState::Abandoned);
-        let hopeless = hanging.count() >= ABANDONED_PER_USER;
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        if job.fail(reason, hopeless, now) {
-            self.news.push(Event::TeardownFailed(job.uid));
+        if let Some(job) = self.jobs.get_mut(&id) {
+            if job.fail(reason, now) {
+                self.news.push(Event::TeardownFailed(job.uid));
+            }
         }
+    }
+}
+
+/// Who may have no worker started.
+struct Barred {
+    all: bool,
+    /// Two workers in one tree only slow each other down.
+    running: Vec<Uid>,
+    /// One entry a worker that hangs in the kernel; the next one might as well.
+    abandoned: Vec<Uid>,
+}
+
+impl Barred {
+    fn allow(&self, uid: Uid) -> bool {
+        let hanging = self.abandoned.iter().filter(|other| **other == uid).count();
+        !self.all && !self.running.contains(&uid) && hanging < ABANDONED_PER_USER
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    /// A queue whose remover is a shell script.
+    fn queue(script: &str) -> Queue {
+        let folder = std::env::temp_dir().join(format!("ck-queue-{}-{}", std::process::id(), script.len()));
+        fs::create_dir_all(&folder).unwrap();
+        let remover = folder.join("ck-remove-directory");
+        fs::write(&remover, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&remover, PermissionsExt::from_mode(0o755)).unwrap();
+        Queue::new(Remover::beside(&folder.join("ck-broker")).unwrap())
+    }
+
+    fn push(queue: &mut Queue, uid: u32, now: Instant) {
+        let path = PathBuf::from("/nowhere");
+        queue.push(Uid::try_from(uid).unwrap(), path.clone(), Remains::Moved(path), now);
+    }
+
+    /// Has the queue believe that not even SIGKILL ended the worker of `id`.
+    fn abandon(queue: &mut Queue, id: TeardownId) {
+        let job = queue.jobs.get_mut(&id).unwrap();
+        let Phase::Running(worker) = std::mem::replace(&mut job.phase, Phase::Quarantined) else { panic!() };
+        job.phase = Phase::Abandoned(worker);
+    }
+
+    #[test]
+    fn a_user_whose_workers_hang_gets_no_third_one_and_others_do() {
+        let mut queue = queue("exec sleep 60");
+        let now = Instant::now();
+        for _ in 0..3 {
+            push(&mut queue, 2001, now);
+        }
+        for _ in 0..ABANDONED_PER_USER {
+            let id = queue.start_next(now).unwrap().id;
+            assert!(queue.start_next(now).is_none(), "one at a time");
+            abandon(&mut queue, id);
+        }
+        assert!(queue.start_next(now).is_none());
+        assert_eq!(queue.next_deadline(), None, "nothing to wake up for");
+        push(&mut queue, 2002, now);
+        let other = queue.start_next(now).unwrap().id;
+        assert_eq!(queue.jobs[&other].uid.get(), 2002);
+        assert_eq!(queue.count(TeardownState::Abandoned), 2);
+
+        // One ends after all: it counts as a failed try, and the next may run.
+        let first = TeardownId::FIRST;
+        rustix::process::pidfd_send_signal(
+            queue.jobs[&first].worker().unwrap(),
+            rustix::process::Signal::KILL,
+        )
+        .unwrap();
+        while queue.jobs[&first].state() == TeardownState::Abandoned {
+            queue.reap(first, now);
+        }
+        assert_eq!(queue.jobs[&first].state(), TeardownState::Waiting);
+        assert!(queue.start_next(now).is_some());
+        for job in queue.jobs.values() {
+            job.worker()
+                .map(|worker| rustix::process::pidfd_send_signal(worker, rustix::process::Signal::KILL));
+        }
+    }
+
+    #[test]
+    fn a_worker_over_its_time_is_killed_and_tried_again() {
+        let mut queue = queue("exec sleep 600");
+        let now = Instant::now();
+        push(&mut queue, 2001, now);
+        let id = queue.start_next(now).unwrap().id;
+        let late = queue.next_deadline().unwrap();
+        assert!(late > now + std::time::Duration::from_secs(60));
+        queue.tend_overdue(late);
+        while queue.jobs[&id].state() == TeardownState::Running {
+            queue.reap(id, late);
+        }
+        assert_eq!(queue.jobs[&id].state(), TeardownState::Waiting);
+        assert!(queue.next_deadline() > Some(late));
     }
 }
