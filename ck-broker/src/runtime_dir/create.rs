@@ -1,11 +1,11 @@
 //! Making a runtime directory.
 
-use super::{Backing, Recipe, RuntimeRoot};
+use super::{Backing, Device, Recipe, RuntimeRoot};
 use ck_protocol::{Gid, Uid};
 use rustix::{
-    fs::{AtFlags, CWD, Mode, StatxFlags, chownat, mkdir, rmdir, statx},
+    fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, chownat, mkdir, open, rmdir, statx},
     io::Errno,
-    mount::{MountFlags, mount},
+    mount::{MountFlags, UnmountFlags, mount, unmount},
 };
 use std::{
     ffi::CString,
@@ -80,11 +80,12 @@ impl RuntimeRoot {
         }
     }
 
-    /// Makes the uid's runtime directory where there is nothing: 0700, owned by the user.
+    /// Makes the uid's runtime directory where there is nothing: 0700, owned by the user. Returns
+    /// the tmpfs that was mounted on it; `None` for a plain directory.
     ///
     /// # Errors
     /// [`CreateError`]; then there is still nothing.
-    pub fn create(&self, uid: Uid, gid: Gid) -> Result<(), CreateError> {
+    pub fn create(&self, uid: Uid, gid: Gid) -> Result<Option<Device>, CreateError> {
         let path = self.of(uid);
         mkdir(&path, Mode::RWXU).map_err(|source| CreateError::Make { path: path.clone(), source })?;
         self.fill(&path, uid, gid).inspect_err(|_| {
@@ -94,11 +95,11 @@ impl RuntimeRoot {
     }
 
     /// Turns root's empty directory into the user's.
-    fn fill(&self, path: &Path, uid: Uid, gid: Gid) -> Result<(), CreateError> {
+    fn fill(&self, path: &Path, uid: Uid, gid: Gid) -> Result<Option<Device>, CreateError> {
         let Recipe { backing, noexec, .. } = self.recipe;
         if backing != Backing::Directory {
             match self.mount(path, uid, gid) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return mounted(path).map(Some),
                 Err(source) if backing == Backing::Tmpfs => {
                     return Err(CreateError::Mount { path: path.to_owned(), source });
                 }
@@ -111,7 +112,8 @@ impl RuntimeRoot {
         // The root is root's alone: nobody can have exchanged the name since mkdir.
         let (user, group) = (rustix::fs::Uid::from_raw(uid.get()), rustix::fs::Gid::from_raw(gid.get()));
         chownat(CWD, path, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(|source| CreateError::Give { path: path.to_owned(), source })
+            .map_err(|source| CreateError::Give { path: path.to_owned(), source })?;
+        Ok(None)
     }
 
     fn mount(&self, path: &Path, uid: Uid, gid: Gid) -> Result<(), Errno> {
@@ -123,4 +125,14 @@ impl RuntimeRoot {
         flags.set(MountFlags::NOEXEC, noexec);
         mount("tmpfs", path, "tmpfs", flags, options.as_c_str())
     }
+}
+
+/// The file system that has just been mounted on `path`.
+fn mounted(path: &Path) -> Result<Device, CreateError> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    open(path, flags, Mode::empty()).and_then(Device::of).map_err(|source| {
+        // Of no use, if it could not be told from others later.
+        let _ = unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
+        CreateError::Inspect { path: path.to_owned(), source }
+    })
 }

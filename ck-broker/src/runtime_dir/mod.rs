@@ -13,7 +13,12 @@ pub use create::{CreateError, Existing};
 pub use retire::{Remains, RetireError};
 pub use root::{RootError, RuntimeRoot};
 
+use rustix::{
+    fs::{AtFlags, StatxFlags, statx},
+    io::Errno,
+};
 use serde::Deserialize;
+use std::os::fd::AsFd;
 
 /// What a runtime directory is made of: the key `runtime_dir.kind`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -82,6 +87,25 @@ impl Size {
             Self::Percent(percent) => memory / 100 * percent,
             Self::Bytes(bytes) => bytes,
         }
+    }
+}
+
+/// Names a file system while it exists: its device number, by which our tmpfs is told from what
+/// others mount upon it or in its stead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// The major number.
+    pub major: u32,
+    /// The minor number.
+    pub minor: u32,
+}
+
+impl Device {
+    /// The file system that `descriptor` is on, without asking it: it may be one that never answers.
+    fn of(descriptor: impl AsFd) -> Result<Self, Errno> {
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+        let found = statx(descriptor, c"", flags, StatxFlags::empty())?;
+        Ok(Self { major: found.stx_dev_major, minor: found.stx_dev_minor })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Taking a runtime directory out of its place, in a few system calls whatever it holds.
 
-use super::RuntimeRoot;
+use super::{Device, RuntimeRoot};
 use ck_protocol::Uid;
 use rustix::{
     fs::{CWD, Mode, OFlags, RenameFlags, open, renameat_with, rmdir},
@@ -18,7 +18,7 @@ const LAYERS: usize = 64;
 /// What is left of a runtime directory that is out of its place.
 #[derive(Debug)]
 pub enum Remains {
-    /// A file system that is mounted nowhere any more. The descriptor keeps it: its last holder
+    /// Our tmpfs, which is mounted nowhere any more. The descriptor keeps it: its last holder
     /// pays for freeing it.
     Detached(OwnedFd),
     /// A directory among the retired.
@@ -61,16 +61,17 @@ pub enum RetireError {
 
 impl RuntimeRoot {
     /// Takes the uid's runtime directory out of its place, so that the next login can have a
-    /// fresh one at once. `None`: nothing is left, or there was nothing.
+    /// fresh one at once; `ours` is the tmpfs that was mounted on it, if one was. `None`: nothing is
+    /// left, or there was nothing. Whatever else is mounted there is detached, and not touched.
     ///
     /// # Errors
     /// [`RetireError`]; then it is still there.
-    pub fn retire(&mut self, uid: Uid) -> Result<Option<Remains>, RetireError> {
+    pub fn retire(&mut self, uid: Uid, ours: Option<Device>) -> Result<Option<Remains>, RetireError> {
         let path = self.of(uid);
-        let Place::Bare(lowest) = detach(&path)? else { return Ok(None) };
+        let Place::Bare(tmpfs) = detach(&path, ours)? else { return Ok(None) };
         if rmdir(&path).is_ok() {
             // It was the mount point of our tmpfs, or an empty directory.
-            return Ok(lowest.map(Remains::Detached));
+            return Ok(tmpfs.map(Remains::Detached));
         }
         let to = self.retirement(uid);
         renameat_with(CWD, &path, CWD, &to, RenameFlags::NOREPLACE).map_err(|source| RetireError::Move {
@@ -86,15 +87,14 @@ impl RuntimeRoot {
 enum Place {
     /// There is no such path.
     Missing,
-    /// There is a directory. With it comes the lowest file system that was mounted on it, which
-    /// is ours if we mounted one.
+    /// There is a directory. With it comes our tmpfs, if that was mounted on it.
     Bare(Option<OwnedFd>),
 }
 
-/// Detaches every file system that is mounted on `path`, uppermost first: a user may have
-/// mounted others over our tmpfs.
-fn detach(path: &Path) -> Result<Place, RetireError> {
-    let mut lowest = None;
+/// Detaches every file system that is mounted on `path`, uppermost first: others may have been
+/// mounted over our tmpfs, or in its stead.
+fn detach(path: &Path, ours: Option<Device>) -> Result<Place, RetireError> {
+    let mut tmpfs = None;
     for _ in 0..LAYERS {
         // O_PATH asks nothing of the file system, so a FUSE server cannot make it wait.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -103,9 +103,10 @@ fn detach(path: &Path) -> Result<Place, RetireError> {
             layer => layer.map_err(|source| RetireError::Open { path: path.to_owned(), source })?,
         };
         match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-            Ok(()) => lowest = Some(layer),
+            Ok(()) if ours.is_some() && Device::of(&layer).ok() == ours => tmpfs = Some(layer),
+            Ok(()) => {}
             // EINVAL: not a mount point. EPERM: we may not mount, so we did not.
-            Err(Errno::INVAL | Errno::PERM) => return Ok(Place::Bare(lowest)),
+            Err(Errno::INVAL | Errno::PERM) => return Ok(Place::Bare(tmpfs)),
             Err(source) => return Err(RetireError::Detach { path: path.to_owned(), source }),
         }
     }

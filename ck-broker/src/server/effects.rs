@@ -88,10 +88,17 @@ impl Server {
             log::error!("{error}");
             return None;
         }
-        if let Err(error) = self.root.create(uid, gid) {
+        let device = match self.root.create(uid, gid) {
+            Ok(device) => device,
+            Err(error) => {
+                log::error!("{error}");
+                self.disclaim(uid);
+                return None;
+            }
+        };
+        if let Some(Err(error)) = device.map(|device| self.store.note_device(uid, device)) {
+            // It is detached at the last logout all the same, and goes with its last user.
             log::error!("{error}");
-            self.disclaim(uid);
-            return None;
         }
         Some(())
     }
@@ -100,7 +107,7 @@ impl Server {
     /// stays is still claimed: the next login, or start, tries again.
     pub(super) fn retire(&mut self, uid: Uid) -> bool {
         let name = self.root.of(uid);
-        match self.root.retire(uid) {
+        match self.root.retire(uid, self.store.device(uid)) {
             Ok(remains) => {
                 self.disclaim(uid);
                 if let Some(remains) = remains {

@@ -1,7 +1,8 @@
 //! What survives a restart of the broker, in its state directory:
 //!
 //! - `sessions/<id>`: an [`Entry`], written before the login is answered;
-//! - `users/<uid>`: empty; "the runtime directory of this uid is ours", written before it is made;
+//! - `users/<uid>`: "the runtime directory of this uid is ours", written before it is made; then the
+//!   device number of its tmpfs is added, if it is one;
 //! - `next-id`: no session id from this one on was ever given away;
 //! - `lock`: held while a broker runs.
 //!
@@ -14,7 +15,7 @@ mod records;
 pub use place::{PlaceError, StateDir};
 pub(crate) use place::{inspect, make};
 
-use crate::registry::Entry;
+use crate::{registry::Entry, runtime_dir::Device};
 use ck_protocol::{SessionId, Uid};
 use std::{
     io,
@@ -101,6 +102,21 @@ impl Store {
     /// [`StoreError`]
     pub fn claim(&self, uid: Uid) -> Result<(), StoreError> {
         records::touch(&self.users.join(uid.to_string()))
+    }
+
+    /// Adds to the claim which tmpfs the runtime directory is.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn note_device(&self, uid: Uid, device: Device) -> Result<(), StoreError> {
+        records::write_device(&self.users.join(uid.to_string()), device)
+    }
+
+    /// Which tmpfs the claimed runtime directory is; `None` for a plain directory, or one that was
+    /// not made to the end.
+    #[must_use]
+    pub fn device(&self, uid: Uid) -> Option<Device> {
+        records::read_device(&self.users.join(uid.to_string()))
     }
 
     /// Whether the uid's runtime directory, if there is one, is ours.

@@ -1,7 +1,7 @@
 //! The files, one by one.
 
 use super::{Left, StoreError, error};
-use crate::registry::Entry;
+use crate::{registry::Entry, runtime_dir::Device};
 use ck_protocol::{SessionId, Uid, decode, encode};
 use std::{fs, io, os::unix::fs::OpenOptionsExt, path::Path};
 
@@ -37,6 +37,17 @@ fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
 
 pub(super) fn touch(path: &Path) -> Result<(), StoreError> {
     write_new(path, b"").map_err(error("create", path))
+}
+
+pub(super) fn write_device(path: &Path, Device { major, minor }: Device) -> Result<(), StoreError> {
+    write_new(path, format!("{major}:{minor}\n").as_bytes()).map_err(error("write", path))
+}
+
+/// Half a line, from a broker that died while it wrote, is none: without its end it does not count.
+pub(super) fn read_device(path: &Path) -> Option<Device> {
+    let line = fs::read_to_string(path).ok()?;
+    let (major, minor) = line.strip_suffix('\n')?.split_once(':')?;
+    Some(Device { major: major.parse().ok()?, minor: minor.parse().ok()? })
 }
 
 pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
