@@ -86,9 +86,15 @@ fn what_is_not_the_users_own_is_never_told_as_the_runtime_directory() {
     let obstacles = [
         "install -d -m 700 -o bob /run/user/2001",
         "install -d -m 755 -o alice /run/user/2001",
-        "ln -s /home/alice/elsewhere /run/user/2001",
+        "chmod 700 /home/alice/elsewhere && ln -s /home/alice/elsewhere /run/user/2001",
         "touch /run/user/2001",
         "mkfifo /run/user/2001",
+        "mknod -m 700 /run/user/2001 c 1 3 && chown alice /run/user/2001",
+        "install -d -m 1700 -o alice /run/user/2001",
+        "install -d -m 2700 -o alice /run/user/2001",
+        "install -d -m 500 -o alice /run/user/2001",
+        "ln -s /nowhere /run/user/2001",
+        "ln -s 2001 /run/user/2001",
     ];
     for obstacle in obstacles {
         machine.host.run_ok(&["sh", "-c", obstacle]);

@@ -46,8 +46,8 @@ fn names_and_kinds_of_entries() {
 #[test]
 fn names_in_the_log_are_escaped() {
     in_both_kinds(|guarded, kind| {
-        let login =
-            guarded.log_in(r#"mkdir $'d\n\e]0;x\a'; touch $'d\n\e]0;x\a'/$'bad\e[2J\r\xff\xe2\x80\xae\xc2\x9b'"#);
+        let login = guarded
+            .log_in(r#"mkdir $'d\n\e]0;x\a'; touch $'d\n\e]0;x\a'/$'bad\e[2J\r\xff\xe2\x80\xae\xc2\x9b'"#);
         guarded.machine.host.run_ok(&["sh", "-c", &format!("find {ALICES} -type f -exec chattr +i {{}} +")]);
         login.log_out();
         let log = || guarded.machine.broker().stderr();
@@ -112,7 +112,8 @@ fn modes_and_owners() {
 /// Where root may not do what permissions forbid, the user's own pass has to correct them.
 #[test]
 fn modes_without_roots_help() {
-    const BOUNDED: &str = "#!/bin/sh\nexec /usr/bin/setpriv --bounding-set=-dac_override,-dac_read_search $0.real \"$@\"\n";
+    const BOUNDED: &str =
+        "#!/bin/sh\nexec /usr/bin/setpriv --bounding-set=-dac_override,-dac_read_search $0.real \"$@\"\n";
     let guarded = Guarded::up_kind("directory");
     guarded.machine.host.run_ok(&["mv", REMOVER, &format!("{REMOVER}.real")]);
     guarded.machine.host.write_file(REMOVER, BOUNDED, 0o755);
