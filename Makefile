@@ -3,6 +3,7 @@
 #
 #   make demo      see real logins get a runtime directory and lose it
 #   make check     everything that must hold: format, lints, docs, tests on whole hosts
+#   make bench     how fast a large tree goes, beside `rm -rf`
 #   make install   DESTDIR= PREFIX=/usr PAMDIR= (PREFIX/lib/<multiarch>/security)
 #   make msrv      build with the oldest supported Rust, Debian 13's own
 #   make clean     remove target/; the cache of the test hosts stays, see tests/host/README.md
@@ -16,7 +17,7 @@ RELEASE   := target/release
 # What the test hosts install: the same that `make install` puts on a machine.
 STAGE     := target/stage
 
-.PHONY: demo check install uninstall stage build setup msrv clean fmt lint doc unit hosts
+.PHONY: demo check bench install uninstall stage build setup msrv clean fmt lint doc unit hosts
 
 demo: setup
 	@tests/demo
@@ -71,6 +72,10 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/libexec/ck/ck-remove-directory $(DESTDIR)$(PAMDIR)/pam_ck.so
 	rm -f $(DESTDIR)$(PREFIX)/share/pam-configs/ck
 	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/libexec/ck
+
+# Ratios, not times: each pair is measured in one run, side by side.
+bench: setup
+	$(CARGO) test --locked --release --package ck-remove-directory --test remover speed -- --ignored --nocapture --test-threads=1
 
 msrv: setup
 	tests/msrv

@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
 
-use rustix::fs::{RawDir, SeekFrom, seek};
+use rustix::fs::{FileType, RawDir, SeekFrom, seek};
 use rustix::io;
 
 /// Bytes asked for in one getdents64(2): about a thousand short names, and always at least one.
@@ -15,12 +15,14 @@ pub(crate) struct Name {
     pub(crate) name: CString,
     /// `d_off`: opaque, only good for [`rewind_to`] on the same directory.
     pub(crate) after: u64,
+    /// Whether it was a directory when it was read (`d_type`); false where the file system does not say.
+    pub(crate) directory: bool,
 }
 
 /// Some names that were read and are not yet handed out: at most what one read gives.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// Each a cookie of 8 bytes, the name, a NUL.
+    /// Each a cookie of 8 bytes, 1 for a directory or else 0, the name, a NUL.
     bytes: Vec<u8>,
     position: usize,
 }
@@ -30,9 +32,10 @@ impl Batch {
     pub(crate) fn take(&mut self) -> Option<Name> {
         let rest = self.bytes.get(self.position..)?;
         let (after, rest) = rest.split_first_chunk()?;
+        let (directory, rest) = rest.split_first()?;
         let name = CStr::from_bytes_until_nul(rest).ok()?;
-        self.position += after.len() + name.count_bytes() + 1;
-        Some(Name { name: name.to_owned(), after: u64::from_le_bytes(*after) })
+        self.position += after.len() + 1 + name.count_bytes() + 1;
+        Some(Name { name: name.to_owned(), after: u64::from_le_bytes(*after), directory: *directory == 1 })
     }
 
     /// Reads the next names of `directory`, without `.` and `..`; false at its end.
@@ -45,6 +48,7 @@ impl Batch {
             let name = entry.file_name().to_bytes_with_nul();
             if !matches!(name, b".\0" | b"..\0") {
                 self.bytes.extend_from_slice(&entry.next_entry_cookie().to_le_bytes());
+                self.bytes.push(u8::from(entry.file_type() == FileType::Directory));
                 self.bytes.extend_from_slice(name);
             }
             if entries.is_buffer_empty() && !self.bytes.is_empty() {

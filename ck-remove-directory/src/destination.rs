@@ -101,6 +101,14 @@ impl Destination {
         Ok(Self { directory, status, kind: Kind::Mounted(place) })
     }
 
+    /// Bytes in use on a tmpfs of the directory's own; `None` where it is a directory of another file system.
+    pub(crate) fn used_bytes(&self) -> Option<u64> {
+        match self.kind {
+            Kind::Mounted(_) | Kind::Given => mounts::used_bytes(self.directory.as_fd()),
+            Kind::Plain(_) => None,
+        }
+    }
+
     /// Takes a descriptor that the caller left open. It comes from a mount that may be detached already, so
     /// that nothing says what it is but its file system; only a tmpfs is taken.
     fn adopt(fd: RawFd, uid: Uid, path: String) -> Result<Self, Refusal> {

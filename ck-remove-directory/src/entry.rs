@@ -1,7 +1,8 @@
 //! Removing one name, as far as it goes without looking inside.
 //!
 //! Nothing is ever asked about the entry first: what it is may change at any moment, and asking can
-//! block (a hung FUSE mount). The calls themselves say what it was.
+//! block (a hung FUSE mount). The calls themselves say what it was; what its directory said of it when it
+//! was read only decides which is tried first.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,6 +12,7 @@ use rustix::io::{self, Errno};
 
 use crate::mounts::{self, INSIDE};
 use crate::parents::HANDLE;
+use crate::status::Status;
 
 /// Opens a directory for reading its names.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -20,8 +22,16 @@ const READ: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOL
 pub(crate) enum Rights {
     /// The user's own. Directories that lack the owner's permissions get them; mounts are left to root.
     User,
+    /// The same, in a child that is confined to the directory ([`crate::confine`]).
+    Confined,
     /// Root's. Permissions do not matter; mounts are detached.
     Root,
+}
+
+impl Rights {
+    pub(crate) fn are_users(self) -> bool {
+        matches!(self, Self::User | Self::Confined)
+    }
 }
 
 /// What became of one name.
@@ -42,8 +52,11 @@ pub(crate) enum Fate {
 }
 
 /// Removes `name` from `parent`, or says what stands in the way.
-pub(crate) fn remove(parent: BorrowedFd<'_>, name: &CStr, rights: Rights) -> Fate {
-    let unlink_error = match unlinkat(parent, name, AtFlags::empty()) {
+///
+/// `directory` says that it was a directory when the name was read: that saves a call where it still is one.
+pub(crate) fn remove(parent: BorrowedFd<'_>, name: &CStr, directory: bool, rights: Rights) -> Fate {
+    let unlinked = if directory { Err(Errno::ISDIR) } else { unlinkat(parent, name, AtFlags::empty()) };
+    let unlink_error = match unlinked {
         Ok(()) => return Fate::Removed,
         Err(Errno::NOENT) => return Fate::Absent,
         Err(Errno::ACCESS) => return Fate::Locked,
@@ -53,6 +66,8 @@ pub(crate) fn remove(parent: BorrowedFd<'_>, name: &CStr, rights: Rights) -> Fat
     match unlinkat(parent, name, AtFlags::REMOVEDIR) {
         Ok(()) => return Fate::Removed,
         Err(Errno::NOENT) => return Fate::Absent,
+        Err(Errno::ACCESS) => return Fate::Locked,
+        Err(Errno::NOTDIR) if directory => return remove(parent, name, false, rights),
         // A directory with something in it; EPERM is also the answer for one that may not go itself
         // (chattr +i on it, sticky) though what is in it may.
         Err(Errno::NOTEMPTY | Errno::EXIST | Errno::PERM | Errno::BUSY | Errno::NOTDIR) => {}
@@ -80,7 +95,7 @@ pub(crate) fn remove_emptied(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<
 /// Opens the directory `name` in `parent` for reading: never through a link, never across a mount (EXDEV).
 pub(crate) fn open_inside(parent: BorrowedFd<'_>, name: &CStr, rights: Rights) -> io::Result<OwnedFd> {
     match openat2(parent, name, READ, Mode::empty(), INSIDE) {
-        Err(Errno::ACCESS) if rights == Rights::User => {
+        Err(Errno::ACCESS) if rights.are_users() => {
             let handle = openat2(parent, name, HANDLE | OFlags::DIRECTORY, Mode::empty(), INSIDE)?;
             unlock(handle.as_fd())?;
             openat2(parent, name, READ, Mode::empty(), INSIDE)
@@ -93,7 +108,7 @@ pub(crate) fn open_inside(parent: BorrowedFd<'_>, name: &CStr, rights: Rights) -
 pub(crate) fn open_top(handle: BorrowedFd<'_>, rights: Rights) -> io::Result<OwnedFd> {
     match openat2(handle, c".", READ, Mode::empty(), INSIDE) {
         // Looking up even `.` takes the permission to search the directory.
-        Err(Errno::ACCESS) if rights == Rights::User => {
+        Err(Errno::ACCESS) if rights.are_users() => {
             unlock(handle)?;
             openat2(handle, c".", READ, Mode::empty(), INSIDE)
         }
@@ -108,10 +123,15 @@ pub(crate) fn open_above(directory: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     openat2(directory, c"..", READ, Mode::empty(), inside)
 }
 
-/// Gives the owner of `directory` every permission on it; EPERM when we are not the owner.
+/// Gives the owner of `directory` every permission on it; EACCES when there is none to give, EPERM when we
+/// are not the owner.
 ///
 /// By its name in /proc, because a directory without permissions can only be opened as a handle, which
 /// fchmod(2) refuses, and fchmodat2(2) is missing before Linux 6.6. It is the same inode either way.
 pub(crate) fn unlock(directory: BorrowedFd<'_>) -> io::Result<()> {
+    // Then it is something else that forbids: Landlock, in a directory that was moved away.
+    if Status::of(directory)?.owner_may_all() {
+        return Err(Errno::ACCESS);
+    }
     chmodat(CWD, mounts::path_of(directory), Mode::RWXU, AtFlags::empty())
 }

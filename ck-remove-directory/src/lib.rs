@@ -11,7 +11,8 @@
 //! - `destination`: opens PATH and refuses what must not be removed; `parents` checks the way to it.
 //! - `passes`: which pass comes when, and when to stop.
 //! - `worker`: the child: started, watched, killed at its deadline; `privileges`: how it becomes
-//!   the user.
+//!   the user, `confine` what it then cannot reach.
+//! - `nested`: mounts in the directory, listed by the kernel and detached first.
 //! - `walk`: one sweep over the tree; `entry` removes one name, `trail` is the way back up,
 //!   `batch` reads names, `mounts` finds and detaches mounts.
 //! - `report`: what is left, in words and in JSON.
@@ -32,9 +33,11 @@ use report::Report;
 mod arguments;
 mod batch;
 mod cause;
+mod confine;
 mod destination;
 mod entry;
 mod mounts;
+mod nested;
 mod parents;
 mod passes;
 mod privileges;

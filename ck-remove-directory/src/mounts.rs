@@ -54,6 +54,15 @@ pub(crate) fn detach(root: BorrowedFd<'_>) -> io::Result<()> {
     unmount(path_of(root), UnmountFlags::DETACH)
 }
 
+/// Bytes in use on the tmpfs that `fd` is on; `None` where it does not count them (no size limit).
+///
+/// Only for a file system that is known to be a tmpfs: others may not answer.
+pub(crate) fn used_bytes(fd: BorrowedFd<'_>) -> Option<u64> {
+    let found = fstatfs(fd).ok().filter(|found| found.f_blocks > 0)?;
+    let block = u64::try_from(found.f_bsize).ok()?;
+    found.f_blocks.checked_sub(found.f_bfree)?.checked_mul(block)
+}
+
 /// Whether `fd` is on a tmpfs; `Ok(None)` when its file system does not answer.
 ///
 /// fstatfs(2) asks the file system, and one whose server hangs never answers and cannot always be

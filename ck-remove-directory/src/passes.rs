@@ -1,6 +1,6 @@
 //! Which pass comes when, and when to stop.
 //!
-//! First the user's pass: a child that is the user removes what the user may. Root goes over what is left, if
+//! First what is mounted in it is detached. Then the user's pass: a child that is the user removes what the user may. Root goes over what is left, if
 //! anything is: directories of root's that are not empty, and mounts. Then the directory itself goes.
 //! As long as that makes progress it is done again, for a process of the user's may go on making files.
 
@@ -13,9 +13,11 @@ use rustix::io::{self, Errno};
 
 use crate::batch::{Batch, ReadBuffer};
 use crate::cause::Cause;
+use crate::confine::confine;
 use crate::destination::{Destination, Kind};
 use crate::entry::{Rights, open_top};
 use crate::mounts::{self, INSIDE};
+use crate::nested;
 use crate::parents::{HANDLE, Place};
 use crate::privileges;
 use crate::report::{Leftovers, Report, escape};
@@ -63,7 +65,9 @@ struct Passes<'a> {
 /// Removes `destination`, and tells `report` about it. Returns about at `deadline`, if not before.
 pub(crate) fn remove(mut destination: Destination, uid: Uid, deadline: Instant, report: &mut Report) {
     for _ in 0..MAX_LAYERS {
+        let used = destination.used_bytes();
         let outcome = Passes { destination: &destination, uid, deadline, report }.run();
+        report.add_bytes(used, destination.used_bytes());
         let place = match destination.kind {
             Kind::Mounted(place) => place,
             Kind::Plain(_) | Kind::Given => {
@@ -100,6 +104,7 @@ impl Passes<'_> {
     /// begun. The report has every leftover of the last sweep.
     fn run(mut self) -> Option<Outcome> {
         let mut idle = 0;
+        self.report.detached += nested::detach_all(self.destination.directory.as_fd());
         loop {
             self.user_pass()?;
             for _ in 0..ROOT_SWEEPS {
@@ -158,7 +163,11 @@ impl Passes<'_> {
             Ok(answer) => {
                 self.report.removed += answer.count.unwrap_or(0);
                 match answer.failure {
-                    None => return Some(()),
+                    None => {
+                        let confined = self.report.confined.unwrap_or(true) && answer.confined;
+                        self.report.confined = Some(confined);
+                        return Some(());
+                    }
                     Some((cause, text)) => self.not_begun(cause, &text),
                 }
             }
@@ -199,12 +208,16 @@ impl Passes<'_> {
 /// What the child does once it is the user. Its leftovers are not told: root tries each of them again, and
 /// only root's errno says why it stays.
 fn sweep_as_user(directory: BorrowedFd<'_>, deadline: Instant, reply: &Reply<'_>) {
+    let rights = if confine(directory) { Rights::Confined } else { Rights::User };
+    if rights == Rights::Confined {
+        reply.confined();
+    }
     let mut report = |removed: u64| {
         if removed % REPORT_EVERY == 0 {
             reply.count(removed);
         }
     };
-    let swept = sweep(directory, b"", Rights::User, deadline, Leftovers::counted(), &mut report);
+    let swept = sweep(directory, b"", rights, deadline, Leftovers::counted(), &mut report);
     reply.count(swept.removed);
 }
 

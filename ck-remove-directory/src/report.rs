@@ -81,10 +81,14 @@ pub(crate) struct Report {
     uid: u32,
     /// Names removed inside the directory; the directory itself does not count.
     pub(crate) removed: u64,
+    /// Bytes that a tmpfs has given back; `None` where the directory is not a tmpfs, or shares one.
+    pub(crate) bytes: Option<u64>,
     /// Mounts detached, on the directory and in it.
     pub(crate) detached: u64,
     /// Times that the tree was gone over, as the user or as root.
     pub(crate) passes: u64,
+    /// Whether each of the user's passes was confined to the directory; `None` when there was none.
+    pub(crate) confined: Option<bool>,
     pub(crate) leftovers: Leftovers,
     gone: bool,
 }
@@ -96,8 +100,10 @@ struct Summary<'a> {
     uid: u32,
     gone: bool,
     removed: u64,
+    bytes: Option<u64>,
     mounts_detached: u64,
     passes: u64,
+    confined: Option<bool>,
     leftovers: &'a [Leftover],
     leftovers_not_named: u64,
     ms: u128,
@@ -110,10 +116,19 @@ impl Report {
             path: request.dest.as_os_str().as_bytes().to_vec(),
             uid: request.uid.as_raw(),
             removed: 0,
+            bytes: None,
             detached: 0,
             passes: 0,
+            confined: None,
             leftovers: Leftovers::named(),
             gone: false,
+        }
+    }
+
+    /// Counts what a tmpfs gave back, which held `before` and holds `after` bytes; unknown stays unknown.
+    pub(crate) fn add_bytes(&mut self, before: Option<u64>, after: Option<u64>) {
+        if let (Some(before), Some(after)) = (before, after) {
+            self.bytes = Some(self.bytes.unwrap_or(0) + before.saturating_sub(after));
         }
     }
 
@@ -148,8 +163,10 @@ impl Report {
             uid: self.uid,
             gone: self.gone,
             removed: self.removed,
+            bytes: self.bytes,
             mounts_detached: self.detached,
             passes: self.passes,
+            confined: self.confined,
             leftovers: &self.leftovers.named,
             leftovers_not_named: self.leftovers.unnamed(),
             ms: elapsed.as_millis(),

@@ -55,6 +55,11 @@ impl Status {
         self.uid.is_root() && self.mode_bits().contains(Mode::SVTX)
     }
 
+    /// Whether the owner may read, change and search this directory.
+    pub(crate) fn owner_may_all(&self) -> bool {
+        self.mode_bits().contains(Mode::RWXU)
+    }
+
     fn mode_bits(&self) -> Mode {
         Mode::from_raw_mode(self.mode)
     }

@@ -8,14 +8,22 @@ use std::ffi::{CStr, CString};
 use std::mem::replace;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::fs::{RenameFlags, renameat_with};
 use rustix::io::{self, Errno};
+use rustix::process::getpid;
 
-use crate::batch::{Batch, ReadBuffer, rewind_to};
+use crate::batch::{Batch, Name, ReadBuffer, rewind_to};
 use crate::entry::{Rights, open_above, unlock};
 use crate::status::{Identity, Status};
 
 /// Directories that are open at the same time: the top, the current one, and the nearest above it.
 const MAX_OPEN: usize = 32;
+
+/// Directories above the current one that are open: those nearest to it, besides the top.
+const NEAR: usize = MAX_OPEN - 2;
+
+/// Names that [`Trail::lift`] tries, should some be taken.
+const LIFT_TRIES: u32 = 8;
 
 /// What is known of a directory on the trail.
 #[derive(Debug, Default)]
@@ -47,6 +55,10 @@ pub(crate) struct Trail {
     level: Level,
     buffer: ReadBuffer,
     rights: Rights,
+    /// Directories that were moved up to the top.
+    lifts: u32,
+    /// The top has names that may have come behind what was read of it.
+    top_grew: bool,
 }
 
 /// Where [`Trail::leave`] has led.
@@ -62,7 +74,15 @@ pub(crate) enum Left {
 impl Trail {
     /// A trail that begins and ends at `top`.
     pub(crate) fn new(top: OwnedFd, rights: Rights) -> Self {
-        Self { above: Vec::new(), directory: top, level: Level::default(), buffer: ReadBuffer::new(), rights }
+        Self {
+            above: Vec::new(),
+            directory: top,
+            level: Level::default(),
+            buffer: ReadBuffer::new(),
+            rights,
+            lifts: 0,
+            top_grew: false,
+        }
     }
 
     /// The current directory.
@@ -76,7 +96,7 @@ impl Trail {
     }
 
     /// The next name in the current directory; `None` at its end.
-    pub(crate) fn next_name(&mut self) -> io::Result<Option<CString>> {
+    pub(crate) fn next_name(&mut self) -> io::Result<Option<Name>> {
         if replace(&mut self.level.stale, false) {
             // Where nothing stays the beginning is safe, and skips nothing: before Linux 6.6 a tmpfs counts
             // its names for d_off, and a count is wrong as soon as some are removed.
@@ -85,10 +105,13 @@ impl Trail {
         loop {
             if let Some(next) = self.level.batch.take() {
                 self.level.after = next.after;
-                return Ok(Some(next.name));
+                return Ok(Some(next));
             }
             if !self.level.batch.fill(self.directory.as_fd(), &mut self.buffer)? {
-                return Ok(None);
+                if !(self.above.is_empty() && replace(&mut self.top_grew, false)) {
+                    return Ok(None);
+                }
+                rewind_to(self.directory.as_fd(), 0)?;
             }
         }
     }
@@ -99,6 +122,31 @@ impl Trail {
         let directory = replace(&mut self.directory, directory);
         self.above.push(Above { directory: Ok(directory), level });
         self.close_far();
+    }
+
+    /// Moves the directory `name` up to the top, where the walk meets it later; false where that is not done.
+    ///
+    /// Landlock follows the way from a directory up to the one that it allows, on every call: without this
+    /// the cost of a deep tree is the square of its depth (a minute and more for 50,000 levels). And only
+    /// Landlock makes it safe: it denies the move when the current directory is no longer below the top.
+    pub(crate) fn lift(&mut self, name: &CStr) -> bool {
+        if self.rights != Rights::Confined || self.above.len() < NEAR {
+            return false;
+        }
+        let Some(Above { directory: Ok(top), .. }) = self.above.first() else { return false };
+        for _ in 0..LIFT_TRIES {
+            self.lifts += 1;
+            let lifted = format!(".ck-lifted-{}-{}", getpid(), self.lifts);
+            match renameat_with(&self.directory, name, top, lifted, RenameFlags::NOREPLACE) {
+                Ok(()) => {
+                    self.top_grew = true;
+                    return true;
+                }
+                Err(Errno::EXIST) => {}
+                Err(_) => return false,
+            }
+        }
+        false
     }
 
     /// Goes up out of the current directory.
@@ -119,7 +167,7 @@ impl Trail {
 
     /// Corrects the permissions of the current directory, once; false when there is nothing to be gained.
     pub(crate) fn unlock(&mut self) -> bool {
-        self.rights == Rights::User
+        self.rights.are_users()
             && !replace(&mut self.level.unlocked, true)
             && unlock(self.directory()).is_ok()
     }
@@ -137,8 +185,7 @@ impl Trail {
 
     /// Closes the directory that has become too far away; never the top.
     fn close_far(&mut self) {
-        let near = MAX_OPEN - 2;
-        let Some(far) = self.above.len().checked_sub(near + 1).filter(|&far| far > 0) else { return };
+        let Some(far) = self.above.len().checked_sub(NEAR + 1).filter(|&far| far > 0) else { return };
         if let Some(Above { directory, level }) = self.above.get_mut(far) {
             if let Ok(open) = directory {
                 *directory = Err(Status::of(open).ok().map(|status| status.identity));
@@ -150,7 +197,7 @@ impl Trail {
     /// Opens the directory above the current one, if it is still the one that was closed.
     fn reopen(&self, identity: Option<Identity>) -> io::Result<OwnedFd> {
         let above = match open_above(self.directory()) {
-            Err(Errno::ACCESS) if self.rights == Rights::User => {
+            Err(Errno::ACCESS) if self.rights.are_users() => {
                 unlock(self.directory())?;
                 open_above(self.directory())?
             }

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use rustix::io::Errno;
 
+use crate::batch::Name;
 use crate::entry::{Fate, Rights, open_top, remove, remove_emptied};
 use crate::mounts;
 use crate::report::Leftovers;
@@ -17,6 +18,9 @@ use crate::trail::{Left, Trail};
 
 /// Mounts that are taken off one name before it counts as stuck.
 const MAX_STACKED_MOUNTS: usize = 128;
+
+/// Names between two looks at the clock.
+const CLOCK_EVERY: u32 = 64;
 
 /// What a sweep has done and what it has found.
 #[derive(Debug)]
@@ -70,34 +74,36 @@ pub(crate) fn sweep(
 
 impl Walk<'_> {
     fn run(mut self, deadline: Instant) -> Sweep {
-        loop {
-            if Instant::now() >= deadline {
+        for step in (0..CLOCK_EVERY).cycle() {
+            if step == 0 && Instant::now() >= deadline {
                 self.sweep.late = true;
-                return self.sweep;
+                break;
             }
             match self.trail.next_name() {
-                Ok(Some(name)) => self.visit(name),
+                Ok(Some(next)) => self.visit(next),
                 Ok(None) => {
                     if !self.go_up() {
-                        return self.sweep;
+                        break;
                     }
                 }
                 Err(errno) => {
                     self.stays(None, errno);
                     if !self.go_up() {
-                        return self.sweep;
+                        break;
                     }
                 }
             }
         }
+        self.sweep
     }
 
     /// Deals with one name in the current directory, and goes down where that is what it takes.
-    fn visit(&mut self, name: CString) {
+    fn visit(&mut self, Name { name, directory, .. }: Name) {
         for _ in 0..MAX_STACKED_MOUNTS {
-            match remove(self.trail.directory(), &name, self.rights) {
+            match remove(self.trail.directory(), &name, directory, self.rights) {
                 Fate::Removed => return self.count_removed(),
                 Fate::Absent => return,
+                Fate::Directory(_) if self.trail.lift(&name) => return,
                 Fate::Directory(directory) => return self.trail.descend(name, directory),
                 Fate::Locked if self.trail.unlock() => {}
                 Fate::Locked => return self.stays(Some(&name), Errno::ACCESS),

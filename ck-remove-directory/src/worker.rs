@@ -26,6 +26,7 @@ const KILL_GRACE: Duration = Duration::from_secs(1);
 
 const COUNT: u8 = b'C';
 const FAILURE: u8 = b'F';
+const CONFINED: u8 = b'L';
 
 /// Why there is no answer from a child.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,11 @@ impl Reply<'_> {
         self.send(&packet);
     }
 
+    /// Says that the child is confined to the directory from now on.
+    pub(crate) fn confined(&self) {
+        self.send(&[CONFINED]);
+    }
+
     /// Says why nothing was done.
     pub(crate) fn failure(&self, error: &(dyn Error + 'static)) {
         let cause = error.source().and_then(|source| source.downcast_ref::<Cause>().copied());
@@ -84,6 +90,8 @@ impl Reply<'_> {
 pub(crate) struct Answer {
     /// The last count, if there was one.
     pub(crate) count: Option<u64>,
+    /// It was confined to the directory ([`crate::confine`]).
+    pub(crate) confined: bool,
     /// Why it did nothing.
     pub(crate) failure: Option<(Cause, String)>,
 }
@@ -92,6 +100,8 @@ pub(crate) struct Answer {
 pub(crate) struct Worker {
     pidfd: OwnedFd,
     answers: OwnedFd,
+    /// The child has closed its end: no more answers come.
+    silent: bool,
 }
 
 impl Worker {
@@ -106,7 +116,7 @@ impl Worker {
         let child = sys::fork_child([directory, pipe.as_fd()], || work(directory, reply))
             .map_err(|errno| WorkerError::Fork(errno.into()))?;
         match pidfd_open(child, PidfdFlags::empty()) {
-            Ok(pidfd) => Ok(Self { pidfd, answers }),
+            Ok(pidfd) => Ok(Self { pidfd, answers, silent: false }),
             Err(errno) => {
                 let _ = kill_process(child, Signal::KILL);
                 Err(WorkerError::Watch(errno.into()))
@@ -118,7 +128,7 @@ impl Worker {
     ///
     /// Returns at most [`KILL_GRACE`] after `deadline`: a child that even SIGKILL does not end waits in a
     /// call that cannot be interrupted, and is left behind.
-    pub(crate) fn watch(self, deadline: Instant) -> Result<Answer, WorkerError> {
+    pub(crate) fn watch(mut self, deadline: Instant) -> Result<Answer, WorkerError> {
         let mut answer = Answer::default();
         let mut until = deadline;
         let mut killed = false;
@@ -128,6 +138,7 @@ impl Worker {
                     self.take_packet(&mut answer)?;
                 }
                 Event::Ended => break,
+                Event::Nothing => {}
                 Event::Late if killed => return Ok(answer),
                 Event::Late => {
                     killed = true;
@@ -142,19 +153,28 @@ impl Worker {
     }
 
     /// Waits for the next thing to happen; packets go first, so that none is lost when the child ends.
-    fn wait(&self, until: Instant) -> Result<Event, WorkerError> {
+    fn wait(&mut self, until: Instant) -> Result<Event, WorkerError> {
         let left = until.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).map_err(|_| WorkerError::Wait(Errno::INVAL.into()))?;
-        let mut fds = [PollFd::new(&self.answers, PollFlags::IN), PollFd::new(&self.pidfd, PollFlags::IN)];
-        match poll(&mut fds, Some(&timeout)) {
+        let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN), PollFd::new(&self.answers, PollFlags::IN)];
+        // A child closes its end some time before it has ended, and a closed pipe is always ready.
+        let (watched, _) = fds.split_at_mut(if self.silent { 1 } else { 2 });
+        match poll(watched, Some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(WorkerError::Wait(errno.into())),
         }
-        let [packet, ended] = fds.map(|fd| fd.revents().contains(PollFlags::IN));
-        Ok(match (packet, ended) {
-            (true, _) => Event::Packet,
-            (false, true) => Event::Ended,
-            (false, false) => Event::Late,
+        let [ended, answers] = fds.map(|fd| fd.revents());
+        Ok(if answers.contains(PollFlags::IN) {
+            Event::Packet
+        } else if ended.contains(PollFlags::IN) {
+            Event::Ended
+        } else if !answers.is_empty() {
+            self.silent = true;
+            Event::Nothing
+        } else if Instant::now() >= until {
+            Event::Late
+        } else {
+            Event::Nothing
         })
     }
 
@@ -162,6 +182,7 @@ impl Worker {
         let mut packet = [0; 1 + size_of::<i32>() + MAX_FAILURE];
         let length = read(&self.answers, &mut packet).map_err(|errno| WorkerError::Wait(errno.into()))?;
         match packet.get(..length) {
+            Some([CONFINED]) => answer.confined = true,
             Some([COUNT, body @ ..]) => answer.count = body.try_into().ok().map(u64::from_le_bytes),
             Some([FAILURE, e0, e1, e2, e3, text @ ..]) => {
                 let cause = Cause(Errno::from_raw_os_error(i32::from_le_bytes([*e0, *e1, *e2, *e3])));
@@ -178,4 +199,6 @@ enum Event {
     Packet,
     Ended,
     Late,
+    /// Something that does not matter.
+    Nothing,
 }

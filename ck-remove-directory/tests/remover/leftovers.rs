@@ -45,7 +45,9 @@ fn what_stays_far_down_costs_one_line_and_no_time() {
     let started = std::time::Instant::now();
     let outcome = stage.remove(&["--json"]);
     assert_eq!((outcome.code, outcome.stderr.lines().count()), (Some(1), 2), "{outcome:?}");
-    assert_eq!((&outcome.json()["passes"], &outcome.json()["removed"]), (&2.into(), &103.into()));
+    assert_eq!(outcome.json()["passes"], 2);
+    // More where deep directories are lifted out of what stays.
+    assert!(outcome.json()["removed"].as_u64() >= Some(103), "{outcome:?}");
     assert!(started.elapsed().as_secs() < 3, "{:?}", started.elapsed());
 }
 

@@ -12,9 +12,15 @@
 
 mod hostile;
 mod hung;
+mod killed;
 mod leftovers;
 mod mounted;
+mod moved;
+mod nested;
 mod ordinary;
 mod privileges;
+mod race;
 mod refused;
+mod speed;
 mod stage;
+mod tree;

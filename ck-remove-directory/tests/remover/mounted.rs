@@ -10,12 +10,12 @@ use rustix::fs::OFlags;
 
 use crate::stage::{Outcome, Stage, USER, remover, through};
 
-fn mount_tmpfs(on: &Path) {
+pub(crate) fn mount_tmpfs(on: &Path) {
     mount(Some("tmpfs"), on, Some("tmpfs"), MsFlags::empty(), Some("mode=0700,uid=2001,gid=2001"))
         .expect("a tmpfs (needs CAP_SYS_ADMIN)");
 }
 
-fn bind(from: &Path, on: &Path) {
+pub(crate) fn bind(from: &Path, on: &Path) {
     mount(Some(from), on, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>).unwrap();
 }
 
@@ -34,10 +34,12 @@ fn a_tmpfs_there_is_emptied_detached_and_its_mount_point_removed() {
     let stage = Stage::with_private_mounts();
     mount_tmpfs(&stage.run());
     stage.user_directory("a/b");
-    stage.user_file("a/b/file");
+    fs::write(stage.user_file("a/b/file"), vec![7; 3 << 20]).unwrap();
     let inside = handle(&stage.run());
     let outcome = stage.remove(&["--json"]);
     outcome.assert_silent_success();
+    let bytes = outcome.json()["bytes"].as_u64().unwrap();
+    assert!((3 << 20..4 << 20).contains(&bytes), "{bytes} bytes given back");
     assert_eq!((&outcome.json()["mounts_detached"], &outcome.json()["removed"]), (&1.into(), &3.into()));
     assert_eq!(names_in(&inside), 0, "emptied, for those who still have it open");
     stage.assert_gone();

@@ -158,6 +158,8 @@ fn the_json_object_has_the_fields_of_the_contract() {
     let mut keys: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
     let expected = [
+        "bytes",
+        "confined",
         "dest",
         "gone",
         "leftovers",
@@ -174,4 +176,5 @@ fn the_json_object_has_the_fields_of_the_contract() {
         (&object["uid"], &object["gone"], &object["removed"]),
         (&2001.into(), &true.into(), &1.into())
     );
+    assert_eq!((&object["bytes"], &object["confined"]), (&serde_json::Value::Null, &true.into()));
 }

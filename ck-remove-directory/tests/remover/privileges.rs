@@ -39,20 +39,29 @@ pub(crate) fn stop_worker(remover: &Child) -> Pid {
 
 /// Waits until that child works in `directory`, and stops it there.
 pub(crate) fn stop_worker_in(remover: &Child, directory: &Path) -> Pid {
+    let worker = stop_worker(remover);
+    stop_in(worker, directory);
+    worker
+}
+
+/// Waits until the process `pid` has `directory` open, and stops it there.
+pub(crate) fn stop_in(pid: Pid, directory: &Path) {
     let until = Instant::now() + Duration::from_secs(10);
     while Instant::now() < until {
-        let worker = stop_worker(remover);
-        let open = fs::read_dir(format!("/proc/{worker}/fd")).unwrap();
+        kill(pid, Signal::SIGSTOP).unwrap();
+        while field(pid.as_raw(), "State").first().expect("a process that still works") != "T" {}
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
         if open.flatten().any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == directory)) {
-            return worker;
+            return;
         }
-        kill(worker, Signal::SIGCONT).unwrap();
+        kill(pid, Signal::SIGCONT).unwrap();
+        std::thread::yield_now();
     }
-    panic!("the child was not seen in {}", directory.display());
+    panic!("it was not seen in {}", directory.display());
 }
 
 /// The words of a line of /proc/PID/status; none when the process is gone.
-fn field(pid: i32, name: &str) -> Vec<String> {
+pub(crate) fn field(pid: i32, name: &str) -> Vec<String> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     line.unwrap_or_default().split_whitespace().map(str::to_owned).collect()

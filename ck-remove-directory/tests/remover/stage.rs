@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -25,7 +25,7 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 /// A root-owned directory with `run` (the user's), and `outside/canary` (root's) in it.
 pub(crate) struct Stage {
     base: PathBuf,
-    immutable: Vec<PathBuf>,
+    immutable: Vec<OwnedFd>,
 }
 
 impl Stage {
@@ -113,8 +113,9 @@ impl Stage {
 
     /// Makes `path` undeletable, even for root, until the test is over.
     pub(crate) fn make_immutable(&mut self, path: &Path) {
-        set_immutable(path, true);
-        self.immutable.push(path.to_owned());
+        let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        set_immutable(&file, true);
+        self.immutable.push(file);
     }
 
     /// What was immutable is out of reach, with the tmpfs that it was on.
@@ -146,8 +147,8 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        for path in &self.immutable {
-            set_immutable(path, false);
+        for file in &self.immutable {
+            set_immutable(file, false);
         }
         let _ = umount2(&self.run(), MntFlags::MNT_DETACH);
         let _ = umount2(&self.base, MntFlags::MNT_DETACH);
@@ -239,9 +240,8 @@ fn own(directory: impl AsFd) {
     rustix::fs::fchown(directory, Some(uid), Some(gid)).unwrap();
 }
 
-fn set_immutable(path: &Path, on: bool) {
-    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).unwrap();
-    let mut flags = ioctl_getflags(&file).expect("file flags (ext4, or tmpfs from Linux 6.6 on)");
+fn set_immutable(file: &OwnedFd, on: bool) {
+    let mut flags = ioctl_getflags(file).expect("file flags (ext4, or tmpfs from Linux 6.6 on)");
     flags.set(IFlags::IMMUTABLE, on);
-    ioctl_setflags(&file, flags).expect("chattr +i (needs CAP_LINUX_IMMUTABLE)");
+    ioctl_setflags(file, flags).expect("chattr +i (needs CAP_LINUX_IMMUTABLE)");
 }

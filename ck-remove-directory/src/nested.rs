@@ -1,0 +1,167 @@
+//! What is mounted in the directory, from the kernel's own list, taken off before anything walks there.
+//!
+//! Only mounts that sit on the directory's own file system are looked for by name. Those on top of them or
+//! further inside go in the same call (MNT_DETACH takes a mount with all that is below it), because the way
+//! to them leads through file systems that may never answer.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, openat2, readlinkat, statx};
+use rustix::io::{self, Errno};
+
+use crate::mounts::{BENEATH, INSIDE, detach, path_of};
+use crate::parents::HANDLE;
+
+/// Where the kernel lists what is mounted in this mount namespace (proc_pid_mountinfo(5)).
+const MOUNT_TABLE: &str = "/proc/self/mountinfo";
+
+/// A line of the mount table.
+#[derive(Debug, PartialEq, Eq)]
+struct Mount {
+    id: u64,
+    parent: u64,
+    /// Where it is mounted, as a path from this process's root.
+    point: Vec<u8>,
+}
+
+/// Detaches what is mounted beneath `directory`, deepest first; returns how many mounts are gone.
+///
+/// Never touches the file systems that are mounted. Whatever cannot be found or detached is left to the
+/// walk, which meets each mount again: this is for speed and order, and no failure of it matters. A
+/// `directory` whose own mount is already detached has no place in the list, and so nothing beneath it has.
+pub(crate) fn detach_all(directory: BorrowedFd<'_>) -> u64 {
+    find_and_detach(directory).unwrap_or(0)
+}
+
+fn find_and_detach(directory: BorrowedFd<'_>) -> io::Result<u64> {
+    let table = parse(&std::fs::read(MOUNT_TABLE).map_err(|_| Errno::NOENT)?);
+    let own = mount_id(directory)?;
+    let top = readlinkat(CWD, path_of(directory), Vec::new())?;
+    let mut beneath: Vec<(&Mount, &[u8])> = table
+        .iter()
+        .filter(|mount| mount.parent == own)
+        .filter_map(|mount| Some((mount, mount.point.strip_prefix(top.to_bytes())?.strip_prefix(b"/")?)))
+        .collect();
+    beneath.sort_by_key(|(_, way)| std::cmp::Reverse(way.iter().filter(|&&byte| byte == b'/').count()));
+    Ok(beneath.into_iter().map(|(mount, way)| take_off(directory, mount, way, &table)).sum())
+}
+
+/// Detaches `mount` and what is stacked on it; `way` leads from `directory` to it.
+fn take_off(directory: BorrowedFd<'_>, mount: &Mount, way: &[u8], table: &[Mount]) -> u64 {
+    let mut expected = family(mount.id, table);
+    let mut detached = 0;
+    while let Ok((uppermost, id)) = open_mounted(directory, way) {
+        // The user can rename what leads to it: then this is another mount, and none of those listed here.
+        if !expected.contains(&id) || detach(uppermost.as_fd()).is_err() {
+            break;
+        }
+        let gone = family(id, table);
+        detached += gone.iter().filter(|id| expected.contains(id)).count();
+        expected.retain(|id| !gone.contains(id));
+        if id == mount.id {
+            break;
+        }
+    }
+    u64::try_from(detached).unwrap_or(u64::MAX)
+}
+
+/// The mount `id` and all that is mounted on it, on those, and so on.
+fn family(id: u64, table: &[Mount]) -> Vec<u64> {
+    let mut ids = vec![id];
+    let mut next = 0;
+    while let Some(&parent) = ids.get(next) {
+        let children = table.iter().filter(|mount| mount.parent == parent && !ids.contains(&mount.id));
+        let children: Vec<u64> = children.map(|mount| mount.id).collect();
+        ids.extend(children);
+        next += 1;
+    }
+    ids
+}
+
+/// The root of the uppermost mount on `way`, and that mount's id.
+///
+/// The way there stays on the directory's own file system; only the last step goes onto the mount, and
+/// takes a handle to its root, which asks nothing of the file system there.
+fn open_mounted(directory: BorrowedFd<'_>, way: &[u8]) -> io::Result<(OwnedFd, u64)> {
+    let cut = way.iter().rposition(|&byte| byte == b'/');
+    let (holder, name) = match cut.map(|cut| way.split_at(cut)) {
+        Some((holder, name)) => (holder, name.strip_prefix(b"/").unwrap_or(name)),
+        None => (b".".as_slice(), way),
+    };
+    let name = CString::new(name).map_err(|_| Errno::INVAL)?;
+    let holder = openat2(directory, holder, HANDLE | OFlags::DIRECTORY, Mode::empty(), INSIDE)?;
+    let root = openat2(&holder, &name, HANDLE, Mode::empty(), BENEATH)?;
+    let id = mount_id(root.as_fd())?;
+    Ok((root, id))
+}
+
+/// The id of the mount that `fd` is on, as the mount table has it; ENOSYS before Linux 5.8.
+fn mount_id(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+    let found = statx(fd, c"", flags, StatxFlags::MNT_ID)?;
+    let known = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::MNT_ID);
+    known.then_some(found.stx_mnt_id).ok_or(Errno::NOSYS)
+}
+
+/// The mounts of a mount table; a line that is not understood is left out.
+fn parse(table: &[u8]) -> Vec<Mount> {
+    table.split(|&byte| byte == b'\n').filter_map(parse_line).collect()
+}
+
+/// `36 35 98:0 /root /mount/point rw ...`
+fn parse_line(line: &[u8]) -> Option<Mount> {
+    let mut fields = line.split(|&byte| byte == b' ');
+    let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse().ok();
+    let (id, parent) = (number()?, number()?);
+    Some(Mount { id, parent, point: unescape(fields.nth(2)?) })
+}
+
+/// Undoes the table's own escapes: `\040` for a space, and so on.
+fn unescape(field: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&first, after)) = rest.split_first() {
+        let (byte, after) = escaped(rest).unwrap_or((first, after));
+        bytes.push(byte);
+        rest = after;
+    }
+    bytes
+}
+
+/// The byte that an escape stands for, and what follows the escape.
+fn escaped(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (digits, after) = text.strip_prefix(b"\\")?.split_first_chunk::<3>()?;
+    let byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()?;
+    Some((byte, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_read_with_its_escapes() {
+        let table = b"36 35 98:0 / /run/user/2001 rw shared:1 - tmpfs tmpfs rw\n\
+                      \n37 nonsense\n\
+                      40 36 0:5 /x /run/user/2001/a\\040b\\134\\012\xff rw - ext4 /dev/x rw\n";
+        let mounts = parse(table);
+        assert_eq!(mounts.len(), 2);
+        assert_eq!(mounts[0], Mount { id: 36, parent: 35, point: b"/run/user/2001".to_vec() });
+        assert_eq!(mounts[1], Mount { id: 40, parent: 36, point: b"/run/user/2001/a b\\\n\xff".to_vec() });
+    }
+
+    #[test]
+    fn an_escape_that_is_none_stays_as_it_is() {
+        assert_eq!(unescape(b"a\\9\\04"), b"a\\9\\04");
+        assert_eq!(unescape(b"\\777"), b"\\777", "no byte");
+    }
+
+    #[test]
+    fn a_family_is_all_that_is_mounted_on_it() {
+        let mount = |id, parent| Mount { id, parent, point: Vec::new() };
+        let table = [mount(2, 1), mount(3, 2), mount(4, 3), mount(5, 1), mount(1, 1)];
+        assert_eq!(family(2, &table), [2, 3, 4]);
+        assert_eq!(family(1, &table).len(), 5, "a mount that is its own parent ends it too");
+    }
+}

@@ -1,0 +1,79 @@
+//! kill -9 at any instant: the next run finishes what the killed one began.
+
+use std::fs;
+use std::time::{Duration, Instant, SystemTime};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::mounted::{bind, mount_tmpfs};
+use crate::privileges::field;
+use crate::stage::{Outcome, Stage, USER};
+use crate::tree;
+
+/// Longest time that a removal goes on before it is killed, in microseconds: about as long as one takes.
+const LONGEST: u128 = 25_000;
+
+/// Kills the command, or its child if `child` and there is one, some time after it was started.
+fn kill_at_some_time(stage: &Stage, child: bool) -> Outcome {
+    let remover = stage.command(&[]).spawn().unwrap();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let delay = now.as_nanos() / 7 % LONGEST;
+    std::thread::sleep(Duration::from_micros(delay.try_into().unwrap()));
+    let children = format!("/proc/{0}/task/{0}/children", remover.id());
+    let children = fs::read_to_string(children).unwrap_or_default();
+    let worker = children.split_whitespace().next().map(|pid| pid.parse::<i32>().unwrap());
+    let command = remover.id().try_into().unwrap();
+    let _ = kill(Pid::from_raw(worker.filter(|_| child).unwrap_or(command)), Signal::SIGKILL);
+    let outcome = Outcome::of(remover.wait_with_output().unwrap());
+    if let Some(worker) = worker {
+        let until = Instant::now() + Duration::from_secs(5);
+        while !matches!(field(worker, "State").first().map(String::as_str), None | Some("Z")) {
+            assert!(Instant::now() < until, "the child is still there");
+        }
+    }
+    outcome
+}
+
+fn fill(stage: &Stage) {
+    stage.user_chain("deep", 100);
+    for number in 0..1_500 {
+        stage.user_file(number.to_string());
+    }
+    fs::create_dir_all(stage.inside("roots/sub")).unwrap();
+    bind(&stage.outside("mine"), &stage.user_directory("bind"));
+}
+
+fn kill_and_repeat(mount: bool) {
+    let stage = Stage::on_tmpfs();
+    tree::plant(&stage.outside("mine"), USER);
+    let before = tree::read(&stage.outside(""));
+    let mut cut_short = 0;
+    for round in 0..16 {
+        stage.user_directory("");
+        if mount {
+            mount_tmpfs(&stage.run());
+        }
+        fill(&stage);
+        // More than once, each time further on.
+        for _ in 0..2 {
+            let outcome = kill_at_some_time(&stage, round % 2 == 0);
+            assert!(matches!(outcome.code, None | Some(0)), "{outcome:?}");
+            cut_short += usize::from(outcome.code.is_none());
+        }
+        stage.remove(&[]).assert_silent_success();
+        stage.assert_gone();
+        assert!(tree::read(&stage.outside("")) == before, "outside nothing is changed");
+    }
+    assert!(cut_short > 0, "one was killed in the middle");
+}
+
+#[test]
+fn a_killed_removal_of_a_directory_is_finished_by_the_next() {
+    kill_and_repeat(false);
+}
+
+#[test]
+fn a_killed_removal_of_a_tmpfs_is_finished_by_the_next() {
+    kill_and_repeat(true);
+}
