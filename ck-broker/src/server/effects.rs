@@ -135,7 +135,10 @@ impl Server {
     /// Starts as many workers as may run.
     pub(super) fn start_jobs(&mut self, now: Instant) {
         while let Some(Started { id, worker }) = self.jobs.start_next(now) {
-            if let Err(errno) = watch(&self.epoll, worker, Wakeup::Worker(id), EpollFlags::EPOLLIN) {
+            // Once: another worker that is just being started has a copy of this pidfd, which would
+            // otherwise go on waking us after we have closed it.
+            let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT;
+            if let Err(errno) = watch(&self.epoll, worker, Wakeup::Worker(id), flags) {
                 // Its end is then seen when its time is over.
                 log::error!("cannot watch a worker: {errno}");
             }

@@ -261,9 +261,12 @@ impl Server {
         }
     }
 
-    /// Forgets a connection. Closing its descriptor takes it out of epoll.
+    /// Forgets a connection. Closing its descriptor would take it out of epoll only once every copy
+    /// is closed, and a worker that is just being started has one until its program runs.
     fn drop_connection(&mut self, key: u64) {
-        self.connections.remove(&key);
+        if let Some(connection) = self.connections.remove(&key) {
+            self.unwatch(connection);
+        }
     }
 
     /// Watches a connection for what can bring it forward.
