@@ -18,6 +18,7 @@ pub(crate) use place::{inspect, make};
 use crate::{registry::Entry, runtime_dir::Device};
 use ck_protocol::{SessionId, Uid};
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
 };
@@ -42,6 +43,8 @@ pub struct Store {
     next_id: PathBuf,
     /// What `next-id` says.
     covered: SessionId,
+    /// Records that should be gone, and could not be removed yet.
+    stale: BTreeSet<SessionId>,
 }
 
 /// What an earlier broker left.
@@ -71,7 +74,7 @@ impl Store {
         let above = left.sessions.iter().map(|entry| entry.session.id.next());
         left.next_id = above.chain(left.next_id).max();
         let covered = left.next_id.unwrap_or(SessionId::FIRST);
-        Ok((Self { sessions, users, next_id, covered }, left))
+        Ok((Self { sessions, users, next_id, covered, stale: BTreeSet::new() }, left))
     }
 
     /// Writes a session down. Its id is covered by `next-id` first.
@@ -79,6 +82,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; then there is no record.
     pub fn record(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        // What stands in the way of these may stand in the way of the new record too; its own error
+        // then says so.
+        let _ = self.forget_stale();
         let id = entry.session.id;
         if id >= self.covered {
             let covered = SessionId::new(id.get().saturating_add(IDS_AT_ONCE));
@@ -88,12 +94,22 @@ impl Store {
         records::write_session(&self.sessions, entry)
     }
 
-    /// Strikes a session out; one without a record is none.
+    /// Strikes a session out; one without a record is none. One that cannot be struck out now, as
+    /// on a file system that is read-only for a while, is when anything is recorded next.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn forget(&self, id: SessionId) -> Result<(), StoreError> {
-        records::remove(&self.sessions.join(id.to_string()))
+    pub fn forget(&mut self, id: SessionId) -> Result<(), StoreError> {
+        self.stale.insert(id);
+        self.forget_stale()
+    }
+
+    fn forget_stale(&mut self) -> Result<(), StoreError> {
+        while let Some(id) = self.stale.first() {
+            records::remove(&self.sessions.join(id.to_string()))?;
+            self.stale.pop_first();
+        }
+        Ok(())
     }
 
     /// Says that the uid's runtime directory is ours from now on.

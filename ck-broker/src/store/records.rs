@@ -26,8 +26,13 @@ pub(super) fn write_id(path: &Path, id: SessionId) -> Result<(), StoreError> {
 fn replace(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let hidden = path.with_file_name(format!("{HIDDEN}{name}.new"));
-    write_new(&hidden, contents).map_err(error("write", &hidden))?;
-    fs::rename(&hidden, path).map_err(error("rename into place", path))
+    write_new(&hidden, contents)
+        .map_err(error("write", &hidden))
+        .and_then(|()| fs::rename(&hidden, path).map_err(error("rename into place", path)))
+        .inspect_err(|_| {
+            // Nothing half-made: the error itself is what the caller hears about.
+            let _ = fs::remove_file(&hidden);
+        })
 }
 
 fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {

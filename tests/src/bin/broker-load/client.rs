@@ -1,0 +1,105 @@
+//! The two conversations with a broker.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ck_protocol::{
+    AdminRequest, Gid, Open, Reply, SessionId, SessionRef, SessionRequest, Status, Text, Token, Uid, decode,
+    encode, limits,
+};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
+    socket_with,
+};
+use serde::Serialize;
+
+/// A connection to a broker.
+pub(crate) struct Client(OwnedFd);
+
+impl Client {
+    fn connect(path: &str) -> Self {
+        let address = SocketAddrUnix::new(path).expect("the name of a socket");
+        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .expect("a socket");
+        connect(&socket, &address).unwrap_or_else(|errno| panic!("{path}: {errno}"));
+        Self(socket)
+    }
+
+    /// One to `admin.sock`.
+    pub(crate) fn admin() -> Self {
+        Self::connect("/run/ck-broker/admin.sock")
+    }
+
+    fn ask(&self, request: &impl Serialize) -> Reply {
+        let mut buffer = [0; limits::REQUEST];
+        let packet = encode(request, &mut buffer).expect("a request that fits");
+        send(&self.0, packet, SendFlags::NOSIGNAL).expect("send a request");
+        let mut buffer = [0; limits::REPLY];
+        let (length, _) = recv(&self.0, &mut buffer[..], RecvFlags::empty()).expect("receive a reply");
+        decode(&buffer[..length], limits::REPLY).expect("a reply")
+    }
+
+    /// How the broker is.
+    pub(crate) fn status(&self) -> Status {
+        match self.ask(&AdminRequest::Status) {
+            Reply::Status(status) => status,
+            other => panic!("not a status: {other:?}"),
+        }
+    }
+}
+
+/// A session whose leader is this process.
+pub(crate) struct Login {
+    id: SessionId,
+    /// The runtime directory that was told, if one was.
+    pub(crate) directory: Option<PathBuf>,
+}
+
+impl Login {
+    /// Opens a session, as the PAM module would.
+    pub(crate) fn open(uid: u32) -> Self {
+        let open = Open {
+            token: token(),
+            uid: Uid::try_from(uid).expect("a uid"),
+            gid: Gid::try_from(uid).expect("a gid"),
+            user: Text::clipped("somebody"),
+            service: Text::clipped("load"),
+            class: None,
+            kind: None,
+            tty: None,
+            remote_host: None,
+            remote_user: None,
+            display: None,
+            runtime_dir: true,
+        };
+        match session_client().ask(&SessionRequest::Open(Box::new(open))) {
+            Reply::Opened(opened) => {
+                Self { id: opened.id, directory: opened.runtime_dir.map(|path| path.as_str().into()) }
+            }
+            other => panic!("not opened: {other:?}"),
+        }
+    }
+
+    /// Closes it.
+    pub(crate) fn close(self) {
+        match session_client().ask(&SessionRequest::Close(SessionRef::Id(self.id))) {
+            Reply::Closed => {}
+            other => panic!("not closed: {other:?}"),
+        }
+    }
+}
+
+/// The module connects anew for each request, and so do we.
+fn session_client() -> Client {
+    Client::connect("/run/ck-broker/session.sock")
+}
+
+/// One that no other login has.
+fn token() -> Token {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let mut bits = [0; 16];
+    bits[..8].copy_from_slice(&u64::from(std::process::id()).to_le_bytes());
+    bits[8..].copy_from_slice(&COUNTER.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+    Token::new(bits)
+}

@@ -1,0 +1,109 @@
+//! A `/run` that is full, or read-only: logins go on, with a word in the log, and nothing half-made stays.
+
+use ck_tests::{ALICES, Guarded};
+
+use super::{assert_nobody_waits, promptly};
+
+const NO_INODES: &str = "mount -o remount,nr_inodes=$(($(stat -f -c %c-%d /run))) /run";
+const NO_BLOCKS: &str = "mount -o remount,size=$((($(stat -f -c %b-%f /run))*$(stat -f -c %S /run))) /run";
+const ROOM: &str = "mount -o remount,size=50%,nr_inodes=1000000 /run";
+const LOGIN: &str = "echo $XDG_RUNTIME_DIR; [ -z \"$XDG_RUNTIME_DIR\" ] || { cd $XDG_RUNTIME_DIR && ls -A; }";
+const KINDS: [&str; 2] = ["tmpfs", "directory"];
+
+fn sh(guarded: &Guarded, script: &str) -> String {
+    guarded.machine.host.run_ok(&["sh", "-c", script])
+}
+
+/// Logs alice in and out; returns what she was told. The broker says that it `lacks` something.
+fn login_without_room(guarded: &Guarded, lacks: &str) -> String {
+    let before = guarded.machine.broker().stderr().len();
+    let told = promptly(&guarded.machine.host, &["su", "alice", "-c", LOGIN]);
+    assert!(told.is_empty() || told == ALICES, "{told}");
+    let log = guarded.machine.broker().stderr();
+    assert!(log[before..].contains(lacks), "no word about it: {}", &log[before..]);
+    told
+}
+
+#[test]
+fn logins_go_on_without_room() {
+    for kind in KINDS {
+        let guarded = Guarded::up_kind(kind);
+        for (fill, directory) in [(NO_INODES, false), (NO_BLOCKS, true)] {
+            sh(&guarded, fill);
+            let told = login_without_room(&guarded, "No space left on device");
+            // Where there is an inode, there is a directory.
+            assert_eq!(!told.is_empty(), directory, "{kind}: {fill}");
+            guarded.machine.await_nothing_left();
+            promptly(&guarded.machine.host, &["ssh", "bob@127.0.0.1", "true"]);
+            guarded.machine.await_nothing_left();
+            sh(&guarded, ROOM);
+            assert_nobody_waits(&guarded.machine);
+        }
+        guarded.assert_gone_and_unharmed();
+    }
+}
+
+#[test]
+fn a_logout_needs_no_room() {
+    for kind in KINDS {
+        let guarded = Guarded::up_kind(kind);
+        let login =
+            guarded.log_in("mkdir -p a/b c; for i in {1..500}; do touch a/$i a/b/$i c/$i; done; chmod 0 a/b");
+        // Without the session's record, whose end would make room for one file more.
+        sh(&guarded, &format!("rm /run/ck-broker/sessions/*; {NO_INODES}; {NO_BLOCKS}"));
+        login.log_out();
+        assert!(!guarded.machine.has_alices());
+        guarded.machine.await_nothing_left();
+        sh(&guarded, ROOM);
+        assert_nobody_waits(&guarded.machine);
+        guarded.assert_gone_and_unharmed();
+    }
+}
+
+/// Plain directories share the file system with everybody's: what one user fills, all lack.
+#[test]
+fn a_user_who_fills_it_keeps_nobody_out() {
+    let guarded = Guarded::up_kind("directory");
+    sh(&guarded, "mount -o remount,size=$((($(stat -f -c %b-%f /run))*$(stat -f -c %S /run)+20971520)) /run");
+    let login = guarded.log_in("head -c 30M /dev/zero >large; mkdir d; touch d/1");
+    assert_eq!(sh(&guarded, "stat -f -c %f /run"), "0");
+    promptly(&guarded.machine.host, &["su", "bob", "-c", "true"]);
+    login.log_out();
+    guarded.machine.await_nothing_left();
+    assert_nobody_waits(&guarded.machine);
+    guarded.assert_gone_and_unharmed();
+}
+
+/// A `/run` that is read-only for all who go there by its name. (The file system itself cannot become so while the
+/// broker holds its lock.)
+const READ_ONLY: &str = "mount --bind /run /run && mount -o remount,bind,ro /run";
+const WRITABLE: &str = "umount /run";
+
+#[test]
+fn logins_go_on_where_it_is_read_only() {
+    for kind in KINDS {
+        let guarded = Guarded::up_kind(kind);
+        sh(&guarded, READ_ONLY);
+        assert_eq!(login_without_room(&guarded, "Read-only file system"), "");
+        promptly(&guarded.machine.host, &["ssh", "bob@127.0.0.1", "true"]);
+        promptly(&guarded.machine.host, &["ckctl", "status"]);
+        sh(&guarded, WRITABLE);
+        guarded.machine.await_nothing_left();
+        assert_nobody_waits(&guarded.machine);
+        guarded.assert_gone_and_unharmed();
+    }
+}
+
+#[test]
+fn a_logout_where_it_is_read_only_is_made_up_for() {
+    for kind in KINDS {
+        let guarded = Guarded::up_kind(kind);
+        let login = guarded.log_in("mkdir a; touch a/file");
+        sh(&guarded, READ_ONLY);
+        login.log_out();
+        promptly(&guarded.machine.host, &["su", "bob", "-c", "true"]);
+        sh(&guarded, WRITABLE);
+        assert_nobody_waits(&guarded.machine);
+        guarded.assert_gone_and_unharmed();
+    }
+}
