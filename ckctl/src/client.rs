@@ -209,7 +209,9 @@ impl Client {
             match recv(&self.0, &mut buffer[..], RecvFlags::empty()) {
                 Ok((0, _)) => return Err(ClientError::Ended),
                 Ok((length, _)) => break length,
-                Err(Errno::INTR) => {}
+                // A broker that turns us away closes before it has read our request, which the kernel
+                // reports once, ahead of the reason that waits to be read: unix(7).
+                Err(Errno::INTR | Errno::CONNRESET) => {}
                 Err(errno) => return Err(ClientError::Receive(errno)),
             }
         };
