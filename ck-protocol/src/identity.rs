@@ -151,47 +151,62 @@ impl fmt::Display for Pid {
     }
 }
 
-/// The name of a session: counted up from 1, never used again within a boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SessionId(u64);
+/// Defines an id that is counted up from 1 and never used again.
+macro_rules! counted {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(u64);
 
-impl SessionId {
-    /// The first session of a boot.
-    pub const FIRST: Self = Self(1);
+        impl $name {
+            /// The first one.
+            pub const FIRST: Self = Self(1);
 
-    /// The id `number`.
-    #[must_use]
-    pub fn new(number: u64) -> Self {
-        Self(number)
-    }
+            /// The id `number`.
+            #[must_use]
+            pub fn new(number: u64) -> Self {
+                Self(number)
+            }
 
-    /// The number.
-    #[must_use]
-    pub fn get(self) -> u64 {
-        self.0
-    }
+            /// The number.
+            #[must_use]
+            pub fn get(self) -> u64 {
+                self.0
+            }
 
-    /// The id that follows this one.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
+            /// The id that follows this one.
+            #[must_use]
+            pub fn next(self) -> Self {
+                Self(self.0.saturating_add(1))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIntError;
+
+            /// Reads an id as it is printed: a decimal number.
+            fn from_str(text: &str) -> Result<Self, ParseIntError> {
+                text.parse().map(Self)
+            }
+        }
+    };
 }
 
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+counted! {
+    /// The name of a session: never used again within a boot.
+    SessionId
 }
 
-impl FromStr for SessionId {
-    type Err = ParseIntError;
-
-    /// Reads an id as it is printed: a decimal number.
-    fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        text.parse().map(Self)
-    }
+counted! {
+    /// The name of a teardown: never used again while the broker runs.
+    TeardownId
 }
 
 /// 128 random bits by which a PAM module names the session that it asks for, before it knows

@@ -24,13 +24,13 @@ mod text;
 
 pub use event::Event;
 pub use frame::{DecodeError, EncodeError, OLDEST_VERSION, VERSION, decode, encode};
-pub use identity::{Gid, OutOfRange, Pid, SessionId, Timestamp, Token, Uid, Vt};
+pub use identity::{Gid, OutOfRange, Pid, SessionId, TeardownId, Timestamp, Token, Uid, Vt};
 pub use named::UnknownName;
 pub use printable::printable;
 pub use reply::{Opened, Refusal, RefusalCode, Reply, Status};
 pub use request::{AdminRequest, Open, SessionRef, SessionRequest};
 pub use session::{Class, Kind, Session, State};
-pub use teardown::{Teardown, TeardownId, TeardownState};
+pub use teardown::{Teardown, TeardownState};
 pub use text::{Text, TooLong};
 
 /// The name of a user, as the name service of the PAM host gave it.

@@ -1,51 +1,7 @@
 //! What is known of a teardown.
 
-use crate::{Message, PathText, Timestamp, Uid, named::named};
+use crate::{Message, PathText, TeardownId, Timestamp, Uid, named::named};
 use serde::{Deserialize, Serialize};
-use std::{fmt, num::ParseIntError, str::FromStr};
-
-/// The name of a teardown: counted up, never used again while the broker runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TeardownId(u64);
-
-impl TeardownId {
-    /// The first teardown of a broker.
-    pub const FIRST: Self = Self(1);
-
-    /// The id `number`.
-    #[must_use]
-    pub fn new(number: u64) -> Self {
-        Self(number)
-    }
-
-    /// The number.
-    #[must_use]
-    pub fn get(self) -> u64 {
-        self.0
-    }
-
-    /// The id that follows this one.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-}
-
-impl fmt::Display for TeardownId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for TeardownId {
-    type Err = ParseIntError;
-
-    /// Reads an id as it is printed: a decimal number.
-    fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        text.parse().map(Self)
-    }
-}
 
 /// The removal of what a user's runtime directory held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
