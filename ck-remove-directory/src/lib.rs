@@ -14,7 +14,7 @@
 //!   the user, `confine` what it then cannot reach.
 //! - `nested`: mounts in the directory, listed by the kernel and detached first.
 //! - `walk`: one sweep over the tree; `entry` removes one name, `trail` is the way back up,
-//!   `batch` reads names, `mounts` finds and detaches mounts.
+//!   `batch` reads names, `mounts` finds and detaches mounts, `seize` takes directories from their owner.
 //! - `report`: what is left, in words and in JSON.
 //! - `cause`, `status`: an errno in words; what a descriptor is, asked without blocking.
 //! - `sys`: the only unsafe code.
@@ -42,6 +42,7 @@ mod parents;
 mod passes;
 mod privileges;
 mod report;
+mod seize;
 mod status;
 #[allow(unsafe_code, reason = "fork and close_range have no safe wrapper")]
 mod sys;

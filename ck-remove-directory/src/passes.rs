@@ -1,8 +1,9 @@
 //! Which pass comes when, and when to stop.
 //!
-//! First what is mounted in it is detached. Then the user's pass: a child that is the user removes what the user may. Root goes over what is left, if
-//! anything is: directories of root's that are not empty, and mounts. Then the directory itself goes.
-//! As long as that makes progress it is done again, for a process of the user's may go on making files.
+//! First what is mounted in it is detached. Then the user's pass: a child that is the user removes what the
+//! user may. Root goes over what is left, if anything is: directories of root's that are not empty, mounts,
+//! and what processes of the user's go on making. Root takes each directory from its owner on the way, so
+//! that this comes to an end. Then the directory itself goes.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread::sleep;
@@ -21,6 +22,7 @@ use crate::nested;
 use crate::parents::{HANDLE, Place};
 use crate::privileges;
 use crate::report::{Leftovers, Report, escape};
+use crate::seize::give_back;
 use crate::status::Identity;
 use crate::walk::{Sweep, sweep};
 use crate::worker::{Reply, Worker};
@@ -33,9 +35,6 @@ const USER_SHARE: u32 = 60;
 
 /// Hundredths after which it is killed: a child that the user stops leaves root its time.
 const USER_KILL: u32 = 75;
-
-/// Root's sweeps before the user's pass is done again.
-const ROOT_SWEEPS: usize = 64;
 
 /// Sweeps in a row that find nothing to remove in a directory that is not empty.
 const MAX_IDLE_SWEEPS: u32 = 16;
@@ -105,21 +104,19 @@ impl Passes<'_> {
     fn run(mut self) -> Option<Outcome> {
         let mut idle = 0;
         self.report.detached += nested::detach_all(self.destination.directory.as_fd());
+        self.user_pass()?;
         loop {
-            self.user_pass()?;
-            for _ in 0..ROOT_SWEEPS {
-                // Most often the user's pass has left nothing, and root need not look.
-                if let Outcome::Done = self.finish() {
-                    return Some(Outcome::Done);
-                }
-                let swept = self.root_sweep();
-                let Outcome::Stays(reason) = self.finish() else { return Some(Outcome::Done) };
-                idle = if swept.removed + swept.detached == 0 { idle + 1 } else { 0 };
-                if let Some(errno) = self.why_stop(&swept, reason, idle) {
-                    return Some(self.give_up(swept.leftovers, errno));
-                }
-                sleep(IDLE_PAUSE * idle);
+            // Most often the user's pass has left nothing, and root need not look.
+            if let Outcome::Done = self.finish() {
+                return Some(Outcome::Done);
             }
+            let swept = self.root_sweep();
+            let Outcome::Stays(reason) = self.finish() else { return Some(Outcome::Done) };
+            idle = if swept.removed + swept.detached == 0 { idle + 1 } else { 0 };
+            if let Some(errno) = self.why_stop(&swept, reason, idle) {
+                return Some(self.give_up(swept.leftovers, errno));
+            }
+            sleep(IDLE_PAUSE * idle);
         }
     }
 
@@ -133,8 +130,13 @@ impl Passes<'_> {
         stop.then_some(reason)
     }
 
-    /// Takes over what a sweep has left; the directory itself is named where that does not say it all.
+    /// Gives the directory back to its owner, or the next try would refuse it, and takes over what a sweep
+    /// has left; the directory itself is named where that does not say it all.
     fn give_up(&mut self, leftovers: Leftovers, errno: Errno) -> Outcome {
+        let Destination { directory, status, .. } = self.destination;
+        if let Err(errno) = give_back(directory.as_fd(), status) {
+            self.report.directory_stays(errno);
+        }
         self.report.leftovers = leftovers;
         if self.report.leftovers.is_empty() || errno != Errno::NOTEMPTY {
             self.report.directory_stays(errno);

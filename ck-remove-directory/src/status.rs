@@ -60,6 +60,11 @@ impl Status {
         self.mode_bits().contains(Mode::RWXU)
     }
 
+    /// Its permission bits, as chmod(2) takes them.
+    pub(crate) fn permissions(&self) -> Mode {
+        self.mode_bits() & Mode::from_raw_mode(0o7777)
+    }
+
     fn mode_bits(&self) -> Mode {
         Mode::from_raw_mode(self.mode)
     }

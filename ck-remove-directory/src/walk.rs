@@ -5,7 +5,7 @@
 //! linear whatever stays; what a sweep leaves to the next is for [`crate::passes`].
 
 use std::ffi::CString;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use rustix::io::Errno;
@@ -14,6 +14,7 @@ use crate::batch::Name;
 use crate::entry::{Fate, Rights, open_top, remove, remove_emptied};
 use crate::mounts;
 use crate::report::Leftovers;
+use crate::seize::{seize, seize_in};
 use crate::trail::{Left, Trail};
 
 /// Mounts that are taken off one name before it counts as stuck.
@@ -62,6 +63,9 @@ pub(crate) fn sweep(
     let mut sweep = Sweep { removed: 0, detached: 0, leftovers, unsettled: false, late: false };
     match open_top(top, rights) {
         Ok(top) => {
+            if rights == Rights::Root {
+                seize(top.as_fd());
+            }
             let trail = Trail::new(top, rights);
             Walk { trail, rights, path, sweep, progress }.run(deadline)
         }
@@ -104,7 +108,7 @@ impl Walk<'_> {
                 Fate::Removed => return self.count_removed(),
                 Fate::Absent => return,
                 Fate::Directory(_) if self.trail.lift(&name) => return,
-                Fate::Directory(directory) => return self.trail.descend(name, directory),
+                Fate::Directory(directory) => return self.go_down(name, directory),
                 Fate::Locked if self.trail.unlock() => {}
                 Fate::Locked => return self.stays(Some(&name), Errno::ACCESS),
                 Fate::MountPoint if self.detach(&name) => {}
@@ -113,6 +117,15 @@ impl Walk<'_> {
             }
         }
         self.stays(Some(&name), Errno::BUSY);
+    }
+
+    /// Enters a directory. Root takes it from its owner first; one that was moved away meanwhile is let be.
+    fn go_down(&mut self, name: CString, directory: OwnedFd) {
+        let here = self.trail.directory();
+        match self.rights {
+            Rights::Root if seize_in(here, directory.as_fd()).is_err() => self.sweep.unsettled = true,
+            _ => self.trail.descend(name, directory),
+        }
     }
 
     /// Takes the uppermost mount off `name`; the user cannot, and root not without CAP_SYS_ADMIN.

@@ -107,6 +107,16 @@ fn a_worker_that_is_killed_is_followed_by_another() {
     assert_eq!(guarded.machine.host.read_file("/tmp/tries").trim(), "3");
 }
 
+/// In the middle of its work the directory is root's, so that nobody makes names in it.
+#[test]
+fn what_a_killed_worker_had_taken_from_its_owner_goes_too() {
+    let mut machine = Machine::installed();
+    machine.host.run_ok(&["install", "-d", "-m", "700", "/run/user/.ck-retired/2001-0/sub"]);
+    machine.host.run_ok(&["touch", "/run/user/.ck-retired/2001-0/sub/file"]);
+    machine.start_broker(&[]);
+    machine.await_nothing_left();
+}
+
 #[test]
 fn few_workers_run_at_once_and_one_for_each_user() {
     let mut machine = Machine::installed();

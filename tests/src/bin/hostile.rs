@@ -77,10 +77,11 @@ fn recreate(at: BorrowedFd<'_>, name: &str) -> Errno {
     unreachable!("the numbers do not end")
 }
 
-/// Makes a directory. Only that the place itself is gone, or may not be written, is an error.
+/// Makes a directory. Only that the place itself is gone is an error: one that may not be written may
+/// be again.
 fn directory_at(at: BorrowedFd<'_>, name: &str) -> io::Result<()> {
     match mkdirat(at, name, Mode::RWXU) {
-        Err(errno @ (Errno::NOENT | Errno::ACCESS | Errno::ROFS)) => Err(errno),
+        Err(errno @ Errno::NOENT) => Err(errno),
         _ => Ok(()),
     }
 }

@@ -71,20 +71,22 @@ fn processes_that_make_again_what_is_removed() {
     });
 }
 
-/// What makes files without a pause may keep the teardown at work until its deadline. It holds up nobody, and
-/// when it has ended, all is gone.
+/// What makes files without a pause is shut out: in the directory, in one below it, and through descriptors.
 #[test]
 fn processes_that_are_faster_than_the_remover() {
     in_both_kinds(|guarded, _| {
         for count in [1, 8] {
-            let recreate = outliving(count, "hostile ${how[i % 2]} r$i");
+            let recreate = outliving(count, "sh -c \"cd ${place[i % 2]} && exec hostile ${how[i % 3]} r$i\"");
             guarded.session(&format!(
-                "how=(recreate descriptor)\n{recreate}\nuntil [ -e r1 ] && [ -e r{count} ]; do :; done"
+                "mkdir sub; place=(sub .) how=(recreate descriptor recreate)\n{recreate}\n\
+                 until [ -e r1 ] && [ -e r{count} -o -e sub/r{count} ]; do :; done"
             ));
             assert_eq!(guarded.session(FRESH), "700 alice", "{count} processes");
-            kill_alices(guarded);
             guarded.machine.await_nothing_left();
+            kill_alices(guarded);
         }
+        let log = guarded.machine.broker().stderr();
+        assert!(!log.contains("ck-remove-directory: "), "the first try did not suffice: {log}");
         guarded.assert_gone_and_unharmed();
     });
 }
