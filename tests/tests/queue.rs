@@ -107,6 +107,22 @@ fn a_worker_that_is_killed_is_followed_by_another() {
     assert_eq!(guarded.machine.host.read_file("/tmp/tries").trim(), "3");
 }
 
+/// Nobody has to log in, or to start the broker again, for that.
+#[test]
+fn a_directory_that_cannot_be_retired_is_tried_again() {
+    let guarded = Guarded::up_kind("directory");
+    let machine = &guarded.machine;
+    let login = guarded.log_in("touch file");
+    machine.host.run_ok(&["chattr", "+i", "/run/user/2001"]);
+    login.log_out();
+    wait_until(SOON, "a word about it", || {
+        machine.broker().stderr().contains("cannot move /run/user/2001 to /run/user/.ck-retired/2001-")
+    });
+    assert!(machine.has_alices());
+    machine.host.run_ok(&["chattr", "-i", "/run/user/2001"]);
+    guarded.assert_gone_and_unharmed();
+}
+
 /// In the middle of its work the directory is root's, so that nobody makes names in it.
 #[test]
 fn what_a_killed_worker_had_taken_from_its_owner_goes_too() {
@@ -115,6 +131,16 @@ fn what_a_killed_worker_had_taken_from_its_owner_goes_too() {
     machine.host.run_ok(&["touch", "/run/user/.ck-retired/2001-0/sub/file"]);
     machine.start_broker(&[]);
     machine.await_nothing_left();
+}
+
+#[test]
+fn workers_stand_back_behind_logins() {
+    let guarded = Guarded::up_kind("directory");
+    let note = "cut -d' ' -f19 /proc/self/stat >>/tmp/nice";
+    replace_remover(&guarded.machine, &format!("sleep 0.2; {note}; exec $0.real \"$@\""));
+    guarded.session("touch file");
+    guarded.assert_gone_and_unharmed();
+    assert_eq!(guarded.machine.host.read_file("/tmp/nice").trim(), "10");
 }
 
 #[test]

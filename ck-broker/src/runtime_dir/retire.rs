@@ -61,17 +61,23 @@ pub enum RetireError {
 
 impl RuntimeRoot {
     /// Takes the uid's runtime directory out of its place, so that the next login can have a
-    /// fresh one at once; `ours` is the tmpfs that was mounted on it, if one was. `None`: nothing is
-    /// left, or there was nothing. Whatever else is mounted there is detached, and not touched.
+    /// fresh one at once; `ours` is the tmpfs that was mounted on it, if one was. What there is to
+    /// tear down then is added to `remains`, also after an error. Whatever else is mounted there is
+    /// detached, and not touched.
     ///
     /// # Errors
     /// [`RetireError`]; then it is still there.
-    pub fn retire(&mut self, uid: Uid, ours: Option<Device>) -> Result<Option<Remains>, RetireError> {
+    pub fn retire(
+        &mut self,
+        uid: Uid,
+        ours: Option<Device>,
+        remains: &mut Vec<Remains>,
+    ) -> Result<(), RetireError> {
         let path = self.of(uid);
-        let Place::Bare(tmpfs) = detach(&path, ours)? else { return Ok(None) };
-        if rmdir(&path).is_ok() {
-            // It was the mount point of our tmpfs, or an empty directory.
-            return Ok(tmpfs.map(Remains::Detached));
+        // Without anything mounted on it, it is the mount point of our tmpfs, or a directory with or
+        // without something in it.
+        if !detach(&path, ours, remains)? || rmdir(&path).is_ok() {
+            return Ok(());
         }
         let to = self.retirement(uid);
         renameat_with(CWD, &path, CWD, &to, RenameFlags::NOREPLACE).map_err(|source| RetireError::Move {
@@ -79,34 +85,28 @@ impl RuntimeRoot {
             to: to.clone(),
             source,
         })?;
-        Ok(Some(Remains::Moved(to)))
+        remains.push(Remains::Moved(to));
+        Ok(())
     }
 }
 
-/// A runtime directory's place, once nothing is mounted on it.
-enum Place {
-    /// There is no such path.
-    Missing,
-    /// There is a directory. With it comes our tmpfs, if that was mounted on it.
-    Bare(Option<OwnedFd>),
-}
-
 /// Detaches every file system that is mounted on `path`, uppermost first: others may have been
-/// mounted over our tmpfs, or in its stead.
-fn detach(path: &Path, ours: Option<Device>) -> Result<Place, RetireError> {
-    let mut tmpfs = None;
+/// mounted over our tmpfs, or in its stead. Ours is added to `remains`. False if there is no such path.
+fn detach(path: &Path, ours: Option<Device>, remains: &mut Vec<Remains>) -> Result<bool, RetireError> {
     for _ in 0..LAYERS {
         // O_PATH asks nothing of the file system, so a FUSE server cannot make it wait.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let layer = match open(path, flags, Mode::empty()) {
-            Err(Errno::NOENT) => return Ok(Place::Missing),
+            Err(Errno::NOENT) => return Ok(false),
             layer => layer.map_err(|source| RetireError::Open { path: path.to_owned(), source })?,
         };
         match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-            Ok(()) if ours.is_some() && Device::of(&layer).ok() == ours => tmpfs = Some(layer),
+            Ok(()) if ours.is_some() && Device::of(&layer).ok() == ours => {
+                remains.push(Remains::Detached(layer));
+            }
             Ok(()) => {}
             // EINVAL: not a mount point. EPERM: we may not mount, so we did not.
-            Err(Errno::INVAL | Errno::PERM) => return Ok(Place::Bare(tmpfs)),
+            Err(Errno::INVAL | Errno::PERM) => return Ok(true),
             Err(source) => return Err(RetireError::Detach { path: path.to_owned(), source }),
         }
     }

@@ -4,11 +4,11 @@ use super::{Server, connection::Sent, wakeup::Wakeup, watch};
 use crate::{
     jobs::Started,
     registry::{Effect, Input, RuntimeDir},
-    runtime_dir::{Existing, Remains},
+    runtime_dir::Existing,
 };
 use ck_protocol::{Gid, Reply, SessionId, SessionRef, Uid};
 use nix::sys::epoll::EpollFlags;
-use std::{collections::VecDeque, os::fd::OwnedFd, path::PathBuf, time::Instant};
+use std::{collections::VecDeque, os::fd::OwnedFd, time::Instant};
 
 impl Server {
     /// Tells the registry, and carries out what follows. `peer` is the connection to be
@@ -101,35 +101,6 @@ impl Server {
             log::error!("{error}");
         }
         Some(())
-    }
-
-    /// Takes the uid's runtime directory out of its place and queues its teardown. One that
-    /// stays is still claimed: the next login, or start, tries again.
-    pub(super) fn retire(&mut self, uid: Uid) -> bool {
-        let name = self.root.of(uid);
-        match self.root.retire(uid, self.store.device(uid)) {
-            Ok(remains) => {
-                self.disclaim(uid);
-                if let Some(remains) = remains {
-                    self.queue(uid, name, remains);
-                }
-                true
-            }
-            Err(error) => {
-                log::error!("{error}");
-                false
-            }
-        }
-    }
-
-    pub(super) fn disclaim(&self, uid: Uid) {
-        if let Err(error) = self.store.disclaim(uid) {
-            log::error!("{error}");
-        }
-    }
-
-    pub(super) fn queue(&mut self, uid: Uid, name: PathBuf, remains: Remains) {
-        self.jobs.push(uid, name, remains, Instant::now());
     }
 
     /// Starts as many workers as may run.

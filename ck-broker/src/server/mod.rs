@@ -10,6 +10,7 @@ mod door;
 mod effects;
 mod outbox;
 mod restore;
+mod retirement;
 mod wakeup;
 
 pub use door::DoorError;
@@ -28,6 +29,7 @@ use nix::sys::{
     signal::{SigSet, Signal},
     signalfd::{SfdFlags, SignalFd},
 };
+use retirement::Stuck;
 use rustix::io::Errno;
 use std::{
     collections::HashMap,
@@ -81,6 +83,8 @@ pub struct Server {
     stop_delay: Duration,
     /// When it goes, for those whose it is.
     parked: HashMap<Uid, Instant>,
+    /// Directories of users who have left that could not be retired.
+    stuck: HashMap<Uid, Stuck>,
     started_at: Timestamp,
 }
 
@@ -121,6 +125,7 @@ impl Server {
             jobs,
             stop_delay,
             parked: HashMap::new(),
+            stuck: HashMap::new(),
         };
         if !stop_delay.is_zero() {
             server.registry.park();
@@ -175,6 +180,7 @@ impl Server {
             self.parked.remove(&uid);
             self.apply(Input::DelayOver(uid), None);
         }
+        self.retire_stuck(now);
         self.jobs.tend_overdue(now);
         self.start_jobs(now);
         for event in self.jobs.take_news() {
@@ -185,8 +191,8 @@ impl Server {
     /// How long nothing is due. Without anything to wait for, for ever: idle means idle.
     fn timeout(&self) -> EpollTimeout {
         let connections = self.connections.values().map(|connection| connection.deadline);
-        let parked = self.parked.values().copied();
-        let due = connections.chain(parked).chain(self.accept_again).chain(self.jobs.next_deadline());
+        let directories = self.parked.values().copied().chain(self.stuck.values().map(|stuck| stuck.due));
+        let due = connections.chain(directories).chain(self.accept_again).chain(self.jobs.next_deadline());
         let Some(next) = due.min() else {
             return EpollTimeout::NONE;
         };
