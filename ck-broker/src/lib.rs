@@ -6,6 +6,7 @@
 //! - [`runtime_dir`] makes and retires directories in microseconds; [`jobs`] tears down what was
 //!   retired, in processes of its own;
 //! - [`store`] keeps what a restart must find;
+//! - [`limit`] says how much there may be of something;
 //! - [`process`] and [`console`] ask the kernel; [`start`] puts it all together from
 //!   [`arguments`] and [`configuration`], and [`log_sink`] says what happens.
 //!
@@ -16,6 +17,7 @@ pub mod arguments;
 pub mod configuration;
 pub mod console;
 pub mod jobs;
+pub mod limit;
 pub mod log_sink;
 pub mod process;
 pub mod registry;

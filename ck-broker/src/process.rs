@@ -3,7 +3,10 @@
 use crate::registry::Leader;
 use ck_protocol::Pid;
 use nix::sys::socket::{getsockopt, sockopt};
-use rustix::process::{PidfdFlags, pidfd_open};
+use rustix::{
+    io::Errno,
+    process::{PidfdFlags, pidfd_open},
+};
 use std::{
     fs, io,
     os::fd::{AsFd, OwnedFd},
@@ -48,13 +51,24 @@ pub fn by_pid(pid: Pid) -> io::Result<OwnedFd> {
 }
 
 /// A process that ran earlier, if it still does.
-#[must_use]
-pub fn again(leader: Leader) -> Option<OwnedFd> {
-    let pidfd = by_pid(leader.pid).ok()?;
+///
+/// # Errors
+/// An I/O error when that cannot be found out, as without a descriptor that is free.
+pub fn again(leader: Leader) -> io::Result<Option<OwnedFd>> {
+    let gone = |error: &io::Error| error.raw_os_error() == Some(Errno::SRCH.raw_os_error());
+    let pidfd = match by_pid(leader.pid) {
+        Err(error) if gone(&error) => return Ok(None),
+        pidfd => pidfd?,
+    };
     // Read after the descriptor was taken: had the pid passed on before, the time would differ;
     // if it passes on later, the descriptor tells.
-    let stat = stat(leader.pid)?;
-    (stat.started == leader.started && !stat.is_zombie).then_some(pidfd)
+    let stat = match fs::read_to_string(format!("/proc/{}/stat", leader.pid)) {
+        // ESRCH: it ended between opening and reading.
+        Err(error) if error.kind() == io::ErrorKind::NotFound || gone(&error) => return Ok(None),
+        line => parse(&line?),
+    };
+    let same = stat.is_some_and(|stat| stat.started == leader.started && !stat.is_zombie);
+    Ok(same.then_some(pidfd))
 }
 
 /// When the process started, in clock ticks since boot.
@@ -112,8 +126,8 @@ mod tests {
     #[test]
     fn a_process_is_recognised_by_its_start_time() {
         let leader = Leader { pid: own_pid(), started: started(own_pid()).unwrap() };
-        assert!(again(leader).is_some());
-        assert!(again(Leader { started: leader.started + 1, ..leader }).is_none());
+        assert!(again(leader).unwrap().is_some());
+        assert!(again(Leader { started: leader.started + 1, ..leader }).unwrap().is_none());
     }
 
     #[test]

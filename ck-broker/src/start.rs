@@ -115,8 +115,9 @@ fn serve(options: &Options) -> Result<(), StartError> {
     let store = Store::open(&state)?;
     let runtime = configuration.runtime_dir;
     let (root, retired) = RuntimeRoot::prepare(&options.runtime_root, recipe(&runtime))?;
-    raise_descriptor_limit();
-    let mut server = Server::open(state.path(), store, root, Queue::new(remover), runtime.stop_delay.0)?;
+    let descriptors = raise_descriptor_limit();
+    let jobs = Queue::new(remover);
+    let mut server = Server::open(state.path(), store, root, jobs, runtime.stop_delay.0, descriptors)?;
     server.resume(retired);
     tell_ready(options.ready_fd)?;
     server.serve()?;
@@ -147,12 +148,18 @@ fn refuse_hidden_mounts() -> Result<(), StartError> {
     }
 }
 
-/// A session takes a descriptor: allow as many as this process may have at all.
-fn raise_descriptor_limit() {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    if let Err(errno) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        log::warn!("cannot raise the limit of open descriptors: {errno}");
-    }
+/// A session takes a descriptor: allow as many as this process may have at all, and say how many.
+fn raise_descriptor_limit() -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let allowed = match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => maximum,
+        Err(errno) => {
+            log::warn!("cannot raise the limit of open descriptors: {errno}");
+            current
+        }
+    };
+    // None is no limit.
+    allowed.map_or(usize::MAX, |allowed| usize::try_from(allowed).unwrap_or(usize::MAX))
 }
 
 /// Tells the supervisor that logins are served.

@@ -14,7 +14,7 @@ mod worker;
 pub use job::{Job, Phase};
 pub use worker::{NoRemover, Remover, SpawnError, Worker};
 
-use crate::runtime_dir::Remains;
+use crate::{limit::Limit, runtime_dir::Remains};
 use ck_protocol::{Event, TeardownId, TeardownState, Uid};
 use job::Ended;
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
@@ -131,6 +131,13 @@ impl Queue {
     #[must_use]
     pub fn count(&self, state: TeardownState) -> usize {
         self.jobs.values().filter(|job| job.state() == state).count()
+    }
+
+    /// Whether one more teardown of the uid would stay within `limit`.
+    #[must_use]
+    pub fn has_room(&self, uid: Uid, limit: Limit) -> bool {
+        let own = || self.jobs.values().filter(|job| job.uid == uid).count();
+        self.jobs.len() < limit.all && own() < limit.per_user
     }
 
     /// Who may have no worker started now.

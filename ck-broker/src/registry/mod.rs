@@ -13,6 +13,7 @@ mod tests;
 pub use change::{Effect, Input, RuntimeDir};
 pub use login::{Leader, Login};
 
+use crate::limit::Limit;
 use ck_protocol::{
     Event, Gid, Opened, PathText, Pid, Refusal, RefusalCode, Reply, Session, SessionId, SessionRef, State,
     Text, Token, Uid,
@@ -35,7 +36,7 @@ pub struct Entry {
 /// A uid with at least one session.
 #[derive(Debug, Default)]
 struct User {
-    sessions: u64,
+    sessions: usize,
     dir: Option<RuntimeDir>,
 }
 
@@ -51,6 +52,7 @@ pub struct Registry {
     /// Directories of users who have left, kept for a while.
     parked: HashMap<Uid, RuntimeDir>,
     parks: bool,
+    limit: Limit,
     next: SessionId,
 }
 
@@ -67,6 +69,7 @@ impl Registry {
             making: HashMap::new(),
             parked: HashMap::new(),
             parks: false,
+            limit: Limit::NONE,
             next,
         };
         let mut entries = entries;
@@ -84,6 +87,11 @@ impl Registry {
     /// From now on, a directory whose last user has left is kept for a while.
     pub fn park(&mut self) {
         self.parks = true;
+    }
+
+    /// From now on, no session is opened over `limit`. Those that there are stay.
+    pub fn limit(&mut self, limit: Limit) {
+        self.limit = limit;
     }
 
     /// Takes in what happened; returns what is to be done about it, in that order.
@@ -139,6 +147,9 @@ impl Registry {
         if let Some(entry) = self.tokens.get(&login.open.token).and_then(|&id| self.slots.get(id)) {
             return again(entry, uid);
         }
+        if let Some(message) = self.over_limit(uid) {
+            return vec![Effect::Reply(refused(RefusalCode::Busy, &message))];
+        }
         let id = self.next;
         self.next = id.next();
         let parent = login.ancestors.iter().find_map(|pid| self.leaders.get(pid)).copied();
@@ -159,6 +170,16 @@ impl Registry {
             effects.extend(self.complete(id, None));
         }
         effects
+    }
+
+    /// Why the user can have no more sessions now.
+    fn over_limit(&self, uid: Uid) -> Option<String> {
+        let own = self.users.get(&uid).map_or(0, |user| user.sessions);
+        if own >= self.limit.per_user {
+            return Some(format!("uid {uid} has {own} sessions, and cannot have more: end some"));
+        }
+        let all = self.slots.len();
+        (all >= self.limit.all).then(|| format!("there are {all} sessions, and cannot be more: end some"))
     }
 
     /// Enters a session into every table.
@@ -206,8 +227,8 @@ impl Registry {
         entry.session.state = State::Online;
         entry.session.runtime_dir = dir;
         vec![
-            Effect::Record(id),
             Effect::Watch(id),
+            Effect::Record(id),
             Effect::Announce(Event::SessionAdded(Box::new(entry.session.clone()))),
             Effect::Reply(Reply::Opened(opened(&entry.session))),
         ]
@@ -266,14 +287,17 @@ impl Registry {
 /// The answer to a login that asks again, because it never saw the first answer.
 fn again(entry: &Entry, uid: Uid) -> Vec<Effect> {
     if entry.session.uid != uid {
-        let message =
-            Text::clipped("this token names a session of another user: open with fresh random bits");
-        return vec![Effect::Reply(Reply::Refused(Refusal { code: RefusalCode::Invalid, message }))];
+        let message = "this token names a session of another user: open with fresh random bits";
+        return vec![Effect::Reply(refused(RefusalCode::Invalid, message))];
     }
     if entry.session.state == State::Opening {
         return Vec::new();
     }
     vec![Effect::Reply(Reply::Opened(opened(&entry.session)))]
+}
+
+fn refused(code: RefusalCode, message: &str) -> Reply {
+    Reply::Refused(Refusal { code, message: Text::clipped(message) })
 }
 
 /// What the PAM module is told of the session.

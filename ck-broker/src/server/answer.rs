@@ -18,6 +18,9 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+/// The answer to whom the admin socket's rate is used up.
+pub(super) const TOO_OFTEN: &str = "too many requests: try again in a second";
+
 /// Says to a peer that is not served why, if it can be said at once.
 pub(super) fn turn_away(socket: &OwnedFd, code: RefusalCode, why: &str) {
     let mut buffer = [0; limits::REPLY];
@@ -27,7 +30,7 @@ pub(super) fn turn_away(socket: &OwnedFd, code: RefusalCode, why: &str) {
     }
 }
 
-fn refused(code: RefusalCode, message: &str) -> Reply {
+pub(super) fn refused(code: RefusalCode, message: &str) -> Reply {
     Reply::Refused(Refusal { code, message: Text::clipped(message) })
 }
 
@@ -51,8 +54,14 @@ impl Server {
             Ok(Some([])) | Err(_) => return self.drop_connection(key),
             Ok(Some(packet)) => packet,
         };
-        connection.moved(Instant::now());
-        let answered = match connection.door {
+        let now = Instant::now();
+        connection.moved(now);
+        let (door, uid) = (connection.door, connection.peer.uid);
+        if door == Door::Admin && !self.rates.take(uid, now) {
+            self.send(key, &refused(RefusalCode::Busy, TOO_OFTEN));
+            return self.drop_connection(key);
+        }
+        let answered = match door {
             Door::Session => decode(packet, limits::REQUEST).map(|request| self.answer_module(key, request)),
             Door::Admin => decode(packet, limits::REQUEST).map(|request| self.answer_admin(key, request)),
         };

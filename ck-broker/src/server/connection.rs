@@ -73,6 +73,11 @@ pub(super) struct Connection {
 }
 
 impl Peer {
+    /// Whose process connected `socket`.
+    pub(super) fn uid(socket: &OwnedFd) -> Result<u32, Unwelcome> {
+        Ok(getsockopt(socket, sockopt::PeerCredentials).map_err(Unwelcome::Unknown)?.uid())
+    }
+
     /// Who connected `socket` through `door`, if they may.
     pub(super) fn of(socket: &OwnedFd, door: Door) -> Result<Self, Unwelcome> {
         let credentials = getsockopt(socket, sockopt::PeerCredentials).map_err(Unwelcome::Unknown)?;
@@ -97,6 +102,15 @@ impl Connection {
     /// Something went forward: the patience begins anew.
     pub(super) fn moved(&mut self, now: Instant) {
         self.deadline = now + PATIENCE;
+    }
+
+    /// A descriptor of the peer's process, to watch it by.
+    pub(super) fn take_process(&mut self) -> io::Result<OwnedFd> {
+        match self.peer.process.take() {
+            Some(process) => Ok(process),
+            // It has opened a session before, which is watched by that one.
+            None => process::peer(&self.socket, self.peer.pid),
+        }
     }
 
     /// Takes one packet. `None` when there is none now; an empty one at the end.

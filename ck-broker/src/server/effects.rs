@@ -1,14 +1,20 @@
 //! Carrying out what the registry wants done.
 
-use super::{Server, connection::Sent, wakeup::Wakeup, watch};
+use super::{
+    Server, answer,
+    connection::{Connection, Sent},
+    unwatch,
+    wakeup::Wakeup,
+    watch,
+};
 use crate::{
     jobs::Started,
     registry::{Effect, Input, RuntimeDir},
     runtime_dir::Existing,
 };
-use ck_protocol::{Gid, Reply, SessionId, SessionRef, Uid};
+use ck_protocol::{Gid, RefusalCode, Reply, SessionId, SessionRef, Uid};
 use nix::sys::epoll::EpollFlags;
-use std::{collections::VecDeque, os::fd::OwnedFd, time::Instant};
+use std::{collections::VecDeque, io, os::fd::OwnedFd, time::Instant};
 
 impl Server {
     /// Tells the registry, and carries out what follows. `peer` is the connection to be
@@ -33,7 +39,7 @@ impl Server {
                 let dir = self.make_runtime_dir(uid, gid);
                 return self.registry.apply(Input::RuntimeDir { uid, dir });
             }
-            Effect::Reply(reply) => return self.reply(peer, &reply),
+            Effect::Reply(reply) => return self.reply(peer, reply),
             Effect::RetireRuntimeDir(uid) => {
                 self.retire(uid);
             }
@@ -46,10 +52,10 @@ impl Server {
                     log::error!("{error}");
                 }
             }
-            Effect::Watch(id) => self.watch_peer(id, peer),
+            Effect::Watch(id) => return self.watch_peer(id, peer),
             Effect::Unwatch(id) => {
                 if let Some(leader) = self.leaders.remove(&id) {
-                    self.unwatch(leader);
+                    unwatch(&self.epoll, leader);
                 }
             }
             Effect::Announce(event) => log::info!("{event}"),
@@ -59,6 +65,12 @@ impl Server {
 
     /// The user's runtime directory: a fresh one, or one that somebody else made as it should be.
     fn make_runtime_dir(&mut self, uid: Uid, gid: Gid) -> Option<RuntimeDir> {
+        if !self.jobs.has_room(uid, self.limits.teardowns) {
+            log::warn!(
+                "uid {uid} gets no runtime directory: too many of its earlier ones wait for their teardown"
+            );
+            return None;
+        }
         // Of a user without a session: left by an earlier one.
         if self.store.claims(uid) && !self.retire(uid) {
             return None;
@@ -123,28 +135,36 @@ impl Server {
         }
     }
 
-    /// Watches the peer as the leader of the session that it has just opened.
-    fn watch_peer(&mut self, id: SessionId, peer: Option<u64>) {
-        let connection = peer.and_then(|key| self.connections.get(&key));
-        let Some(process) = connection.and_then(|connection| connection.peer.process.as_ref()) else {
-            return;
-        };
-        match process.try_clone() {
-            Ok(leader) => self.watch_leader(id, leader),
-            Err(error) => log::error!("session {id}: its leader cannot be watched: {error}"),
+    /// Watches the peer as the leader of the session that it has just opened. A session whose end
+    /// could not be seen is none.
+    fn watch_peer(&mut self, id: SessionId, peer: Option<u64>) -> Vec<Effect> {
+        let connection = peer.and_then(|key| self.connections.get_mut(&key));
+        let watched = connection.ok_or_else(|| io::ErrorKind::NotConnected.into());
+        match watched.and_then(Connection::take_process).and_then(|leader| self.watch_leader(id, leader)) {
+            Ok(()) => Vec::new(),
+            Err(error) => {
+                log::error!("session {id}: its leader cannot be watched: {error}");
+                self.registry.apply(Input::End(SessionRef::Id(id)))
+            }
         }
     }
 
-    pub(super) fn watch_leader(&mut self, id: SessionId, leader: OwnedFd) {
-        if let Err(errno) = watch(&self.epoll, &leader, Wakeup::Leader(id), EpollFlags::EPOLLIN) {
-            log::error!("session {id}: its leader cannot be watched: {errno}");
-        }
+    pub(super) fn watch_leader(&mut self, id: SessionId, leader: OwnedFd) -> io::Result<()> {
+        watch(&self.epoll, &leader, Wakeup::Leader(id), EpollFlags::EPOLLIN)?;
         self.leaders.insert(id, leader);
+        Ok(())
     }
 
     /// Answers the peer. An open that nobody hears of is none: its session ends at once.
-    fn reply(&mut self, peer: Option<u64>, reply: &Reply) -> Vec<Effect> {
-        let sent = peer.map_or(Sent::Gone, |key| self.send(key, reply));
+    fn reply(&mut self, peer: Option<u64>, reply: Reply) -> Vec<Effect> {
+        let reply = match reply {
+            Reply::Opened(opened) if self.registry.get(opened.id).is_none() => {
+                let message = "your process cannot be watched: see the log of ck-broker";
+                answer::refused(RefusalCode::Failed, message)
+            }
+            reply => reply,
+        };
+        let sent = peer.map_or(Sent::Gone, |key| self.send(key, &reply));
         match reply {
             Reply::Opened(opened) if sent == Sent::Gone => {
                 log::info!("session {}: its process was gone before it was open", opened.id);

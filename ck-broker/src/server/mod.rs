@@ -2,12 +2,15 @@
 //!
 //! What arrives goes one way: frame, request, [`Registry::apply`], effects. Nothing that is done
 //! on the way can come back into the loop, and nothing waits for a peer, a child, or a file
-//! system that a user controls.
+//! system that a user controls. What `admin.sock` brings has an epoll of its own, of which the loop
+//! takes a little at a time: however much it is, logins have their turn.
 
+mod admission;
 mod answer;
 mod connection;
 mod door;
 mod effects;
+mod limits;
 mod outbox;
 mod restore;
 mod retirement;
@@ -21,16 +24,17 @@ use crate::{
     runtime_dir::RuntimeRoot,
     store::{Left, Store},
 };
-use ck_protocol::{RefusalCode, SessionId, SessionRef, Timestamp, Uid};
-use connection::{Connection, Outbox, Peer};
+use admission::Spare;
+use ck_protocol::{SessionId, SessionRef, Timestamp, Uid};
+use connection::Connection;
 use door::{Door, Listener};
+use limits::{Limits, Rates};
 use nix::sys::{
     epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout},
     signal::{SigSet, Signal},
     signalfd::{SfdFlags, SignalFd},
 };
 use retirement::Stuck;
-use rustix::io::Errno;
 use std::{
     collections::HashMap,
     os::fd::{AsFd, OwnedFd},
@@ -39,15 +43,10 @@ use std::{
 };
 use wakeup::Wakeup;
 
-/// Connections on `admin.sock`: in all, and of one uid that is not root.
-const ADMIN_CONNECTIONS: usize = 128;
-const ADMIN_CONNECTIONS_PER_UID: usize = 16;
-/// Connections on `session.sock`, where each is a login that is just being opened or closed.
-const SESSION_CONNECTIONS: usize = 4096;
-/// How many connections are accepted, or events handled, before others have their turn.
+/// How many events are handled before time is looked at.
 const AT_ONCE: usize = 64;
-/// How long no connection is accepted after descriptors have run out.
-const BREATHER: Duration = Duration::from_millis(100);
+/// The same of `admin.sock`, before logins have their turn again.
+const ADMIN_AT_ONCE: usize = 4;
 
 /// Why the loop cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -67,14 +66,22 @@ pub enum ServerError {
 #[derive(Debug)]
 pub struct Server {
     epoll: Epoll,
+    /// What is waited for of `admin.sock`; itself one of the sources of the other.
+    admin_epoll: Epoll,
     signals: SignalFd,
     sessions: Listener,
     admin: Listener,
     /// Set while accepting would only fail.
     accept_again: Option<Instant>,
+    spare: Spare,
+    limits: Limits,
+    rates: Rates,
     connections: HashMap<u64, Connection>,
     next_connection: u64,
     leaders: HashMap<SessionId, OwnedFd>,
+    /// Sessions of an earlier broker whose leader could not be watched yet, and when it can be tried again.
+    unwatched: Vec<SessionId>,
+    watch_due: Option<Instant>,
     registry: Registry,
     store: Store,
     root: RuntimeRoot,
@@ -89,7 +96,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the sockets in `state_dir` and takes over what an earlier broker left.
+    /// Opens the sockets in `state_dir` and takes over what an earlier broker left; at most
+    /// `descriptors` can be open.
     ///
     /// # Errors
     /// [`ServerError`]
@@ -99,8 +107,9 @@ impl Server {
         root: RuntimeRoot,
         jobs: Queue,
         stop_delay: Duration,
+        descriptors: usize,
     ) -> Result<Self, ServerError> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ServerError::Wait)?;
+        let epoll = || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ServerError::Wait);
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGTERM);
         mask.add(Signal::SIGINT);
@@ -114,11 +123,17 @@ impl Server {
             sessions: Listener::open(Door::Session, state_dir).map_err(ServerError::Door)?,
             admin: Listener::open(Door::Admin, state_dir).map_err(ServerError::Door)?,
             accept_again: None,
+            spare: Spare::take(),
+            limits: Limits::within(descriptors),
+            rates: Rates::default(),
             connections: HashMap::new(),
             next_connection: 0,
             leaders: HashMap::new(),
+            unwatched: Vec::new(),
+            watch_due: None,
             started_at: SystemTime::now().into(),
-            epoll,
+            epoll: epoll()?,
+            admin_epoll: epoll()?,
             signals,
             store,
             root,
@@ -130,6 +145,7 @@ impl Server {
         if !stop_delay.is_zero() {
             server.registry.park();
         }
+        server.registry.limit(server.limits.sessions);
         server.listen().map_err(ServerError::Wait)?;
         server.take_over(&left);
         Ok(server)
@@ -151,13 +167,35 @@ impl Server {
             for event in events.iter().take(count) {
                 match Wakeup::from_data(event.data()) {
                     Wakeup::Signal => return self.stop(),
-                    Wakeup::Sessions => self.accept(Door::Session),
-                    Wakeup::Admin => self.accept(Door::Admin),
-                    Wakeup::Connection(key) => self.serve_connection(key),
-                    Wakeup::Leader(id) => self.end(SessionRef::Id(id)),
-                    Wakeup::Worker(id) => self.jobs.reap(id, Instant::now()),
+                    Wakeup::Admin => self.serve_admin()?,
+                    other => self.serve_one(other, AT_ONCE),
                 }
             }
+        }
+    }
+
+    /// Takes a little of what `admin.sock` has brought. The rest keeps its epoll readable, and so has
+    /// the loop come back to it.
+    fn serve_admin(&mut self) -> Result<(), ServerError> {
+        let mut events = [EpollEvent::empty(); ADMIN_AT_ONCE];
+        let count = match self.admin_epoll.wait(&mut events, EpollTimeout::ZERO) {
+            Ok(count) => count,
+            Err(nix::errno::Errno::EINTR) => 0,
+            Err(errno) => return Err(ServerError::Wait(errno)),
+        };
+        for event in events.iter().take(count) {
+            self.serve_one(Wakeup::from_data(event.data()), ADMIN_AT_ONCE);
+        }
+        Ok(())
+    }
+
+    fn serve_one(&mut self, wakeup: Wakeup, most: usize) {
+        match wakeup {
+            Wakeup::Signal | Wakeup::Admin => {}
+            Wakeup::Accept(door) => self.accept(door, most),
+            Wakeup::Connection(key) => self.serve_connection(key),
+            Wakeup::Leader(id) => self.end(SessionRef::Id(id)),
+            Wakeup::Worker(id) => self.jobs.reap(id, Instant::now()),
         }
     }
 
@@ -165,11 +203,10 @@ impl Server {
     fn catch_up(&mut self) {
         let now = Instant::now();
         if self.accept_again.is_some_and(|again| again <= now) {
-            self.accept_again = None;
-            if let Err(errno) = self.listen() {
-                log::error!("cannot listen again: {errno}");
-                self.accept_again = Some(now + BREATHER);
-            }
+            self.resume_accepting();
+        }
+        if self.watch_due.is_some_and(|due| due <= now) {
+            self.watch_again();
         }
         let overdue = self.connections.iter().filter(|(_, connection)| connection.deadline <= now);
         for key in overdue.map(|(&key, _)| key).collect::<Vec<_>>() {
@@ -192,7 +229,8 @@ impl Server {
     fn timeout(&self) -> EpollTimeout {
         let connections = self.connections.values().map(|connection| connection.deadline);
         let directories = self.parked.values().copied().chain(self.stuck.values().map(|stuck| stuck.due));
-        let due = connections.chain(directories).chain(self.accept_again).chain(self.jobs.next_deadline());
+        let due = connections.chain(directories).chain(self.accept_again).chain(self.watch_due);
+        let due = due.chain(self.jobs.next_deadline());
         let Some(next) = due.min() else {
             return EpollTimeout::NONE;
         };
@@ -204,87 +242,9 @@ impl Server {
     /// Has both doors and the signals watched.
     fn listen(&self) -> nix::Result<()> {
         watch(&self.epoll, &self.signals, Wakeup::Signal, EpollFlags::EPOLLIN)?;
-        watch(&self.epoll, &self.sessions, Wakeup::Sessions, EpollFlags::EPOLLIN)?;
-        watch(&self.epoll, &self.admin, Wakeup::Admin, EpollFlags::EPOLLIN)
-    }
-
-    fn unwatch(&self, source: impl AsFd) {
-        if let Err(errno) = self.epoll.delete(source.as_fd()) {
-            log::error!("cannot stop watching a descriptor: {errno}");
-        }
-    }
-
-    fn accept(&mut self, door: Door) {
-        for _ in 0..AT_ONCE {
-            let listener = if door == Door::Session { &self.sessions } else { &self.admin };
-            match listener.accept() {
-                Ok(Some(socket)) => self.welcome(socket, door),
-                Ok(None) => return,
-                Err(errno) => return self.pause_accepting(errno),
-            }
-        }
-    }
-
-    /// Stops accepting for a while: a listener that stays readable would wake us at once again.
-    fn pause_accepting(&mut self, errno: Errno) {
-        log::warn!("cannot accept connections: {errno}; trying again in {} ms", BREATHER.as_millis());
-        self.unwatch(&self.sessions);
-        self.unwatch(&self.admin);
-        self.accept_again = Some(Instant::now() + BREATHER);
-    }
-
-    fn welcome(&mut self, socket: OwnedFd, door: Door) {
-        let peer = match Peer::of(&socket, door) {
-            Ok(peer) => peer,
-            Err(why) => {
-                log::warn!("connection refused: {why}");
-                return answer::turn_away(&socket, RefusalCode::NotAllowed, &why.to_string());
-            }
-        };
-        if !self.has_room(door, peer.uid) {
-            log::debug!("connection of uid {} refused: too many", peer.uid);
-            return answer::turn_away(&socket, RefusalCode::Busy, "too many connections: try again later");
-        }
-        let connection = Connection::new(socket, door, peer, Instant::now());
-        let key = self.next_connection;
-        self.next_connection += 1;
-        if let Err(errno) = watch(&self.epoll, &connection, Wakeup::Connection(key), EpollFlags::EPOLLIN) {
-            return log::error!("cannot watch a connection: {errno}");
-        }
-        self.connections.insert(key, connection);
-    }
-
-    /// Whether one more connection of the uid may come through the door. Each has its own room,
-    /// so nothing that is done on `admin.sock` keeps a login out.
-    fn has_room(&self, door: Door, uid: u32) -> bool {
-        let here = || self.connections.values().filter(|other| other.door == door);
-        match door {
-            Door::Session => here().count() < SESSION_CONNECTIONS,
-            Door::Admin if here().count() >= ADMIN_CONNECTIONS => false,
-            Door::Admin => {
-                uid == 0 || here().filter(|other| other.peer.uid == uid).count() < ADMIN_CONNECTIONS_PER_UID
-            }
-        }
-    }
-
-    /// Forgets a connection. Closing its descriptor would take it out of epoll only once every copy
-    /// is closed, and a worker that is just being started has one until its program runs.
-    fn drop_connection(&mut self, key: u64) {
-        if let Some(connection) = self.connections.remove(&key) {
-            self.unwatch(connection);
-        }
-    }
-
-    /// Watches a connection for what can bring it forward.
-    fn rearm(&self, key: u64) {
-        let Some(connection) = self.connections.get(&key) else { return };
-        let flags = match connection.outbox {
-            Outbox::Empty => EpollFlags::EPOLLIN,
-            _ => EpollFlags::EPOLLOUT,
-        };
-        if let Err(errno) = watch(&self.epoll, connection, Wakeup::Connection(key), flags) {
-            log::error!("cannot watch a connection: {errno}");
-        }
+        watch(&self.epoll, &self.sessions, Wakeup::Accept(Door::Session), EpollFlags::EPOLLIN)?;
+        watch(&self.admin_epoll, &self.admin, Wakeup::Accept(Door::Admin), EpollFlags::EPOLLIN)?;
+        watch(&self.epoll, &self.admin_epoll.0, Wakeup::Admin, EpollFlags::EPOLLIN)
     }
 
     fn stop(self) -> Result<(), ServerError> {
@@ -304,5 +264,11 @@ fn watch(epoll: &Epoll, source: impl AsFd, wakeup: Wakeup, flags: EpollFlags) ->
     match epoll.add(source.as_fd(), event) {
         Err(nix::errno::Errno::EEXIST) => epoll.modify(source.as_fd(), &mut event),
         added => added,
+    }
+}
+
+fn unwatch(epoll: &Epoll, source: impl AsFd) {
+    if let Err(errno) = epoll.delete(source.as_fd()) {
+        log::error!("cannot stop watching a descriptor: {errno}");
     }
 }

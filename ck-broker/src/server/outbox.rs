@@ -9,7 +9,7 @@ use ck_protocol::{Reply, Vt, encode, limits};
 use std::time::Instant;
 
 /// How many packets of a list are sent before others have their turn.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 64;
 
 impl Server {
     /// Sends a reply now, or as soon as there is room for it.

@@ -1,9 +1,20 @@
 //! Taking over from an earlier broker on the same state directory.
 
 use super::Server;
-use crate::{process, registry::Leader, runtime_dir::Remains, store::Left};
+use crate::{
+    process,
+    registry::{Entry, Leader},
+    runtime_dir::Remains,
+    store::Left,
+};
 use ck_protocol::{SessionRef, Uid};
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+/// How long after leaders could not be watched that is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
 
 impl Server {
     /// Keeps the sessions whose leader lives, ends the others, and retires the directories in
@@ -12,20 +23,40 @@ impl Server {
         for message in &left.set_aside {
             log::error!("{message}");
         }
-        let mut dead = Vec::new();
-        for entry in &left.sessions {
-            let leader = Leader { pid: entry.session.leader_pid, started: entry.leader_started };
-            match process::again(leader) {
-                Some(pidfd) => self.watch_leader(entry.session.id, pidfd),
-                None => dead.push(entry.session.id),
-            }
-        }
-        for id in dead {
-            self.end(SessionRef::Id(id));
-        }
+        self.unwatched = left.sessions.iter().map(|entry| entry.session.id).collect();
+        self.watch_again();
         self.retire_abandoned(left);
         let (sessions, users) = (self.registry.sessions(), self.registry.users());
         log::info!("serving {sessions} sessions of {users} users");
+    }
+
+    /// Watches the leaders that are not watched yet, and ends the sessions of those that are dead. One
+    /// that cannot be watched is tried again later: better a session whose end is seen late than a
+    /// directory taken from one that lives.
+    pub(super) fn watch_again(&mut self) {
+        let mut failed = None;
+        for id in std::mem::take(&mut self.unwatched) {
+            let Some(Entry { session, leader_started, .. }) = self.registry.get(id) else { continue };
+            let leader = Leader { pid: session.leader_pid, started: *leader_started };
+            match process::again(leader) {
+                Ok(None) => self.end(SessionRef::Id(id)),
+                Ok(Some(pidfd)) => {
+                    if let Err(error) = self.watch_leader(id, pidfd) {
+                        failed = Some(error);
+                        self.unwatched.push(id);
+                    }
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    self.unwatched.push(id);
+                }
+            }
+        }
+        self.watch_due = failed.map(|error| {
+            let count = self.unwatched.len();
+            log::error!("leaders of {count} sessions cannot be watched: {error}; trying again");
+            Instant::now() + PAUSE
+        });
     }
 
     /// Queues what an earlier broker retired and did not see torn down.

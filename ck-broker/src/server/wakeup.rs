@@ -1,5 +1,6 @@
 //! What an event of epoll is about, in the 64 bits that epoll carries.
 
+use super::door::Door;
 use ck_protocol::{SessionId, TeardownId};
 
 /// The source of an event. None of the numbers is ever used twice, so an event that was fetched
@@ -7,7 +8,8 @@ use ck_protocol::{SessionId, TeardownId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wakeup {
     Signal,
-    Sessions,
+    Accept(Door),
+    /// Something of `admin.sock`'s, whose sources have an epoll of their own.
     Admin,
     Connection(u64),
     Leader(SessionId),
@@ -22,7 +24,8 @@ impl Wakeup {
     pub(super) fn to_data(self) -> u64 {
         let (kind, number) = match self {
             Self::Signal => (0, 0),
-            Self::Sessions => (1, 0),
+            Self::Accept(Door::Session) => (1, 0),
+            Self::Accept(Door::Admin) => (1, 1),
             Self::Admin => (2, 0),
             Self::Connection(key) => (3, key),
             Self::Leader(id) => (4, id.get()),
@@ -35,7 +38,8 @@ impl Wakeup {
         let number = data & NUMBER;
         match data >> SHIFT {
             0 => Self::Signal,
-            1 => Self::Sessions,
+            1 if number == 0 => Self::Accept(Door::Session),
+            1 => Self::Accept(Door::Admin),
             2 => Self::Admin,
             3 => Self::Connection(number),
             4 => Self::Leader(SessionId::new(number)),
@@ -52,7 +56,8 @@ mod tests {
     fn each_source_comes_back_as_itself() {
         for wakeup in [
             Wakeup::Signal,
-            Wakeup::Sessions,
+            Wakeup::Accept(Door::Session),
+            Wakeup::Accept(Door::Admin),
             Wakeup::Admin,
             Wakeup::Connection(7),
             Wakeup::Leader(SessionId::new(NUMBER)),

@@ -5,30 +5,42 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ck_protocol::{
-    AdminRequest, Gid, Open, Reply, SessionId, SessionRef, SessionRequest, Status, Text, Token, Uid, decode,
-    encode, limits,
+    AdminRequest, Gid, Open, Refusal, Reply, SessionId, SessionRef, SessionRequest, Status, Text, Token, Uid,
+    decode, encode, limits,
 };
+use rustix::io;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
     socket_with,
 };
 use serde::Serialize;
 
+const ADMIN: &str = "/run/ck-broker/admin.sock";
+
 /// A connection to a broker.
 pub(crate) struct Client(OwnedFd);
 
 impl Client {
     fn connect(path: &str) -> Self {
+        Self::try_connect(path).unwrap_or_else(|errno| panic!("{path}: {errno}"))
+    }
+
+    fn try_connect(path: &str) -> io::Result<Self> {
         let address = SocketAddrUnix::new(path).expect("the name of a socket");
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
             .expect("a socket");
-        connect(&socket, &address).unwrap_or_else(|errno| panic!("{path}: {errno}"));
-        Self(socket)
+        connect(&socket, &address)?;
+        Ok(Self(socket))
     }
 
     /// One to `admin.sock`.
     pub(crate) fn admin() -> Self {
-        Self::connect("/run/ck-broker/admin.sock")
+        Self::connect(ADMIN)
+    }
+
+    /// The same, where it may not be had.
+    pub(crate) fn try_admin() -> Option<Self> {
+        Self::try_connect(ADMIN).ok()
     }
 
     fn ask(&self, request: &impl Serialize) -> Reply {
@@ -38,6 +50,14 @@ impl Client {
         let mut buffer = [0; limits::REPLY];
         let (length, _) = recv(&self.0, &mut buffer[..], RecvFlags::empty()).expect("receive a reply");
         decode(&buffer[..length], limits::REPLY).expect("a reply")
+    }
+
+    /// Asks for the list of all sessions, and reads none of it.
+    pub(crate) fn ask_for_list(&self) {
+        let mut buffer = [0; limits::REQUEST];
+        let packet = encode(&AdminRequest::List, &mut buffer).expect("a request that fits");
+        // It may have been turned away already.
+        let _ = send(&self.0, packet, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
     }
 
     /// How the broker is.
@@ -59,6 +79,11 @@ pub(crate) struct Login {
 impl Login {
     /// Opens a session, as the PAM module would.
     pub(crate) fn open(uid: u32) -> Self {
+        Self::try_open(uid).unwrap_or_else(|refusal| panic!("not opened: {}", refusal.message.as_str()))
+    }
+
+    /// The same, where it may be refused.
+    pub(crate) fn try_open(uid: u32) -> Result<Self, Refusal> {
         let open = Open {
             token: token(),
             uid: Uid::try_from(uid).expect("a uid"),
@@ -75,8 +100,9 @@ impl Login {
         };
         match session_client().ask(&SessionRequest::Open(Box::new(open))) {
             Reply::Opened(opened) => {
-                Self { id: opened.id, directory: opened.runtime_dir.map(|path| path.as_str().into()) }
+                Ok(Self { id: opened.id, directory: opened.runtime_dir.map(|path| path.as_str().into()) })
             }
+            Reply::Refused(refusal) => Err(refusal),
             other => panic!("not opened: {other:?}"),
         }
     }

@@ -13,6 +13,8 @@ const FILES: u32 = 200_000;
 const IN_ONE: u32 = 20_000;
 /// How long an idle broker is measured.
 const IDLE: Duration = Duration::from_millis(500);
+/// How long logins alone are.
+const MEASURED: Duration = Duration::from_secs(2);
 /// Pause between two requests.
 const PAUSE: Duration = Duration::from_millis(1);
 /// How long a teardown may take to begin.
@@ -44,6 +46,18 @@ pub(crate) fn logins(uid: u32, other: u32) {
         }
         took
     });
+}
+
+/// Measures logins of `uid`, one after the other, each the first one.
+pub(crate) fn idle(uid: u32) {
+    let start = Instant::now();
+    let sample = || {
+        let mut login = None;
+        let took = timed(|| login = Some(Login::open(uid)));
+        login.expect("a login").close();
+        took
+    };
+    print("login", samples(sample, || start.elapsed() < MEASURED));
 }
 
 /// Prints what `sample` takes in each situation; it is told how many teardowns there are without its own.

@@ -6,10 +6,14 @@
 //! - `broker-load logins UID OTHER`: the same of whole logins of the uid `OTHER`
 //! - `broker-load overlap UID PROCESSES MILLISECONDS`: sessions that begin and end across each other, each of which
 //!   looks after its directory
+//! - `broker-load fill UID`: opens sessions until no more are given, prints how many and why, and holds them
+//! - `broker-load flood`: asks on `admin.sock` as often as it goes, by one connection after another
+//! - `broker-load idle UID`: how long whole logins of the uid take
 //!
-//! The first two print lines of `NAME MEDIAN P99 MAX COUNT`, in microseconds.
+//! The first two, and the last, print lines of `NAME MEDIAN P99 MAX COUNT`, in microseconds.
 
 mod client;
+mod fill;
 mod latency;
 mod overlap;
 mod user;
@@ -25,6 +29,9 @@ fn main() {
         ["overlap", uid, processes, millis] => {
             overlap::run(uid, number(processes), Duration::from_millis(number(millis).into()));
         }
+        ["fill", uid] => fill::fill(number(uid)),
+        ["flood"] => fill::flood(),
+        ["idle", uid] => latency::idle(number(uid)),
         // One process of `overlap`.
         ["overlap", uid, millis] => {
             overlap::run_one(number(uid), Duration::from_millis(number(millis).into()));
