@@ -77,7 +77,7 @@ uninstall:
 bench: setup stage
 	tests/host/build bookworm
 	$(CARGO) test --locked --release --package ck-remove-directory --test remover speed -- --ignored --nocapture --test-threads=1
-	$(CARGO) test --locked --package ck-tests --test isolation large -- --ignored --nocapture --test-threads=1
+	$(CARGO) test --locked --package ck-tests --test isolation --test limits -- --ignored --nocapture --test-threads=1
 
 msrv: setup
 	tests/msrv

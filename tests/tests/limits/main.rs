@@ -20,7 +20,7 @@ fn idle_connections(machine: &Machine, by: &[&str], count: usize) -> Running {
          connect($s[$_], pack_sockaddr_un('/run/ck-broker/admin.sock')) or die $! }} print STDERR 'ready'; sleep 60"
     );
     let idler = machine.host.spawn(&[by, &["perl", "-e", &connect]].concat());
-    wait_until(SOON, "the connections", || idler.stderr().contains("ready"));
+    wait_until(SOON * 6, "the connections", || idler.stderr().contains("ready"));
     idler
 }
 
