@@ -27,7 +27,7 @@ pub struct Configuration {
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuntimeDir {
-    /// `"auto"`, `"tmpfs"` or `"directory"`.
+    /// `"auto"`, `"tmpfs"`, `"directory"` or `"none"`.
     pub kind: Backing,
     /// How large a tmpfs may grow: `"10%"` of memory, or bytes as in `"64m"`.
     pub size: Size,

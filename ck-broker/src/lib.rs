@@ -7,7 +7,8 @@
 //!   retired, in processes of its own;
 //! - [`store`] keeps what a restart must find;
 //! - [`limit`] says how much there may be of something;
-//! - [`process`] and [`console`] ask the kernel; [`start`] puts it all together from
+//! - [`process`] and [`console`] ask the kernel, [`rival`] looks for another daemon of this kind;
+//!   [`privileges`] gives up what is not needed; [`start`] puts it all together from
 //!   [`arguments`] and [`configuration`], and [`log_sink`] says what happens.
 //!
 //! There is no `unsafe` here: nix and rustix have every call that is needed.
@@ -19,8 +20,10 @@ pub mod console;
 pub mod jobs;
 pub mod limit;
 pub mod log_sink;
+pub mod privileges;
 pub mod process;
 pub mod registry;
+pub mod rival;
 pub mod runtime_dir;
 pub mod server;
 pub mod start;

@@ -4,8 +4,9 @@ use crate::{
     arguments::{self, ArgumentError, Command, Options},
     configuration::{Configuration, ConfigurationError, RuntimeDir},
     jobs::{NoRemover, Queue, Remover},
-    log_sink,
-    runtime_dir::{Recipe, RootError, RuntimeRoot},
+    log_sink, privileges,
+    rival::{self, Rival},
+    runtime_dir::{Backing, Recipe, RootError, RuntimeRoot},
     server::{Server, ServerError},
     store::{self, PlaceError, StateDir, Store, StoreError},
 };
@@ -14,7 +15,7 @@ use std::{
     env, fs,
     io::{self, Write},
     num::NonZeroU64,
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -36,6 +37,11 @@ enum StartError {
         "runs in a mount namespace of its own, where nobody would see the directories it makes: take every option that makes one (such as PrivateTmp= or ProtectSystem=) from its service"
     )]
     HiddenMounts,
+    #[error(
+        "{} (process {}) manages {}: stop it and keep it from starting, or set kind = \"none\" in [runtime_dir] to have sessions without directories",
+        rival.name, rival.pid, root.display()
+    )]
+    Managed { root: PathBuf, rival: Rival },
     #[error("cannot find out what program this is: {0}")]
     Own(io::Error),
     #[error(transparent)]
@@ -105,6 +111,9 @@ fn serve(options: &Options) -> Result<(), StartError> {
         return Err(StartError::NotRoot(uid));
     }
     refuse_hidden_mounts()?;
+    if configuration.runtime_dir.kind != Backing::None {
+        refuse_managed(&options.runtime_root)?;
+    }
     let own = env::current_exe().map_err(StartError::Own)?;
     let remover = Remover::beside(&own)?;
     // Modes are to be as written here, however the shell that started us has it.
@@ -119,6 +128,9 @@ fn serve(options: &Options) -> Result<(), StartError> {
     let jobs = Queue::new(remover);
     let mut server = Server::open(state.path(), store, root, jobs, runtime.stop_delay.0, descriptors)?;
     server.resume(retired);
+    if let Err(error) = privileges::drop_excess() {
+        log::warn!("goes on with more privileges than it needs: {error}");
+    }
     tell_ready(options.ready_fd)?;
     server.serve()?;
     Ok(())
@@ -145,6 +157,14 @@ fn refuse_hidden_mounts() -> Result<(), StartError> {
             );
             Ok(())
         }
+    }
+}
+
+/// Refuses to make directories where somebody else makes and removes them.
+fn refuse_managed(root: &Path) -> Result<(), StartError> {
+    match rival::of(root) {
+        Some(rival) => Err(StartError::Managed { root: root.to_owned(), rival }),
+        None => Ok(()),
     }
 }
 

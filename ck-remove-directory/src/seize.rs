@@ -35,8 +35,9 @@ pub(crate) fn seize_in(above: BorrowedFd<'_>, directory: BorrowedFd<'_>) -> io::
     if identity_above(directory)? == Status::of(above)?.identity {
         return Ok(());
     }
-    give_back(directory, &before)?;
+    // In this order: whoever is not the owner may not change the mode without CAP_FOWNER.
     fchmod(directory, before.permissions())?;
+    give_back(directory, &before)?;
     Err(Errno::STALE)
 }
 

@@ -82,6 +82,56 @@ fn a_broker_whose_mounts_nobody_would_see() {
     assert_nothing_made(&machine);
 }
 
+/// Another daemon that makes and removes directories in /run/user, by what it is called and whose it is.
+#[test]
+fn a_runtime_root_that_logind_manages() {
+    let mut machine = Machine::installed();
+    let daemon = |name: &str, by: &[&str]| {
+        let path = format!("/tmp/{name}");
+        machine.host.run_ok(&["cp", "/bin/sleep", &path]);
+        let daemon = machine.host.spawn(&[by, &[&path, "60"]].concat());
+        let comm = format!("/proc/{}/comm", daemon.pid());
+        ck_tests::wait_until(std::time::Duration::from_secs(10), "it runs", || {
+            machine.host.read_file(&comm).trim() == name
+        });
+        daemon
+    };
+    for name in ["systemd-logind", "elogind-daemon", "elogind"] {
+        let daemon = daemon(name, &[]);
+        let words = [name, &format!("process {}", daemon.pid()), "manages /run/user", "kind = \"none\""];
+        assert_refused(&machine.host.run(&[BROKER]), 1, &words);
+        assert_nothing_made(&machine);
+        let process = format!("/proc/{}/comm", daemon.pid());
+        drop(daemon);
+        ck_tests::wait_until(std::time::Duration::from_secs(10), "it is gone", || {
+            machine.host.metadata(&process).is_none()
+        });
+    }
+    // A user can call a process anything, and what is in a container manages the container's.
+    let _users = daemon("systemd-logind", &["setpriv", "--reuid=2002", "--regid=2002", "--clear-groups"]);
+    let contained = machine.host.spawn(&["unshare", "--pid", "--fork", "/tmp/systemd-logind", "60"]);
+    ck_tests::wait_until(std::time::Duration::from_secs(10), "it runs", || {
+        machine.host.run(&["pgrep", "-P", &contained.pid().to_string()]).status.success()
+    });
+    machine.start_broker(&[]);
+    machine.host.run_ok(&["su", "alice", "-c", "test -d $XDG_RUNTIME_DIR"]);
+    machine.await_nothing_left();
+}
+
+#[test]
+fn sessions_without_directories_where_somebody_else_makes_those() {
+    let mut machine = Machine::installed();
+    machine.host.run_ok(&["cp", "/bin/sleep", "/tmp/systemd-logind"]);
+    let _daemon = machine.host.spawn(&["/tmp/systemd-logind", "60"]);
+    machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
+    machine.host.write_file("/etc/ck/broker.toml", "[runtime_dir]\nkind = \"none\"\n", 0o644);
+    machine.start_broker(&[]);
+    let told =
+        machine.host.run_ok(&["su", "alice", "-c", "echo $XDG_SESSION_ID:$XDG_RUNTIME_DIR:; ls /run/user"]);
+    assert_eq!(told, "1::");
+    machine.await_nothing_left();
+}
+
 #[test]
 fn ckctl_without_a_broker_or_with_a_false_one() {
     let machine = Machine::installed();

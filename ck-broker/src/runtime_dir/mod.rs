@@ -31,6 +31,8 @@ pub enum Backing {
     Tmpfs,
     /// A plain directory.
     Directory,
+    /// None at all: somebody else makes them, or nobody.
+    None,
 }
 
 /// How large a tmpfs may grow: the key `runtime_dir.size`, written as the option `size=` of tmpfs(5):

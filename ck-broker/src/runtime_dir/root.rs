@@ -1,6 +1,6 @@
 //! The directory that holds all runtime directories.
 
-use super::Recipe;
+use super::{Backing, Recipe};
 use crate::store::PlaceError;
 use ck_protocol::{PathText, Text, Uid, limits};
 use std::{
@@ -80,6 +80,12 @@ impl RuntimeRoot {
     #[must_use]
     pub fn text_of(&self, uid: Uid) -> PathText {
         Text::clipped(&self.of(uid).to_string_lossy())
+    }
+
+    /// Whether no directories are made at all.
+    #[must_use]
+    pub fn makes_none(&self) -> bool {
+        self.recipe.backing == Backing::None
     }
 
     /// A place for what the uid leaves, never given before.

@@ -65,6 +65,9 @@ impl Server {
 
     /// The user's runtime directory: a fresh one, or one that somebody else made as it should be.
     fn make_runtime_dir(&mut self, uid: Uid, gid: Gid) -> Option<RuntimeDir> {
+        if self.root.makes_none() {
+            return None;
+        }
         if !self.jobs.has_room(uid, self.limits.teardowns) {
             log::warn!(
                 "uid {uid} gets no runtime directory: too many of its earlier ones wait for their teardown"

@@ -83,9 +83,7 @@ fn the_loop_does_not_stall() {
 #[test]
 #[ignore = "a benchmark: make bench"]
 fn another_users_login_takes_no_longer() {
-    measure(&["logins", "2001", "2002"], |times| {
-        times["teardown"].p99 * 100 <= times["idle"].p99 * SLOWER
-    });
+    measure(&["logins", "2001", "2002"], |times| times["teardown"].p99 * 100 <= times["idle"].p99 * SLOWER);
 }
 
 /// The processor time that the broker has used, to the nanosecond.

@@ -1,0 +1,50 @@
+//! Whether somebody else already manages runtime directories on this machine.
+
+use ck_protocol::Pid;
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+/// The only place where others make runtime directories.
+const THEIRS: &str = "/run/user";
+/// What the daemons that do are called, as proc_pid_comm(5) has it.
+const NAMES: [&str; 3] = ["systemd-logind", "elogind", "elogind-daemon"];
+
+/// A daemon that makes and removes directories in `/run/user`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rival {
+    /// What it is called.
+    pub name: String,
+    /// Its process.
+    pub pid: Pid,
+}
+
+/// Who manages the runtime directories in `root`, if anybody does.
+///
+/// Only daemons of root's in our own pid namespace count: a user can give a process any name, and what
+/// runs in a container manages the container's.
+#[must_use]
+pub fn of(root: &Path) -> Option<Rival> {
+    if !is_theirs(root) {
+        return None;
+    }
+    let own = fs::read_link("/proc/self/ns/pid").ok()?;
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    processes.filter_map(|entry| rival(&entry.path(), &own)).next()
+}
+
+fn rival(process: &Path, namespace: &Path) -> Option<Rival> {
+    let pid = process.file_name()?.to_str()?.parse::<i32>().ok()?;
+    let name = fs::read_to_string(process.join("comm")).ok()?.trim_end().to_owned();
+    let known = NAMES.contains(&name.as_str()) && fs::metadata(process).ok()?.uid() == 0;
+    let here = known && fs::read_link(process.join("ns/pid")).ok()? == namespace;
+    here.then_some(Rival { name, pid: Pid::try_from(pid).ok()? })
+}
+
+/// Whether `root`, which may not exist yet, is theirs, by whatever name.
+fn is_theirs(root: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| PathBuf::from(path));
+    real(root) == real(Path::new(THEIRS))
+}

@@ -1,0 +1,80 @@
+//! What the broker and its workers may do: as docs/THREATS.md and `ck-broker/src/privileges.rs` have it.
+
+use ck_tests::{ALICES, Guarded, Machine};
+
+// The numbers of linux/capability.h.
+const CHOWN: u32 = 0;
+const DAC_OVERRIDE: u32 = 1;
+const KILL: u32 = 5;
+const SETGID: u32 = 6;
+const SETUID: u32 = 7;
+const SETPCAP: u32 = 8;
+const SYS_PTRACE: u32 = 19;
+const SYS_ADMIN: u32 = 21;
+const BROKERS: [u32; 3] = [CHOWN, DAC_OVERRIDE, SYS_ADMIN];
+const WORKERS: [u32; 7] = [CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID, SETPCAP, SYS_ADMIN];
+
+/// The sets in a text as proc_pid_status(5) has it: effective, permitted, inheritable, ambient, bounding.
+fn sets(status: &str) -> [u64; 5] {
+    ["CapEff", "CapPrm", "CapInh", "CapAmb", "CapBnd"].map(|name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a set");
+        u64::from_str_radix(line.trim_start_matches(':').trim(), 16).expect("a number")
+    })
+}
+
+fn mask(capabilities: &[u32]) -> u64 {
+    capabilities.iter().map(|number| 1 << number).sum()
+}
+
+fn of_broker(machine: &Machine) -> [u64; 5] {
+    sets(&machine.host.read_file(&format!("/proc/{}/status", machine.broker().pid())))
+}
+
+#[test]
+fn the_broker_keeps_three_capabilities_and_its_workers_get_seven() {
+    let guarded = Guarded::up_kind("directory");
+    let machine = &guarded.machine;
+    let (own, workers) = (mask(&BROKERS), mask(&WORKERS));
+    assert_eq!(of_broker(machine), [own, own, 0, 0, workers]);
+    let remover = "/usr/libexec/ck/ck-remove-directory";
+    machine.host.run_ok(&["mv", remover, &format!("{remover}.real")]);
+    let script = "#!/bin/sh\ncat /proc/self/status >/tmp/status\nexec $0.real \"$@\"\n";
+    machine.host.write_file(remover, script, 0o755);
+    guarded.session("touch file");
+    guarded.assert_gone_and_unharmed();
+    assert_eq!(sets(&machine.host.read_file("/tmp/status")), [workers, workers, 0, 0, workers]);
+}
+
+/// Without `CAP_SYS_PTRACE` it could not tell when a leader started, and would refuse every login.
+#[test]
+fn where_proc_hides_processes_it_keeps_a_fourth() {
+    let mut machine = Machine::installed();
+    machine.host.run_ok(&["mount", "-o", "remount,hidepid=2,gid=4711", "/proc"]);
+    machine.start_broker(&[]);
+    let own = mask(&[&BROKERS[..], &[SYS_PTRACE]].concat());
+    assert_eq!(of_broker(&machine)[..2], [own, own]);
+    assert_eq!(machine.host.run_ok(&["su", "alice", "-c", "echo $XDG_RUNTIME_DIR"]), ALICES);
+    machine.await_nothing_left();
+}
+
+/// Each of the three, taken from it: what then cannot be done, and that logins go on.
+#[test]
+fn each_is_needed() {
+    for (without, kind, told) in [
+        ("sys_admin", "tmpfs", "in"),
+        ("chown", "directory", "in"),
+        ("dac_override", "directory", "in /run/user/2001"),
+    ] {
+        let mut machine = Machine::installed();
+        machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
+        let toml = format!("[runtime_dir]\nkind = \"{kind}\"\n");
+        machine.host.write_file("/etc/ck/broker.toml", toml, 0o644);
+        let bound = format!("--bounding-set=-{without}");
+        machine.start_broker_by(&["setpriv", &bound, "/usr/sbin/ck-broker"], &[]);
+        let script = "echo in $XDG_RUNTIME_DIR; touch $XDG_RUNTIME_DIR/file 2>/dev/null; true";
+        assert_eq!(machine.host.run_ok(&["su", "alice", "-c", script]), told, "without {without}");
+        let log = machine.broker().stderr();
+        let complaint = if without == "dac_override" { "cannot move" } else { "/run/user/2001" };
+        assert!(log.contains(complaint), "without {without}: {log}");
+    }
+}
