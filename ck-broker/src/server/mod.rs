@@ -6,6 +6,7 @@
 
 mod answer;
 mod connection;
+mod descriptors;
 mod door;
 mod effects;
 mod outbox;
