@@ -37,7 +37,12 @@ fn seed<T: std::fmt::Debug>(value: &T, packet: &[u8]) {
     if env::var_os("CK_WRITE_SEEDS").is_some() {
         fs::write(&path, packet).unwrap();
     }
-    assert_eq!(fs::read(&path).ok().as_deref(), Some(packet), "{}: see the head of this file", path.display());
+    assert_eq!(
+        fs::read(&path).ok().as_deref(),
+        Some(packet),
+        "{}: see the head of this file",
+        path.display()
+    );
 }
 
 fn text<const N: usize>(text: &str) -> Text<N> {

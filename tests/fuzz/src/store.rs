@@ -23,7 +23,8 @@ static STATE: LazyLock<StateDir> = LazyLock::new(|| {
 
 fuzz_target!(|data: &[u8]| {
     let files = write_files(data);
-    let (mut store, left) = within(MEMORY, || Store::open(&STATE)).expect("no file keeps a broker from its start");
+    let (mut store, left) =
+        within(MEMORY, || Store::open(&STATE)).expect("no file keeps a broker from its start");
     assert_eq!(left.sessions.len() + left.set_aside.len(), files, "{left:?}");
     let _ = store.device(alice());
     assert_same_again(&mut store, &left);
@@ -80,7 +81,8 @@ fn sorted(sessions: &[Entry]) -> Vec<Entry> {
 
 /// Every session that was taken over ends once, and then nobody is left.
 fn assert_ends(left: Left) {
-    let sessions = left.sessions.iter().map(|Entry { session, .. }| (session.id, session.state == State::Opening));
+    let sessions =
+        left.sessions.iter().map(|Entry { session, .. }| (session.id, session.state == State::Opening));
     let sessions: Vec<_> = sessions.collect();
     let next = left.next_id.unwrap_or(SessionId::FIRST);
     let mut registry = Registry::restore(left.sessions, |uid| left.users.contains(&uid), next);
