@@ -39,6 +39,9 @@ fn send_frames(count: usize) {
     let guarded = guarded();
     let machine = &guarded.machine;
     let half = (count / 2).to_string();
+    let memory =
+        || machine.host.run_ok(&["grep", "VmRSS", &format!("/proc/{}/status", machine.broker().pid())]);
+    println!("before: {}", memory());
     for socket in ["session", "admin"] {
         let start = std::time::Instant::now();
         let answers = flood(machine, &[], &["frames", socket, &half, "1"]);
@@ -49,6 +52,7 @@ fn send_frames(count: usize) {
     }
     assert_alice_logs_in(machine);
     guarded.assert_gone_and_unharmed();
+    println!("after: {}", memory());
     assert_log_is_plain(&machine.broker().stderr());
 }
 

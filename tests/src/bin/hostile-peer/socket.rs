@@ -12,8 +12,9 @@ use rustix::net::{
 };
 use serde::Serialize;
 
-/// How long an answer may take: a broker that is alive needs microseconds.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an answer may take, or a hang-up: a broker that is alive needs microseconds. Shorter than what the broker
+/// grants a connection that does nothing.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 pub(crate) struct Connection(OwnedFd);
 
