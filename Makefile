@@ -58,6 +58,8 @@ fuzz-check:
 fuzz: setup stage
 	@tests/setup g++
 	tests/fuzz/run --seconds $(FUZZ_SECONDS)
+	tests/host/build bookworm
+	$(CARGO) test --locked --package ck-tests --test hostile_peer million -- --ignored --nocapture
 
 # Real sshd, login and su, on whole throw-away hosts.
 hosts: stage
