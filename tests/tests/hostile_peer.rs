@@ -105,6 +105,14 @@ fn facts_that_are_meant_for_a_log_or_a_path() {
     );
 }
 
+#[test]
+fn a_login_by_a_program_whose_name_is_no_text() {
+    let machine = Machine::up();
+    let script = "name=/tmp/$(printf '\\377) Z 1 '); ln -s /bin/su \"$name\"; \"$name\" alice -c 'echo $XDG_RUNTIME_DIR'";
+    assert_eq!(machine.host.run_ok(&["sh", "-c", script]), ALICES);
+    machine.await_nothing_left();
+}
+
 fn has_controls(shown: &str) -> bool {
     shown.chars().any(|c| c.is_control() && c != '\n')
 }
