@@ -3,6 +3,7 @@
 #
 #   make demo      see real logins get a runtime directory and lose it
 #   make check     everything that must hold: format, lints, docs, tests on whole hosts
+#   make fuzz      everything that is decoded, FUZZ_SECONDS=60 for each fuzz target, then a million frames at a broker
 #   make bench     how fast a large tree goes, beside `rm -rf`, and what other logins notice of it
 #   make install   DESTDIR= PREFIX=/usr PAMDIR= (PREFIX/lib/<multiarch>/security)
 #   make msrv      build with the oldest supported Rust, Debian 13's own
@@ -16,20 +17,24 @@ PAMDIR    ?= $(PREFIX)/lib/$(shell gcc -print-multiarch 2>/dev/null)/security
 RELEASE   := target/release
 # What the test hosts install: the same that `make install` puts on a machine.
 STAGE     := target/stage
+# How long `make fuzz` runs each target, and how many inputs `make check` gives each.
+FUZZ_SECONDS ?= 60
+FUZZ_RUNS    ?= 1000000
 
-.PHONY: demo check bench install uninstall stage build setup msrv clean fmt lint doc unit hosts
+.PHONY: demo check fuzz fuzz-check bench install uninstall stage build setup msrv clean fmt lint doc unit hosts
 
 demo: setup
 	@tests/demo
 
-check: setup fmt lint doc unit hosts
+check: setup fmt lint doc unit fuzz-check hosts
 
 setup:
 	@tests/setup
 
 # Debian's own cargo comes without these two: then that is said, and the rest goes on, but not in CI.
 fmt:
-	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --all --check; \
+	@if $(CARGO) fmt --version >/dev/null 2>&1; then \
+	$(CARGO) fmt --all --check && $(CARGO) fmt --manifest-path tests/fuzz/Cargo.toml --check; \
 	else echo "fmt: left out, there is no cargo fmt here"; [ -z "$$CI" ]; fi
 
 lint:
@@ -44,6 +49,17 @@ doc:
 # Unit, property, golden and protocol tests, and those that run the programs without a host.
 unit:
 	$(CARGO) test --locked --workspace --exclude ck-tests
+
+# The fuzz targets, the same inputs in each run.
+fuzz-check:
+	@tests/setup g++
+	@tests/fuzz/run --runs $(FUZZ_RUNS)
+
+fuzz: setup stage
+	@tests/setup g++
+	tests/fuzz/run --seconds $(FUZZ_SECONDS)
+	tests/host/build bookworm
+	$(CARGO) test --locked --package ck-tests --test hostile_peer million -- --ignored --nocapture
 
 # Real sshd, login and su, on whole throw-away hosts.
 hosts: stage

@@ -62,7 +62,7 @@ pub fn again(leader: Leader) -> io::Result<Option<OwnedFd>> {
     };
     // Read after the descriptor was taken: had the pid passed on before, the time would differ;
     // if it passes on later, the descriptor tells.
-    let stat = match fs::read_to_string(format!("/proc/{}/stat", leader.pid)) {
+    let stat = match read_stat(leader.pid) {
         // ESRCH: it ended between opening and reading.
         Err(error) if error.kind() == io::ErrorKind::NotFound || gone(&error) => return Ok(None),
         line => parse(&line?),
@@ -91,7 +91,13 @@ struct Stat {
 }
 
 fn stat(pid: Pid) -> Option<Stat> {
-    parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    parse(&read_stat(pid).ok()?)
+}
+
+fn read_stat(pid: Pid) -> io::Result<String> {
+    // The name of the command may be anything, also no UTF-8: whoever runs `su` by a link of their own
+    // chooses it.
+    Ok(String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/stat"))?).into_owned())
 }
 
 /// Reads a line of proc_pid_stat(5). The command's name, field 2, may hold anything, also
@@ -110,6 +116,8 @@ fn parse(line: &str) -> Option<Stat> {
 mod tests {
     use super::*;
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+    use proptest::prelude::*;
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, os::unix::fs::symlink, process::Command};
 
     fn own_pid() -> Pid {
         Pid::try_from(i32::try_from(std::process::id()).unwrap()).unwrap()
@@ -121,6 +129,34 @@ mod tests {
         let stat = parse(line).unwrap();
         assert_eq!((stat.parent.map(Pid::get), stat.started, stat.is_zombie), (Some(7), 4711, false));
         assert!(parse("12 (cut").is_none());
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_hides_nobody() {
+        let dir = std::env::temp_dir().join(format!("ck-broker-name-{}", std::process::id()));
+        fs::create_dir(&dir).unwrap();
+        let program = dir.join(OsStr::from_bytes(b"\xff) Z 1 "));
+        symlink("/bin/sleep", &program).unwrap();
+        let mut child = Command::new(&program).arg("60").spawn().unwrap();
+        let pid = Pid::try_from(i32::try_from(child.id()).unwrap()).unwrap();
+        assert_eq!(ancestors(pid).first(), Some(&own_pid()));
+        assert!(again(Leader { pid, started: started(pid).unwrap() }).unwrap().is_some());
+        child.kill().and_then(|()| child.wait()).unwrap();
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_parsing_panic(line in "[0-9() a-zA-Z\\-\n\u{fffd}]{0,120}") {
+            let _ = parse(&line);
+        }
+
+        #[test]
+        fn no_name_changes_what_is_read(name in any::<String>()) {
+            let line = format!("12 ({name}) S 7 1 1 0 -1 4194560 1 0 0 0 1 2 3 4 20 0 1 0 4711 1 1");
+            let stat = parse(&line).unwrap();
+            prop_assert_eq!((stat.parent.map(Pid::get), stat.started), (Some(7), 4711));
+        }
     }
 
     #[test]

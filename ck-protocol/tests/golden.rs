@@ -1,9 +1,13 @@
 //! The wire format, frozen. A test that fails here means that modules and brokers of two
 //! releases no longer understand each other: add a variant at the end, or raise the version.
+//!
+//! The frames are also the seeds of the fuzz targets, a file each. `CK_WRITE_SEEDS=1 cargo test --test golden`
+//! writes those that are missing.
 
 #![allow(clippy::unwrap_used, reason = "tests may panic, also outside functions marked #[test]")]
 
 use ck_protocol::*;
+use std::{env, fs, path::Path};
 
 /// A frame of `value`, in hexadecimal.
 fn hex<T: serde::Serialize>(value: &T) -> String {
@@ -20,6 +24,25 @@ where
     let packet: Vec<u8> =
         (0..golden.len()).step_by(2).map(|i| u8::from_str_radix(&golden[i..i + 2], 16).unwrap()).collect();
     assert_eq!(&decode::<T>(&packet, limits::REPLY).unwrap(), value);
+    seed(value, &packet);
+}
+
+/// Asserts that the fuzz target that reads such values starts from this one.
+fn seed<T: std::fmt::Debug>(value: &T, packet: &[u8]) {
+    let kind = std::any::type_name::<T>().rsplit("::").next().unwrap();
+    let target = if kind.ends_with("Request") { "requests" } else { "replies" };
+    let variant: String = format!("{value:?}").chars().take_while(|c| c.is_alphanumeric()).collect();
+    let name = format!("../tests/fuzz/seeds/{target}/{kind}-{variant}-{}", packet.len());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if env::var_os("CK_WRITE_SEEDS").is_some() {
+        fs::write(&path, packet).unwrap();
+    }
+    assert_eq!(
+        fs::read(&path).ok().as_deref(),
+        Some(packet),
+        "{}: see the head of this file",
+        path.display()
+    );
 }
 
 fn text<const N: usize>(text: &str) -> Text<N> {

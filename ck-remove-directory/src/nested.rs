@@ -139,6 +139,25 @@ fn escaped(text: &[u8]) -> Option<(u8, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_table_makes_parsing_panic(table in "([0-9]{0,3}[ \\\\:/a-z\n]{0,4}){0,40}") {
+            parse(table.as_bytes());
+        }
+
+        /// A user chooses the names; the kernel escapes what would end a field or a line (seq_path(), `" \t\n\\"`).
+        #[test]
+        fn every_name_is_read_as_it_is(name in proptest::collection::vec(1_u8.., 1..40)) {
+            let escaped: Vec<u8> = name.iter().flat_map(|&byte| match byte {
+                b' ' | b'\t' | b'\n' | b'\\' => format!("\\{byte:03o}").into_bytes(),
+                _ => vec![byte],
+            }).collect();
+            let line = [b"36 35 98:0 / ", &escaped[..], b" rw - ext4 /dev/x rw"].concat();
+            prop_assert_eq!(parse(&line), [Mount { id: 36, parent: 35, point: name }]);
+        }
+    }
 
     #[test]
     fn a_table_is_read_with_its_escapes() {

@@ -118,8 +118,9 @@ impl Connection {
         &self,
         buffer: &'b mut [u8; limits::REQUEST + 1],
     ) -> Result<Option<&'b [u8]>, Errno> {
-        // Without control data in the call, descriptors that a peer pushes are dropped by the
-        // kernel. A packet over the limit fills the one byte more, and is known by it.
+        // Without control data in the call, descriptors that a peer pushes are dropped by the kernel,
+        // where it could not refuse them (see `descriptors`). A packet over the limit fills the one byte
+        // more, and is known by it.
         match recv(&self.socket, &mut buffer[..], RecvFlags::DONTWAIT) {
             Ok((length, _)) => Ok(Some(buffer.get(..length).unwrap_or_default())),
             Err(Errno::AGAIN | Errno::INTR) => Ok(None),

@@ -1,5 +1,6 @@
 //! The two listening sockets.
 
+use super::descriptors;
 use rustix::{
     fs::{Mode, rename},
     io::Errno,
@@ -94,6 +95,8 @@ impl Listener {
             .map_err(|source| DoorError::Create { path: path.clone(), source })?;
         let bound = bind_masked(&socket, &address, &hidden, door.mask());
         bound.map_err(|source| DoorError::Bind { path: path.clone(), source })?;
+        // Before there is any connection, as they get this from the listener.
+        descriptors::refuse(&socket).map_err(|source| DoorError::Listen { path: path.clone(), source })?;
         listen(&socket, BACKLOG).map_err(|source| DoorError::Listen { path: path.clone(), source })?;
         rename(&hidden, &path).map_err(|source| DoorError::Bind { path: path.clone(), source })?;
         Ok(Self { socket, path })

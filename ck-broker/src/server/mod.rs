@@ -8,6 +8,7 @@
 mod admission;
 mod answer;
 mod connection;
+mod descriptors;
 mod door;
 mod effects;
 mod limits;

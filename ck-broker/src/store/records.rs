@@ -3,10 +3,20 @@
 use super::{Left, StoreError, error};
 use crate::{registry::Entry, runtime_dir::Device};
 use ck_protocol::{SessionId, Uid, decode, encode};
-use std::{fs, io, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{
+    fs,
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 /// The largest record of a session, in bytes: all its texts at their limits take about 1.4 KiB.
 const RECORD: usize = 4096;
+/// The longest file that holds a number or two, in bytes.
+const LINE: usize = 64;
+/// The largest id that is believed. No broker comes that far; one that is above it, as only a damaged
+/// file can name, would leave no ids to give away.
+const LARGEST_ID: u64 = 1 << 53;
 /// A file on its way into place, or out of it, begins with this; no id does.
 const HIDDEN: char = '.';
 
@@ -50,7 +60,7 @@ pub(super) fn write_device(path: &Path, Device { major, minor }: Device) -> Resu
 
 /// Half a line, from a broker that died while it wrote, is none: without its end it does not count.
 pub(super) fn read_device(path: &Path) -> Option<Device> {
-    let line = fs::read_to_string(path).ok()?;
+    let line = read_line(path)?;
     let (major, minor) = line.strip_suffix('\n')?.split_once(':')?;
     Some(Device { major: major.parse().ok()?, minor: minor.parse().ok()? })
 }
@@ -63,7 +73,19 @@ pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
 }
 
 pub(super) fn read_id(path: &Path) -> Option<SessionId> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
+    read_line(path)?.trim().parse().ok().filter(|id: &SessionId| id.get() <= LARGEST_ID)
+}
+
+fn read_line(path: &Path) -> Option<String> {
+    String::from_utf8(read(path, LINE).ok()?).ok()
+}
+
+/// What the file holds; of one that has more than `limit` bytes, so many and one more.
+fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let mut contents = Vec::new();
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    fs::File::open(path)?.take(most).read_to_end(&mut contents)?;
+    Ok(contents)
 }
 
 pub(super) fn read_users(dir: &Path) -> Result<Vec<Uid>, StoreError> {
@@ -102,13 +124,18 @@ enum Unreadable {
     Decode(ck_protocol::DecodeError),
     #[error("holds session {0}")]
     Misnamed(SessionId),
+    #[error("no session has the id {0}")]
+    Id(SessionId),
 }
 
 fn read_session(path: &Path, name: &str) -> Result<Entry, Unreadable> {
-    let record = fs::read(path).map_err(Unreadable::Read)?;
+    let record = read(path, RECORD).map_err(Unreadable::Read)?;
     let entry: Entry = decode(&record, RECORD).map_err(Unreadable::Decode)?;
     if entry.session.id.to_string() != name {
         return Err(Unreadable::Misnamed(entry.session.id));
+    }
+    if entry.session.id.get() > LARGEST_ID {
+        return Err(Unreadable::Id(entry.session.id));
     }
     Ok(entry)
 }
@@ -118,4 +145,57 @@ fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
         fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
     };
     read().map_err(error("list", dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the fuzz target `store` starts from: the files, each behind its length in two bytes.
+    fn seed(name: &str) -> Vec<Vec<u8>> {
+        let path = format!("{}/../tests/fuzz/seeds/store/{name}", env!("CARGO_MANIFEST_DIR"));
+        let seed = fs::read(path).unwrap();
+        let mut rest = &seed[..];
+        std::iter::from_fn(|| {
+            let (length, more) = rest.split_first_chunk()?;
+            let (file, more) = more.split_at(u16::from_le_bytes(*length).into());
+            rest = more;
+            Some(file.to_vec())
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_seeds_of_the_fuzz_target_can_be_read() {
+        let files = seed("two-sessions");
+        let ids = files[2..].iter().map(|record| decode::<Entry>(record, RECORD).unwrap().session.id.get());
+        assert_eq!(ids.collect::<Vec<_>>(), [300, 301]);
+    }
+
+    #[test]
+    fn an_id_after_which_none_would_come_is_not_believed() {
+        let dir = std::env::temp_dir().join(format!("ck-broker-largest-id-{}", std::process::id()));
+        fs::create_dir(&dir).unwrap();
+        let files = seed("largest-ids");
+        fs::write(dir.join("18446744073709551615"), &files[2]).unwrap();
+        let mut left = Left::default();
+        read_sessions(&dir, &mut left).unwrap();
+        assert!(left.sessions.is_empty());
+        assert!(left.set_aside[0].contains("no session has the id 18446744073709551615"), "{left:?}");
+        let next_id = dir.join("next-id");
+        fs::write(&next_id, &files[0]).unwrap();
+        assert_eq!(read_id(&next_id), None);
+        fs::write(&next_id, "65\n").unwrap();
+        assert_eq!(read_id(&next_id), Some(SessionId::new(65)));
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn no_more_of_a_file_is_read_than_it_may_have() {
+        let path = std::env::temp_dir().join(format!("ck-broker-long-file-{}", std::process::id()));
+        fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(read(&path, RECORD).unwrap().len(), RECORD + 1);
+        assert_eq!((read_line(&path).map(|line| line.len()), read_id(&path)), (Some(LINE + 1), None));
+        fs::remove_file(&path).unwrap();
+    }
 }

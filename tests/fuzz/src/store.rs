@@ -1,0 +1,106 @@
+//! A state directory as a broker finds it at its start: the files are what the bytes say. Each begins with
+//! its length, in two bytes: `next-id` first, then the claim of a user, then records of sessions.
+#![no_main]
+
+use ck_broker::{
+    registry::{Effect, Entry, Input, Registry},
+    store::{Left, StateDir, Store},
+};
+use ck_fuzz::within;
+use ck_protocol::{SessionId, SessionRef, State, Uid, decode, limits};
+use libfuzzer_sys::fuzz_target;
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::LazyLock};
+
+/// How much memory opening may take: a message or a session for each record, and the largest of all files.
+const MEMORY: usize = 64 << 10;
+/// How many records there are at most.
+const RECORDS: usize = 4;
+
+static STATE: LazyLock<StateDir> = LazyLock::new(|| {
+    let path = std::env::temp_dir().join(format!("ck-fuzz-store-{}", std::process::id()));
+    StateDir::lock(&path).expect("a state directory; targets run as root")
+});
+
+fuzz_target!(|data: &[u8]| {
+    let files = write_files(data);
+    let (mut store, left) =
+        within(MEMORY, || Store::open(&STATE)).expect("no file keeps a broker from its start");
+    assert_eq!(left.sessions.len() + left.set_aside.len(), files, "{left:?}");
+    let _ = store.device(alice());
+    assert_same_again(&mut store, &left);
+    assert_ends(left);
+    clear();
+});
+
+fn alice() -> Uid {
+    Uid::try_from(2001).expect("a uid")
+}
+
+/// Writes the files; returns how many records there are.
+fn write_files(data: &[u8]) -> usize {
+    let mut files = pieces(data);
+    fs::write(STATE.path().join("next-id"), files.next().unwrap_or_default()).expect("write next-id");
+    fs::write(STATE.users().join("2001"), files.next().unwrap_or_default()).expect("write a claim");
+    let named = |(number, record): (usize, &'_ [u8])| match decode::<Entry>(record, limits::REPLY) {
+        Ok(entry) => (entry.session.id.to_string(), record.to_vec()),
+        Err(_) => (number.to_string(), record.to_vec()),
+    };
+    let records: BTreeMap<_, _> = files.take(RECORDS).enumerate().map(named).collect();
+    for (name, record) in &records {
+        fs::write(STATE.sessions().join(name), record).expect("write a record");
+    }
+    records.len()
+}
+
+fn pieces(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = data.split_first_chunk()?;
+        let (piece, rest) = rest.split_at(rest.len().min(u16::from_le_bytes(*length).into()));
+        data = rest;
+        Some(piece)
+    })
+}
+
+/// Ids that come next are above all there are, and what was read can be written and read again.
+fn assert_same_again(store: &mut Store, left: &Left) {
+    let next = left.next_id.unwrap_or(SessionId::FIRST);
+    for entry in &left.sessions {
+        assert!(entry.session.id < next, "{} is there, and comes next: {next}", entry.session.id);
+        store.record(entry).expect("what was read can be written");
+    }
+    let again = Store::open(&STATE).expect("a second start").1;
+    assert!(again.set_aside.is_empty(), "{again:?}");
+    assert_eq!(sorted(&again.sessions), sorted(&left.sessions));
+}
+
+fn sorted(sessions: &[Entry]) -> Vec<Entry> {
+    let mut sessions = sessions.to_vec();
+    sessions.sort_by_key(|entry| entry.session.id);
+    sessions
+}
+
+/// Every session that was taken over ends once, and then nobody is left.
+fn assert_ends(left: Left) {
+    let sessions =
+        left.sessions.iter().map(|Entry { session, .. }| (session.id, session.state == State::Opening));
+    let sessions: Vec<_> = sessions.collect();
+    let next = left.next_id.unwrap_or(SessionId::FIRST);
+    let mut registry = Registry::restore(left.sessions, |uid| left.users.contains(&uid), next);
+    for (id, opening) in sessions {
+        let effects = registry.apply(Input::End(SessionRef::Id(id)));
+        // A session whose directory was still being made has no record yet, by what its own says.
+        assert!(opening || effects.contains(&Effect::Forget(id)), "{effects:?}");
+        assert!(registry.apply(Input::End(SessionRef::Id(id))).is_empty());
+    }
+    assert_eq!((registry.sessions(), registry.users()), (0, 0));
+}
+
+/// Removes what was written, and what was set aside.
+fn clear() {
+    for dir in [STATE.sessions(), STATE.users()] {
+        for entry in fs::read_dir(&dir).expect("list") {
+            let path: PathBuf = entry.expect("an entry").path();
+            fs::remove_file(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+    }
+}
