@@ -17,7 +17,7 @@ RELEASE   := target/release
 # What the test hosts install: the same that `make install` puts on a machine.
 STAGE     := target/stage
 
-.PHONY: demo check bench install uninstall stage build setup msrv clean fmt lint doc unit hosts
+.PHONY: demo check bench install uninstall stage faulty build setup msrv clean fmt lint doc unit hosts
 
 demo: setup
 	@tests/demo
@@ -46,9 +46,15 @@ unit:
 	$(CARGO) test --locked --workspace --exclude ck-tests
 
 # Real sshd, login and su, on whole throw-away hosts.
-hosts: stage
+hosts: stage faulty
 	tests/host/build bookworm
 	$(CARGO) test --locked --package ck-tests --tests --no-fail-fast -- --test-threads=4
+
+# What tests bring to those hosts, and no install takes along: a module that panics where it is told
+# to, and a PAM application that does what it is told to.
+faulty:
+	$(CARGO) build --locked --package pam_ck --lib --features fault --target-dir target/fault
+	$(CARGO) build --locked --package pam_ck --example pam-application
 
 build:
 	$(CARGO) build --locked --release --package pam_ck --package ck-broker --package ck-remove-directory --package ckctl

@@ -1,9 +1,10 @@
 //! Brokers that are slow, stopped, overloaded, or that hang up.
 
 use crate::{
-    application::{SUCCESS, die_of_broken_pipes, let_signals_interrupt},
+    application::SUCCESS,
     bed::{Bed, alone},
     broker::{Answer, listen, opened, seqpacket, session},
+    signals::{die_of_broken_pipes, let_signals_interrupt},
 };
 use ck_protocol::{Reply, SessionRef, SessionRequest};
 use nix::sys::{
