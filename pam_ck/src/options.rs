@@ -156,6 +156,8 @@ mod tests {
             runtime_dir: false,
             strict: true,
             debug: true,
+            #[cfg(feature = "fault")]
+            fault: String::new(),
             ignored: Vec::new(),
         };
         assert_eq!(options, expected);
