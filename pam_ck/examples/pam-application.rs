@@ -6,7 +6,7 @@
 //! | word | what it does |
 //! | --- | --- |
 //! | `tty=…` `rhost=…` `ruser=…` `xdisplay=…` | sets an item |
-//! | `open` `close` | a session call; prints its name, its PAM code and the milliseconds that it took |
+//! | `open` `close` | a session call; prints its name, its PAM code and the microseconds that it took |
 //! | `env` | prints the session's variables |
 //! | `other` | changes to the process's other handle, made when it is first needed |
 //! | `spawn CMD` `exec CMD` | runs a shell command beside, or in place of, this process |
@@ -79,7 +79,7 @@ fn shell(script: &OsString) -> Command {
 fn timed(name: &str, call: impl FnOnce() -> c_int) {
     let start = Instant::now();
     let code = call();
-    println!("{name} {code} {}", start.elapsed().as_millis());
+    println!("{name} {code} {}", start.elapsed().as_micros());
 }
 
 fn tell(handle: &Application) {

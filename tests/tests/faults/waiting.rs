@@ -142,7 +142,7 @@ fn with_strict_a_broker_that_stands_still_lets_nobody_in() {
         told.trim().strip_prefix("open ").and_then(|rest| rest.split_once(' ')).expect("a code");
     // PAM_SESSION_ERR
     assert_eq!(code, "14", "{told}");
-    assert!((1400..6000).contains(&took.parse::<u64>().expect("milliseconds")), "{told}");
+    assert!((1_400_000..6_000_000).contains(&took.parse::<u64>().expect("microseconds")), "{told}");
     assert!(await_lines(&machine, 1)[0].ends_with("; no login, by the option strict"));
     machine.broker().signal(Signal::CONT);
     machine.await_nothing_left();
