@@ -21,7 +21,7 @@ STAGE     := target/stage
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS    ?= 1000000
 
-.PHONY: demo check fuzz fuzz-check bench install uninstall stage build setup msrv clean fmt lint doc unit hosts
+.PHONY: demo check fuzz fuzz-check bench install uninstall stage faulty build setup msrv clean fmt lint doc unit hosts
 
 demo: setup
 	@tests/demo
@@ -62,9 +62,15 @@ fuzz: setup stage
 	$(CARGO) test --locked --package ck-tests --test hostile_peer million -- --ignored --nocapture
 
 # Real sshd, login and su, on whole throw-away hosts.
-hosts: stage
+hosts: stage faulty
 	tests/host/build bookworm
 	$(CARGO) test --locked --package ck-tests --tests --no-fail-fast -- --test-threads=4
+
+# What tests bring to those hosts, and no install takes along: a module that panics where it is told
+# to, and a PAM application that does what it is told to.
+faulty:
+	$(CARGO) build --locked --package pam_ck --lib --features fault --target-dir target/fault
+	$(CARGO) build --locked --package pam_ck --example pam-application
 
 build:
 	$(CARGO) build --locked --release --package pam_ck --package ck-broker --package ck-remove-directory --package ckctl

@@ -26,7 +26,7 @@ pub use event::Event;
 pub use frame::{DecodeError, EncodeError, OLDEST_VERSION, VERSION, decode, encode};
 pub use identity::{Gid, OutOfRange, Pid, SessionId, TeardownId, Timestamp, Token, Uid, Vt};
 pub use named::UnknownName;
-pub use printable::printable;
+pub use printable::{is_printable, printable};
 pub use reply::{Opened, Refusal, RefusalCode, Reply, Status};
 pub use request::{AdminRequest, Open, SessionRef, SessionRequest};
 pub use session::{Class, Kind, Session, State};

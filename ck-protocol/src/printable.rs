@@ -17,12 +17,19 @@ impl fmt::Display for Printable<'_> {
         for c in self.0.chars() {
             match c {
                 '\\' => f.write_str("\\\\")?,
-                c if c.is_control() || misleads(c) => write!(f, "{}", c.escape_unicode())?,
+                c if !is_printable(c) => write!(f, "{}", c.escape_unicode())?,
                 c => f.write_char(c)?,
             }
         }
         Ok(())
     }
+}
+
+/// Whether a terminal or a log shows `c`, and nothing else happens. If not, it is in the Basic
+/// Multilingual Plane, so one `\uXXXX` of JSON can name it.
+#[must_use]
+pub fn is_printable(c: char) -> bool {
+    !c.is_control() && !misleads(c)
 }
 
 /// Whether `c` breaks a line or changes the order in which its neighbours are shown.

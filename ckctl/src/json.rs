@@ -1,8 +1,29 @@
 //! The JSON forms. Their field names are a contract; what is absent is `null`.
 
 use crate::time;
-use ck_protocol as protocol;
+use ck_protocol::{self as protocol, is_printable};
 use serde::Serialize;
+use std::fmt::Write;
+
+/// The text of `value`, one field a line.
+///
+/// # Errors
+/// Those of [`serde_json`].
+pub fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
+    let mut text = String::new();
+    for c in serde_json::to_string_pretty(value)?.chars() {
+        // JSON lets DEL, the C1 controls and what reorders text stand in a string, and somebody looks
+        // at this on a terminal. Between strings there is only ASCII, and the line feed.
+        if c == '\n' || is_printable(c) {
+            text.push(c);
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\\u{:04x}", u32::from(c));
+        }
+    }
+    text.push('\n');
+    Ok(text)
+}
 
 /// A session.
 #[derive(Debug, Serialize)]
@@ -113,4 +134,18 @@ impl<'t> From<&'t protocol::Teardown> for Teardown<'t> {
 pub struct Retrying {
     /// How many teardowns are tried again.
     pub retrying: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_string_can_steer_a_terminal_and_all_read_back() {
+        let hostile = "a\n\u{1b}[31m\u{7f}\u{9b}2J\u{202e}\u{2028}Zoë\\\"";
+        let text = pretty(&[hostile]).unwrap();
+        assert!(text.chars().all(|c| c == '\n' || is_printable(c)), "{text:?}");
+        assert_eq!(text, "[\n  \"a\\n\\u001b[31m\\u007f\\u009b2J\\u202e\\u2028Zoë\\\\\\\"\"\n]\n");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), [hostile]);
+    }
 }

@@ -3,10 +3,10 @@
 use crate::{
     arguments::{Arguments, TeardownVerb, Verb},
     client::{Client, ClientError},
-    json, table,
+    json::{self, pretty},
+    table,
 };
 use clap::Parser;
-use serde::Serialize;
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -81,12 +81,6 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
             if json { pretty(&json::Retrying { retrying })? } else { format!("{retrying} tried again.\n") }
         }
     })
-}
-
-fn pretty(value: &impl Serialize) -> Result<String, RunError> {
-    let mut text = serde_json::to_string_pretty(value)?;
-    text.push('\n');
-    Ok(text)
 }
 
 fn print(text: &str) -> Result<(), RunError> {

@@ -114,7 +114,11 @@ impl<'p> Client<'p> {
     fn exchange(&self, packet: &[u8]) -> Result<Reply, ClientError> {
         let socket = self.connect()?;
         check_owner(&socket)?;
-        self.send(&socket, packet)?;
+        match self.send(&socket, packet) {
+            // A broker that turns us away does so before it has read anything; what it said waits.
+            Ok(()) | Err(ClientError::HungUp) => {}
+            Err(error) => return Err(error),
+        }
         let mut room = [0; limits::REPLY + 1];
         let reply = self.receive(&socket, &mut room)?;
         decode(reply, limits::REPLY).map_err(ClientError::Reply)
@@ -146,7 +150,14 @@ impl<'p> Client<'p> {
 
     /// The next packet. `room` is one byte more than a reply may have, so that a longer one shows.
     fn receive<'r>(&self, socket: &OwnedFd, room: &'r mut [u8]) -> Result<&'r [u8], ClientError> {
-        match self.before_deadline(socket, Timeout::Recv, || recv(socket, &mut *room, RecvFlags::empty())) {
+        let mut recv = || recv(socket, &mut *room, RecvFlags::empty());
+        // A peer that closed before it had read all is reported as a reset: once, and ahead of what it
+        // had sent (unix(7)).
+        let past_reset = || match recv() {
+            Err(Errno::CONNRESET) => recv(),
+            received => received,
+        };
+        match self.before_deadline(socket, Timeout::Recv, past_reset) {
             Ok((0, _)) | Err(Errno::CONNRESET) => Err(ClientError::HungUp),
             Ok((length, _)) => Ok(room.get(..length).unwrap_or_default()),
             Err(Errno::AGAIN) => Err(ClientError::Silent(self.timeout)),

@@ -1,12 +1,16 @@
-//! A panic on purpose, in builds with the feature `fault` only.
+//! A panic on purpose, in builds with the feature `fault` only: the option `fault=PLACE` says where.
 
-/// The PAM service for which the module panics.
-const SERVICE: &[u8] = b"ck-panic";
+use crate::options::Options;
 
-/// Panics if `service` is the one for it.
+/// Before anything is done, at login and at logout.
+pub(crate) const START: &str = "start";
+/// The broker has opened the session, and the handle does not know its id yet.
+pub(crate) const OPENED: &str = "opened";
+
+/// Panics if `options` ask for it at `place`.
 #[expect(clippy::panic, reason = "it is what the feature is for")]
-pub(crate) fn strike(service: Option<&[u8]>) {
-    if service == Some(SERVICE) {
-        panic!("asked for\nby the service name");
+pub(crate) fn strike(options: &Options, place: &str) {
+    if options.fault == place {
+        panic!("asked for\nby the option");
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn run<'a, H: Host>(
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
         options.read(arguments);
         #[cfg(feature = "fault")]
-        crate::fault::strike(host.item(crate::session::Item::Service));
+        crate::fault::strike(&options, crate::fault::START);
         act(host, &options)
     }));
     outcome.unwrap_or_else(|payload| {

@@ -29,6 +29,9 @@ pub(crate) struct Options {
     pub(crate) strict: bool,
     /// `debug`: success is logged as well.
     pub(crate) debug: bool,
+    /// `fault=PLACE`: where to panic.
+    #[cfg(feature = "fault")]
+    pub(crate) fault: String,
     /// What could not be understood, and has no effect.
     pub(crate) ignored: Vec<OptionError>,
 }
@@ -74,6 +77,8 @@ impl Default for Options {
             runtime_dir: true,
             strict: false,
             debug: false,
+            #[cfg(feature = "fault")]
+            fault: String::new(),
             ignored: Vec::new(),
         }
     }
@@ -100,6 +105,8 @@ impl Options {
             Some(("type", word)) => self.kind = Some(word.parse().map_err(name)?),
             Some(("runtime_dir", "no")) => self.runtime_dir = false,
             Some(("runtime_dir", word)) => return Err(OptionError::RuntimeDir(word.to_owned())),
+            #[cfg(feature = "fault")]
+            Some(("fault", place)) => place.clone_into(&mut self.fault),
             _ => return Err(OptionError::Unknown(argument.to_owned())),
         }
         Ok(())
@@ -149,6 +156,8 @@ mod tests {
             runtime_dir: false,
             strict: true,
             debug: true,
+            #[cfg(feature = "fault")]
+            fault: String::new(),
             ignored: Vec::new(),
         };
         assert_eq!(options, expected);

@@ -136,7 +136,10 @@ pub(crate) fn close<H: Host>(host: &mut H, options: &Options) -> Status {
         Ok(()) if options.debug => host.log(Level::Info, "session closed"),
         Ok(()) => {}
         Err(error) => {
-            host.log(Level::Error, &format!("{error}; the session ends with this process"));
+            // Of a session that was never confirmed, the login has said what is wrong: one line each.
+            if session.id.is_some() {
+                host.log(Level::Error, &format!("{error}; the session ends with this process"));
+            }
             return Status::of_failure(options);
         }
     }
@@ -160,6 +163,8 @@ fn try_open<H: Host>(host: &mut H, options: &Options) -> Result<String, SessionE
             return Err(error);
         }
     };
+    #[cfg(feature = "fault")]
+    crate::fault::strike(options, crate::fault::OPENED);
     host.remember(Some(Remembered { token, id: Some(opened.id) })).map_err(SessionError::Remember)?;
     if let Err(error) = set_environment(host, &facts, &opened) {
         host.log(Level::Warning, &error.to_string());

@@ -138,11 +138,19 @@ fn with_strict_nobody_logs_in_without_a_session() {
     let mut machine = Machine::installed();
     let line = "session required pam_ck.so strict";
     machine.host.run_ok(&["sed", "-i", &format!("s/.*pam_ck.so.*/{line}/"), "/etc/pam.d/common-session"]);
-    // Not sshd: it logs the refusal and goes on, with forwarding switched off.
-    let login = ["su", "-l", "alice", "-c", "echo in"];
-    let refused = machine.host.run(&login);
-    assert!(!refused.status.success() && !refused.stdout.contains("in"), "{refused:?}");
+    let su = ["su", "-l", "alice", "-c", "echo in"];
+    // sshd lets the connection stand, but its child ends by itself, with 254 (do_child of session.c).
+    let ssh = ["ssh", "-T", "alice@127.0.0.1", "echo in"];
+    for login in [&su[..], &ssh] {
+        let refused = machine.host.run(login);
+        let is_in = refused.stdout.lines().any(|line| line == "in");
+        assert!(!refused.status.success() && !is_in, "{refused:?}");
+    }
+    let sftp = machine.host.run(&["sftp", "-b", "/dev/null", "alice@127.0.0.1"]);
+    assert!(!sftp.status.success(), "{sftp:?}");
     machine.start_broker(&[]);
-    assert_eq!(machine.host.run_ok(&login), "in");
+    for login in [&su[..], &ssh] {
+        assert_eq!(machine.host.run_ok(login), "in");
+    }
     machine.await_nothing_left();
 }

@@ -1,6 +1,5 @@
 //! A PAM application: what sshd and login do, without sshd and login.
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use pam_sys::{PamConversation, PamHandle, PamItemType, PamMessage, PamResponse, raw};
 use std::{
     ffi::{CStr, CString, c_char, c_int, c_void},
@@ -11,8 +10,6 @@ use std::{
 
 /// `PAM_SUCCESS`
 pub(crate) const SUCCESS: c_int = 0;
-/// `PAM_SESSION_ERR`
-pub(crate) const SESSION_ERR: c_int = 14;
 
 #[link(name = "pam")]
 unsafe extern "C" {
@@ -32,7 +29,7 @@ extern "C" fn mute(_: c_int, _: *mut *mut PamMessage, _: *mut *mut PamResponse, 
 
 /// A login that is going on.
 pub(crate) struct Application {
-    pamh: *mut PamHandle,
+    pub(crate) pamh: *mut PamHandle,
     // libpam keeps the pointer to it.
     _conversation: Box<PamConversation>,
 }
@@ -93,22 +90,4 @@ impl Drop for Application {
         // SAFETY: the handle is ended once, here.
         unsafe { raw::pam_end(self.pamh, SUCCESS) };
     }
-}
-
-extern "C" fn note(_: c_int) {}
-
-/// Lets SIGUSR1 interrupt system calls: a handler that does nothing, without `SA_RESTART`.
-pub(crate) fn let_signals_interrupt() {
-    handle(Signal::SIGUSR1, SigHandler::Handler(note));
-}
-
-/// Undoes what Rust's runtime does for SIGPIPE, so that this process is like login.
-pub(crate) fn die_of_broken_pipes() {
-    handle(Signal::SIGPIPE, SigHandler::SigDfl);
-}
-
-fn handle(signal: Signal, handler: SigHandler) {
-    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
-    // SAFETY: `note` does nothing, so it may run at any time.
-    unsafe { sigaction(signal, &action) }.unwrap();
 }

@@ -27,6 +27,8 @@ pub(crate) enum Answer {
     HangUp,
     /// The connection is closed, its request unread.
     Slam,
+    /// The same, but for a word on why.
+    TurnAway(Reply),
     /// The request is read, and that is all, until the broker ends.
     Silence,
     /// The request is read, and the connection closed after a while.
@@ -108,8 +110,13 @@ fn serve(listener: &OwnedFd, answers: Vec<Answer>, done: &mpsc::Sender<SessionRe
     let mut answers = answers.into_iter();
     while let Ok(peer) = net::accept_with(listener, SocketFlags::CLOEXEC) {
         let answer = answers.next().unwrap_or(Answer::HangUp);
-        if matches!(answer, Answer::Slam) {
-            continue;
+        match &answer {
+            Answer::Slam => continue,
+            Answer::TurnAway(reply) => {
+                send(&peer, reply);
+                continue;
+            }
+            _ => {}
         }
         let mut room = [0; limits::REQUEST];
         let (length, _) = net::recv(&peer, &mut room[..], RecvFlags::empty()).unwrap();
@@ -127,7 +134,7 @@ fn serve(listener: &OwnedFd, answers: Vec<Answer>, done: &mpsc::Sender<SessionRe
                 done.send(request).unwrap();
                 continue;
             }
-            Answer::HangUp | Answer::Slam => {}
+            Answer::HangUp | Answer::Slam | Answer::TurnAway(_) => {}
         }
         drop(peer);
         done.send(request).unwrap();

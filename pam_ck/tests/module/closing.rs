@@ -1,7 +1,8 @@
 //! Logouts.
 
 use crate::{
-    application::{SESSION_ERR, SUCCESS},
+    SESSION_ERR,
+    application::SUCCESS,
     bed::Bed,
     broker::{Answer, opened, refused},
 };
@@ -35,6 +36,17 @@ fn a_session_that_was_never_confirmed_is_closed_by_its_token() {
     let token = broker.open_request().token;
     assert_eq!(login.close(), SUCCESS);
     assert_eq!(broker.request(), SessionRequest::Close(SessionRef::Token(token)));
+}
+
+/// One line a login, and not a second one that says a session ends which there never was.
+#[test]
+fn a_logout_does_not_complain_again_of_a_broker_that_stands_still() {
+    let bed = Bed::new();
+    let _broker = bed.broker([Answer::Silence, Answer::Silence]);
+    let mut login = bed.login(b"root", "timeout=50");
+    assert_eq!((login.open(), login.close()), (SUCCESS, SUCCESS));
+    let log = bed.log();
+    assert!(log.len() == 1 && log[0].ends_with("; logging in without a session"), "{log:?}");
 }
 
 #[test]

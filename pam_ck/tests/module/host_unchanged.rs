@@ -1,15 +1,19 @@
 //! What the module leaves in its host: nothing.
 
 use crate::{
-    application::{SESSION_ERR, SUCCESS},
+    SESSION_ERR,
+    application::SUCCESS,
     bed::{Bed, alone},
     broker::{Answer, opened},
-    built,
+    built, signals,
 };
-use ck_protocol::Reply;
+use ck_protocol::{Reply, SessionRef, SessionRequest};
+use nix::unistd::User;
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env,
+    ffi::c_int,
+    fs,
     path::{Path, PathBuf},
     process::{self, Output},
     thread,
@@ -27,6 +31,8 @@ struct Traces {
     /// Threads, umask, ids and signals: blocked, ignored, caught.
     status: Vec<String>,
     environment: BTreeMap<String, String>,
+    /// Of each signal, and the stack for them: `SigCgt` tells only of those that have none of ours.
+    handlers: Vec<(usize, c_int)>,
 }
 
 fn traces() -> Traces {
@@ -44,6 +50,7 @@ fn traces() -> Traces {
         cwd: env::current_dir().unwrap(),
         status: status.map(str::to_owned).collect(),
         environment: env::vars().collect(),
+        handlers: signals::handlers(),
     }
 }
 
@@ -51,10 +58,11 @@ fn wrote_nothing(output: &Output) -> bool {
     output.stderr.is_empty()
 }
 
-/// A bed in a process whose name service has loaded what it keeps.
+/// A bed in a process whose name service has loaded what it keeps. The module has not been in it yet:
+/// what it does once in a process must show as well.
 fn bed() -> Bed {
     let bed = Bed::new();
-    bed.login(b"nobody-at-all", "").open();
+    assert!(User::from_name("nobody-at-all").unwrap().is_none());
     bed
 }
 
@@ -99,6 +107,21 @@ fn failures_change_nothing() {
         assert_eq!(traces(), before);
     });
     assert!(output.iter().all(wrote_nothing), "{output:?}");
+}
+
+/// libpam looks at errno itself on the way to its host, so here the module is called without it.
+#[test]
+fn errno_is_as_it_was() {
+    alone("host_unchanged::errno_is_as_it_was", || {
+        let bed = bed();
+        let socket = format!("socket={}", bed.socket().display());
+        let mut login = bed.login(b"root", "");
+        for function in ["pam_sm_open_session", "pam_sm_close_session"] {
+            let after = login.errno_after(built::module(), function, &[&socket, "no-such-option"], 4242);
+            assert_eq!(after, 4242, "{function}");
+        }
+        assert!(!bed.raw_log().is_empty(), "it did something");
+    });
 }
 
 #[test]
@@ -149,19 +172,23 @@ fn a_panic_is_a_line_in_the_log_and_nothing_else() {
     built::faulty_module();
     let output = alone("host_unchanged::a_panic_is_a_line_in_the_log_and_nothing_else", || {
         let bed = Bed::new();
-        let broker = bed.broker([opened(1)]);
-        for (options, code) in [("", SUCCESS), ("strict", SESSION_ERR)] {
-            let line = bed.line(built::faulty_module(), options);
-            let mut login = bed.login_by(&line, "ck-panic", b"root");
+        let broker = bed.broker([opened(1), opened(2), Answer::Reply(Reply::Closed)]);
+        let login = |options| bed.login_by(&bed.line(built::faulty_module(), options), "ck-test", b"root");
+        let line = r"internal error: asked for\u{a}by the option; please report it";
+        for (options, code) in [("fault=start", SUCCESS), ("fault=start strict", SESSION_ERR)] {
+            let mut login = login(options);
             assert_eq!((login.open(), login.close()), (code, code));
-            let log = bed.raw_log();
-            let line = r"pam_ck(ck-panic:session): internal error: asked for\u{a}by the service name; please report it";
-            assert!(log.len() == 2 && log.iter().all(|logged| logged.ends_with(line)), "{log:?}");
+            assert_eq!(bed.log(), [line, line]);
         }
-        // For any other service the same build is as good as the other.
-        let line = bed.line(built::faulty_module(), "");
-        assert_eq!(bed.login_by(&line, "sshd", b"root").open(), SUCCESS);
+        // Without the option the same build is as good as the other.
+        assert_eq!(login("").open(), SUCCESS);
         broker.open_request();
+        // A session that the module could not take note of any more is closed at logout.
+        let mut login = login("fault=opened");
+        assert_eq!((login.open(), login.close()), (SUCCESS, SUCCESS));
+        let token = broker.open_request().token;
+        assert_eq!(broker.request(), SessionRequest::Close(SessionRef::Token(token)));
+        assert_eq!(bed.log(), [line]);
     });
     assert!(output.iter().all(wrote_nothing), "{output:?}");
 }
@@ -170,8 +197,8 @@ fn a_panic_is_a_line_in_the_log_and_nothing_else() {
 fn a_build_without_the_fault_feature_cannot_be_made_to_panic() {
     let bed = Bed::new();
     let broker = bed.broker([opened(1)]);
-    let line = bed.line(built::module(), "");
-    assert_eq!(bed.login_by(&line, "ck-panic", b"root").open(), SUCCESS);
+    assert_eq!(bed.login(b"root", "fault=start").open(), SUCCESS);
     broker.open_request();
-    assert!(bed.raw_log().is_empty());
+    let log = bed.raw_log();
+    assert!(log.len() == 1 && log[0].contains("unknown option fault=start is ignored"), "{log:?}");
 }

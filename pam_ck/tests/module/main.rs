@@ -11,7 +11,14 @@ mod bed;
 mod broker;
 mod built;
 mod closing;
+#[allow(unsafe_code, reason = "it calls into the shared object")]
+mod directly;
 mod host_unchanged;
 mod hostile;
 mod opening;
+#[allow(unsafe_code, reason = "signal handlers are C functions")]
+mod signals;
 mod waiting;
+
+/// `PAM_SESSION_ERR`
+const SESSION_ERR: std::ffi::c_int = 14;

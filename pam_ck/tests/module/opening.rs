@@ -1,7 +1,8 @@
 //! Logins that go well, and those that go on without a session.
 
 use crate::{
-    application::{SESSION_ERR, SUCCESS},
+    SESSION_ERR,
+    application::SUCCESS,
     bed::{Bed, daemon, promptly},
     broker::{Answer, opened, opened_in, refused, session},
     built,

@@ -1,9 +1,10 @@
 //! Brokers that are slow, stopped, overloaded, or that hang up.
 
 use crate::{
-    application::{SUCCESS, die_of_broken_pipes, let_signals_interrupt},
+    application::SUCCESS,
     bed::{Bed, alone},
-    broker::{Answer, listen, opened, seqpacket, session},
+    broker::{Answer, listen, opened, refused, seqpacket, session},
+    signals::{die_of_broken_pipes, let_signals_interrupt},
 };
 use ck_protocol::{Reply, SessionRef, SessionRequest};
 use nix::sys::{
@@ -151,6 +152,19 @@ fn a_broker_that_slams_the_door_sends_the_host_no_signal() {
         let _broker = bed.broker((0..400).map(|_| Answer::Slam));
         (0..100).for_each(|_| assert_eq!(bed.login(b"root", "timeout=10").open(), SUCCESS));
     });
+}
+
+/// Whichever of the two is first: the broker that hangs up, or the request.
+#[test]
+fn a_broker_that_turns_the_module_away_is_heard() {
+    let bed = Bed::new();
+    let Answer::Reply(refusal) = refused("you may not") else { panic!() };
+    let broker = bed.broker((0..100).map(|_| Answer::TurnAway(refusal.clone())));
+    for _ in 0..100 {
+        assert_eq!(bed.login(b"root", "").open(), SUCCESS);
+        assert_eq!(bed.log(), ["the session broker refused: you may not; logging in without a session"]);
+    }
+    assert!(broker.had_no_more());
 }
 
 #[test]
