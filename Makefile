@@ -3,6 +3,7 @@
 #
 #   make demo      see real logins get a runtime directory and lose it
 #   make check     everything that must hold: format, lints, docs, tests on whole hosts
+#   make vm        tests on Linux 6.1, in a virtual machine: minutes, so no part of `make check`
 #   make bench     how fast a large tree goes, beside `rm -rf`, and what other logins notice of it
 #   make install   DESTDIR= PREFIX=/usr PAMDIR= (PREFIX/lib/<multiarch>/security)
 #   make msrv      build with the oldest supported Rust, Debian 13's own
@@ -17,7 +18,7 @@ RELEASE   := target/release
 # What the test hosts install: the same that `make install` puts on a machine.
 STAGE     := target/stage
 
-.PHONY: demo check bench install uninstall stage build setup msrv clean fmt lint doc unit hosts
+.PHONY: demo check vm bench install uninstall stage build setup msrv clean fmt lint doc unit hosts
 
 demo: setup
 	@tests/demo
@@ -49,6 +50,10 @@ unit:
 hosts: stage
 	tests/host/build bookworm
 	$(CARGO) test --locked --package ck-tests --tests --no-fail-fast -- --test-threads=4
+
+# What older kernels lack, the product does without: see tests/vm/README.md.
+vm: setup stage
+	tests/vm/check
 
 build:
 	$(CARGO) build --locked --release --package pam_ck --package ck-broker --package ck-remove-directory --package ckctl

@@ -73,6 +73,20 @@ fn directories_without_permissions_go_of_either_kind() {
     }
 }
 
+/// Landlock is younger than 5.10: there the child is confined by less, and that is told.
+#[test]
+fn the_remover_goes_on_without_landlock() {
+    let machine = Machine::installed();
+    for ((_, first_unknown), confined) in FIRST_UNKNOWN.into_iter().zip([true, false]) {
+        machine.host.run_ok(&["install", "-d", "-m", "700", "-o", "alice", ALICES, "/run/user/2001/deep"]);
+        let remover =
+            ["/usr/libexec/ck/ck-remove-directory", "--uid=2001", "--dest=/run/user/2001", "--json"];
+        let summary = machine.host.run_ok(&[&on(first_unknown)[..], &remover].concat());
+        assert!(summary.contains(&format!("\"confined\":{confined}")), "{summary}");
+        assert!(!machine.has_alices());
+    }
+}
+
 /// The peer died before the broker came to look, and its pid is another's by then.
 #[test]
 fn a_pid_that_was_passed_on_is_not_taken_for_the_peer() {
