@@ -4,6 +4,7 @@
 #   make demo      see real logins get a runtime directory and lose it
 #   make check     everything that must hold: format, lints, docs, tests on whole hosts
 #   make fuzz      everything that is decoded, FUZZ_SECONDS=60 for each fuzz target, then a million frames at a broker
+#   make vm        tests on Linux 6.1, in a virtual machine: minutes, so no part of `make check`
 #   make bench     how fast a large tree goes, beside `rm -rf`, and what other logins notice of it
 #   make install   DESTDIR= PREFIX=/usr PAMDIR= (PREFIX/lib/<multiarch>/security)
 #   make msrv      build with the oldest supported Rust, Debian 13's own
@@ -21,7 +22,7 @@ STAGE     := target/stage
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS    ?= 1000000
 
-.PHONY: demo check fuzz fuzz-check bench install uninstall stage faulty build setup msrv clean fmt lint doc unit hosts
+.PHONY: demo check vm fuzz fuzz-check bench install uninstall stage faulty build setup msrv clean fmt lint doc unit hosts
 
 demo: setup
 	@tests/demo
@@ -71,6 +72,10 @@ hosts: stage faulty
 faulty:
 	$(CARGO) build --locked --package pam_ck --lib --features fault --target-dir target/fault
 	$(CARGO) build --locked --package pam_ck --example pam-application
+
+# What older kernels lack, the product does without: see tests/vm/README.md.
+vm: setup stage
+	tests/vm/check
 
 build:
 	$(CARGO) build --locked --release --package pam_ck --package ck-broker --package ck-remove-directory --package ckctl

@@ -27,7 +27,7 @@ pub struct Guarded {
 struct Vitals {
     pid: i32,
     descriptors: usize,
-    /// `VmRSS`, in KiB.
+    /// Resident, in KiB.
     memory: u64,
 }
 
@@ -129,8 +129,9 @@ impl Vitals {
         // A connection of ckctl's that has just ended may still be open.
         std::thread::sleep(Duration::from_millis(100));
         let descriptors = machine.host.run_ok(&["ls", &format!("/proc/{pid}/fd")]).lines().count();
-        let status = machine.host.read_file(&format!("/proc/{pid}/status"));
-        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        // Not VmRSS of status: before Linux 6.2 that is off by up to 64 pages of each kind (proc_pid_status(5)).
+        let rollup = machine.host.read_file(&format!("/proc/{pid}/smaps_rollup"));
+        let memory = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("Rss");
         let memory = memory.trim().trim_end_matches(" kB").parse().expect("KiB");
         Self { pid, descriptors, memory }
     }

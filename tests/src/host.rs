@@ -12,7 +12,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use crate::process::{Output, Running, captured, contents};
-use crate::wait::readable;
+use crate::wait::{patience, readable};
 
 /// The script that does the work.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/host/host");
@@ -264,7 +264,7 @@ impl Drop for Host {
 fn await_ready(keeper: &mut Child) -> Option<(i32, PathBuf)> {
     let stdout = keeper.stdout.take().expect("a pipe");
     let mut line = String::new();
-    if readable(&stdout, UP_LIMIT) {
+    if readable(&stdout, patience(UP_LIMIT)) {
         BufReader::new(stdout).read_line(&mut line).expect("read from the keeper");
     }
     let (pid, state) = line.trim().strip_prefix("ready ")?.split_once(' ')?;
@@ -278,7 +278,7 @@ fn end(keeper: &mut Child) -> bool {
         return status.success();
     }
     let pidfd = pidfd_open(Pid::from_child(keeper), PidfdFlags::empty()).expect("pidfd_open");
-    if !readable(&pidfd, DOWN_LIMIT) {
+    if !readable(&pidfd, patience(DOWN_LIMIT)) {
         let _ = kill_process_group(Pid::from_child(keeper), Signal::KILL);
     }
     keeper.wait().expect("wait for a child").success()

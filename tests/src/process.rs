@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 
-use crate::wait::{readable, wait_until};
+use crate::wait::{patience, readable, wait_until};
 
 /// What a program that ended left behind.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Running {
 
     /// How it ended, or `None` if it has not within `limit`.
     pub fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
-        readable(&self.pidfd, limit).then(|| self.child.wait().expect("wait for a child"))
+        readable(&self.pidfd, patience(limit)).then(|| self.child.wait().expect("wait for a child"))
     }
 
     /// Whether it has ended.

@@ -13,7 +13,7 @@ use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, unlockpt};
 
 use crate::host::Host;
 use crate::process::Running;
-use crate::wait::readable;
+use crate::wait::{patience, readable};
 
 /// A program whose controlling terminal is a fresh pseudo-terminal of the host; we hold the other end.
 ///
@@ -56,7 +56,7 @@ impl Pty {
     /// Waits until the program has printed `text`, and returns all that it printed from the last call up to and with
     /// it. A terminal echoes what is typed: expect what only the answer has.
     pub fn expect(&mut self, text: &str, limit: Duration) -> String {
-        let start = Instant::now();
+        let (start, limit) = (Instant::now(), patience(limit));
         loop {
             if let Some(at) = self.unread.find(text) {
                 let rest = self.unread.split_off(at + text.len());

@@ -1,0 +1,111 @@
+//! Kernels that lack what newer ones have. The programs run with a filter under which newer system calls and socket
+//! options fail as they do there; `make vm` runs the same, and others, on a Linux 6.1.
+
+use std::time::Duration;
+
+use ck_tests::{ALICES, Machine, wait_until};
+use rustix::process::Signal;
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// The first system call that Linux 6.1 and 5.10 do not know. They have the same numbers everywhere, in the order in
+/// which they came: cachestat(2) is Linux 6.5, epoll_pwait2(2) is 5.11 and landlock_create_ruleset(2), 444, is 5.13.
+const FIRST_UNKNOWN: [(&str, &str); 2] = [("6.1", "451"), ("5.10", "441")];
+
+/// `SO_PEERPIDFD` and all that came after it fail with ENOPROTOOPT (92), system calls from `$ARGV[0]` on with ENOSYS (38).
+/// A seccomp(2) filter: struct sock_filter is a u16, two u8, a u32; see BPF_LD, BPF_JMP in linux/bpf_common.h.
+const FILTER: &str = r#"
+    my ($prctl, $getsockopt) = `uname -m` =~ /x86_64/ ? (157, 55) : (167, 209);
+    my $code = join "", map { pack "SCCL", @$_ }
+        [0x20, 0, 0, 0],            # the number of the call
+        [0x35, 5, 0, shift],        # at least the first unknown: ENOSYS
+        [0x15, 0, 3, $getsockopt],
+        [0x20, 0, 0, 32],           # its third argument
+        [0x35, 0, 1, 77],           # at least SO_PEERPIDFD
+        [0x06, 0, 0, 0x50000 | 92],
+        [0x06, 0, 0, 0x7fff0000],
+        [0x06, 0, 0, 0x50000 | 38];
+    my $program = pack "Sx6P", length($code) / 8, $code;
+    syscall($prctl, 22, 2, $program) == 0 or die "PR_SET_SECCOMP: $!";
+    exec @ARGV or die "$ARGV[0]: $!";
+"#;
+
+/// The words before a command that is to run as on such a kernel.
+fn on(first_unknown: &'static str) -> [&'static str; 4] {
+    ["perl", "-e", FILTER, first_unknown]
+}
+
+fn broker(first_unknown: &'static str) -> Vec<&'static str> {
+    [&on(first_unknown)[..], &["/usr/sbin/ck-broker"]].concat()
+}
+
+#[test]
+fn sessions_open_end_and_outlive_the_broker() {
+    for (_, first_unknown) in FIRST_UNKNOWN {
+        let mut machine = Machine::installed();
+        machine.start_broker_by(&broker(first_unknown), &[]);
+        let su = ["su", "alice", "-s", "/bin/sh", "-c", "mkdir $XDG_RUNTIME_DIR/here; sleep 100"];
+        let login = machine.host.spawn(&[&on(first_unknown)[..], &su].concat());
+        wait_until(SOON, "the login", || machine.host.metadata("/run/user/2001/here").is_some());
+        let before = machine.session();
+
+        machine.broker.take().expect("a broker").signal(Signal::KILL);
+        machine.start_broker_by(&broker(first_unknown), &[]);
+        assert_eq!(machine.session(), before);
+
+        // Nobody closes this session: that its leader died is seen.
+        login.signal(Signal::KILL);
+        machine.await_nothing_left();
+    }
+}
+
+#[test]
+fn directories_without_permissions_go_of_either_kind() {
+    for (kind, (_, first_unknown)) in ["tmpfs", "directory"].into_iter().zip(FIRST_UNKNOWN) {
+        let mut machine = Machine::installed();
+        machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
+        let toml = format!("[runtime_dir]\nkind = \"{kind}\"\n");
+        machine.host.write_file("/etc/ck/broker.toml", toml, 0o644);
+        machine.start_broker_by(&broker(first_unknown), &[]);
+        let script = "cd $XDG_RUNTIME_DIR && mkdir -p a/b/c d/e && touch a/b/c/file && chmod 0 a/b/c a/b a d/e d . && pwd";
+        assert_eq!(machine.host.run_ok(&["su", "alice", "-s", "/bin/sh", "-c", script]), ALICES);
+        machine.await_nothing_left();
+    }
+}
+
+/// Landlock is younger than 5.10: there the child is confined by less, and that is told.
+#[test]
+fn the_remover_goes_on_without_landlock() {
+    let machine = Machine::installed();
+    for ((_, first_unknown), confined) in FIRST_UNKNOWN.into_iter().zip([true, false]) {
+        machine.host.run_ok(&["install", "-d", "-m", "700", "-o", "alice", ALICES, "/run/user/2001/deep"]);
+        let remover =
+            ["/usr/libexec/ck/ck-remove-directory", "--uid=2001", "--dest=/run/user/2001", "--json"];
+        let summary = machine.host.run_ok(&[&on(first_unknown)[..], &remover].concat());
+        assert!(summary.contains(&format!("\"confined\":{confined}")), "{summary}");
+        assert!(!machine.has_alices());
+    }
+}
+
+/// The peer died before the broker came to look, and its pid is another's by then.
+#[test]
+fn a_pid_that_was_passed_on_is_not_taken_for_the_peer() {
+    let mut machine = Machine::installed();
+    machine.start_broker_by(&broker(FIRST_UNKNOWN[0].1), &[]);
+    machine.broker().signal(Signal::STOP);
+    // The kernel gives the number after the last one; somebody else may be faster.
+    let script = "su alice -s /bin/sh -c 'sleep 100' & peer=$!
+        until [ $(grep -c session.sock /proc/net/unix) -ge 2 ]; do :; done # it is connected
+        kill -9 $peer; wait $peer
+        until [ \"$!\" = $peer ] && [ -n \"$took\" ]; do
+            echo $((peer - 1)) >/proc/sys/kernel/ns_last_pid; sleep 100 & took=yes
+            [ $! = $peer ] || kill $!
+        done
+        echo $peer; wait";
+    let other = machine.host.spawn(&["sh", "-c", script]);
+    wait_until(SOON, "another has the pid", || other.stdout().ends_with('\n'));
+    machine.broker().signal(Signal::CONT);
+    wait_until(SOON, "it is refused", || machine.broker().stderr().contains("its process cannot be watched"));
+    machine.await_nothing_left();
+    machine.host.run_ok(&["kill", "-0", other.stdout().trim()]);
+}
