@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::server::CLOSE_DESCRIPTORS;
 use std::path::PathBuf;
 
 /// What `--help` prints.
@@ -29,6 +30,9 @@ pub enum Command {
     Help,
     /// Print the version.
     Version,
+    /// End when standard input does. The broker itself starts such a process, for the descriptors that
+    /// it then holds: [`crate::server::CLOSE_DESCRIPTORS`].
+    CloseDescriptors,
 }
 
 /// Where things are.
@@ -87,6 +91,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
             Long("check-config") => check = true,
             Long("version") => return Ok(Command::Version),
             Long("help") => return Ok(Command::Help),
+            Long(long) if long == CLOSE_DESCRIPTORS => return Ok(Command::CloseDescriptors),
             other => return Err(other.unexpected().into()),
         }
     }

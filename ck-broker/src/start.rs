@@ -89,6 +89,8 @@ fn run() -> Result<(), StartError> {
             configuration(&options)?;
         }
         Command::Run(options) => serve(&options)?,
+        // Whatever it reads, or cannot: it ends.
+        Command::CloseDescriptors => drop(io::copy(&mut io::stdin(), &mut io::sink())),
     }
     Ok(())
 }

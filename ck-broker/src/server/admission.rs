@@ -2,13 +2,14 @@
 
 use super::{
     Server, answer,
-    connection::{Connection, Outbox, Peer},
+    connection::{Connection, Outbox, Peer, Unwelcome},
     door::Door,
     unwatch,
     wakeup::Wakeup,
     watch,
 };
 use ck_protocol::RefusalCode;
+use log::Level;
 use nix::sys::epoll::{Epoll, EpollFlags};
 use rustix::{
     event::{EventfdFlags, eventfd},
@@ -38,6 +39,10 @@ impl Server {
     /// Accepts who waits at a door, up to `most` of them.
     pub(super) fn accept(&mut self, door: Door, most: usize) {
         for _ in 0..most {
+            if door == Door::Admin && self.disposal.is_full() {
+                self.admin_closed = true;
+                return unwatch(&self.admin_epoll, &self.admin);
+            }
             match self.listener(door).accept() {
                 Ok(Some(socket)) => self.welcome(socket, door),
                 Ok(None) => return,
@@ -53,6 +58,7 @@ impl Server {
         if let Ok(Some(socket)) = self.listener(door).accept() {
             log::warn!("connection refused: no more descriptors: raise the broker's limit (RLIMIT_NOFILE)");
             answer::turn_away(&socket, RefusalCode::Busy, "the broker has no more descriptors: see its log");
+            self.close(socket, door);
         }
         self.spare = Spare::take();
     }
@@ -77,28 +83,19 @@ impl Server {
         }
     }
 
-    fn welcome(&mut self, socket: OwnedFd, door: Door) {
-        if let Err((code, message)) = self.admit(socket, door) {
-            log::debug!("connection refused: {code:?}: {message}");
-        }
-    }
-
     /// Takes a connection in, or tells the peer why not.
-    fn admit(&mut self, socket: OwnedFd, door: Door) -> Result<(), (RefusalCode, String)> {
-        let now = Instant::now();
-        let refused = |code, why: &dyn ToString| {
-            answer::turn_away(&socket, code, &why.to_string());
-            (code, why.to_string())
+    fn welcome(&mut self, socket: OwnedFd, door: Door) {
+        let peer = match self.admit(&socket, door) {
+            Ok(peer) => peer,
+            Err((code, why)) => {
+                // Anybody can cause as many of the others as they like.
+                let level = if door == Door::Session { Level::Warn } else { Level::Debug };
+                log::log!(level, "connection refused: {why}");
+                answer::turn_away(&socket, code, &why);
+                return self.close(socket, door);
+            }
         };
-        let uid = Peer::uid(&socket).map_err(|why| refused(RefusalCode::NotAllowed, &why))?;
-        if door == Door::Admin && !self.rates.take(uid, now) {
-            return Err(refused(RefusalCode::Busy, &answer::TOO_OFTEN));
-        }
-        if !self.has_room(door, uid) {
-            return Err(refused(RefusalCode::Busy, &"too many connections: try again later"));
-        }
-        let peer = Peer::of(&socket, door).map_err(|why| refused(RefusalCode::NotAllowed, &why))?;
-        let connection = Connection::new(socket, door, peer, now);
+        let connection = Connection::new(socket, door, peer, Instant::now());
         let key = self.next_connection;
         self.next_connection += 1;
         let wakeup = Wakeup::Connection(key);
@@ -106,9 +103,41 @@ impl Server {
             Ok(()) => {
                 self.connections.insert(key, connection);
             }
-            Err(errno) => log::error!("cannot watch a connection: {errno}"),
+            Err(errno) => {
+                log::error!("cannot watch a connection: {errno}");
+                self.close(connection.into_socket(), door);
+            }
         }
-        Ok(())
+    }
+
+    /// Who connected, if they may.
+    fn admit(&mut self, socket: &OwnedFd, door: Door) -> Result<Peer, (RefusalCode, String)> {
+        let denied = |why: Unwelcome| (RefusalCode::NotAllowed, why.to_string());
+        let uid = Peer::uid(socket).map_err(denied)?;
+        if door == Door::Admin && !self.rates.take(uid, Instant::now()) {
+            return Err((RefusalCode::Busy, answer::TOO_OFTEN.to_owned()));
+        }
+        if !self.has_room(door, uid) {
+            return Err((RefusalCode::Busy, "too many connections: try again later".to_owned()));
+        }
+        Peer::of(socket, door).map_err(denied)
+    }
+
+    /// Closes a socket; one of `admin.sock` as far as that is safe here.
+    fn close(&mut self, socket: OwnedFd, door: Door) {
+        match door {
+            Door::Session => drop(socket),
+            Door::Admin => self.disposal.close(socket),
+        }
+    }
+
+    /// Has closed what waits for that, and lets others in again when there is room.
+    pub(super) fn tend_disposal(&mut self, now: Instant) {
+        self.disposal.tend(now);
+        if self.admin_closed && !self.disposal.is_full() {
+            self.admin_closed = false;
+            self.resume_accepting();
+        }
     }
 
     /// Whether one more connection of the uid may come through the door. Each has its own room,
@@ -125,7 +154,9 @@ impl Server {
     /// is closed, and a worker that is just being started has one until its program runs.
     pub(super) fn drop_connection(&mut self, key: u64) {
         if let Some(connection) = self.connections.remove(&key) {
-            unwatch(self.epoll(connection.door), connection);
+            let door = connection.door;
+            unwatch(self.epoll(door), &connection);
+            self.close(connection.into_socket(), door);
         }
     }
 

@@ -47,6 +47,9 @@ impl Server {
 
     fn receive(&mut self, key: u64) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
+        if connection.door == Door::Admin && self.disposal.needed && connection.brings_descriptors() {
+            return self.drop_connection(key);
+        }
         let mut buffer = [0; limits::REQUEST + 1];
         let packet = match connection.receive(&mut buffer) {
             Ok(None) => return,

@@ -1,6 +1,9 @@
 //! One connection: who is at its other end, and what it is still to be sent.
 
-use super::door::Door;
+use super::{
+    disposal::{self, Front},
+    door::Door,
+};
 use crate::process;
 use ck_protocol::{Pid, SessionId, TeardownId, limits};
 use nix::sys::socket::{getsockopt, sockopt};
@@ -126,6 +129,16 @@ impl Connection {
             Err(Errno::AGAIN | Errno::INTR) => Ok(None),
             Err(errno) => Err(errno),
         }
+    }
+
+    /// Its socket, for who closes it.
+    pub(super) fn into_socket(self) -> OwnedFd {
+        self.socket
+    }
+
+    /// Whether the next packet has descriptors.
+    pub(super) fn brings_descriptors(&self) -> bool {
+        disposal::front(&self.socket) == Front::Descriptors
     }
 
     /// Sends one packet now, or not.

@@ -22,11 +22,12 @@ sockopt_impl!(
 );
 
 /// Has the kernel refuse a packet with descriptors, with EPERM to its sender: on each connection of the
-/// listener, also before that is accepted. Earlier kernels cannot; there they are dropped when they
-/// are received.
-pub(super) fn refuse(listener: &OwnedFd) -> Result<(), Errno> {
+/// listener, also before that is accepted. Earlier kernels cannot, and then this is false: see
+/// [`super::disposal`].
+pub(super) fn refuse(listener: &OwnedFd) -> Result<bool, Errno> {
     match setsockopt(listener, PassRights, &false) {
-        Ok(()) | Err(nix::errno::Errno::ENOPROTOOPT) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(nix::errno::Errno::ENOPROTOOPT) => Ok(false),
         Err(errno) => Err(Errno::from_raw_os_error(errno as i32)),
     }
 }

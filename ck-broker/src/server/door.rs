@@ -63,6 +63,8 @@ pub enum DoorError {
 pub(super) struct Listener {
     socket: OwnedFd,
     path: PathBuf,
+    /// Whether the kernel refuses descriptors that peers push.
+    pub(super) refuses_descriptors: bool,
 }
 
 impl Door {
@@ -96,10 +98,12 @@ impl Listener {
         let bound = bind_masked(&socket, &address, &hidden, door.mask());
         bound.map_err(|source| DoorError::Bind { path: path.clone(), source })?;
         // Before there is any connection, as they get this from the listener.
-        descriptors::refuse(&socket).map_err(|source| DoorError::Listen { path: path.clone(), source })?;
+        let refused = descriptors::refuse(&socket);
+        let refuses_descriptors =
+            refused.map_err(|source| DoorError::Listen { path: path.clone(), source })?;
         listen(&socket, BACKLOG).map_err(|source| DoorError::Listen { path: path.clone(), source })?;
         rename(&hidden, &path).map_err(|source| DoorError::Bind { path: path.clone(), source })?;
-        Ok(Self { socket, path })
+        Ok(Self { socket, path, refuses_descriptors })
     }
 
     /// The next connection; `None` when there is none.

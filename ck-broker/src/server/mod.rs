@@ -9,6 +9,7 @@ mod admission;
 mod answer;
 mod connection;
 mod descriptors;
+mod disposal;
 mod door;
 mod effects;
 mod limits;
@@ -17,6 +18,7 @@ mod restore;
 mod retirement;
 mod wakeup;
 
+pub use disposal::OPTION as CLOSE_DESCRIPTORS;
 pub use door::DoorError;
 
 use crate::{
@@ -28,6 +30,7 @@ use crate::{
 use admission::Spare;
 use ck_protocol::{SessionId, SessionRef, Timestamp, Uid};
 use connection::Connection;
+use disposal::Disposal;
 use door::{Door, Listener};
 use limits::{Limits, Rates};
 use nix::sys::{
@@ -74,6 +77,9 @@ pub struct Server {
     admin: Listener,
     /// Set while accepting would only fail.
     accept_again: Option<Instant>,
+    /// Set while nobody is let in at `admin.sock`, because much waits for the disposal.
+    admin_closed: bool,
+    disposal: Disposal,
     spare: Spare,
     limits: Limits,
     rates: Rates,
@@ -119,11 +125,15 @@ impl Server {
         let signals = SignalFd::with_flags(&mask, flags).map_err(ServerError::Signals)?;
         let ours: Vec<_> = left.users.clone();
         let next = left.next_id.unwrap_or(SessionId::FIRST);
+        let sessions = Listener::open(Door::Session, state_dir).map_err(ServerError::Door)?;
+        let admin = Listener::open(Door::Admin, state_dir).map_err(ServerError::Door)?;
         let mut server = Self {
             registry: Registry::restore(left.sessions.clone(), |uid| ours.contains(&uid), next),
-            sessions: Listener::open(Door::Session, state_dir).map_err(ServerError::Door)?,
-            admin: Listener::open(Door::Admin, state_dir).map_err(ServerError::Door)?,
             accept_again: None,
+            admin_closed: false,
+            disposal: Disposal::new(!admin.refuses_descriptors),
+            sessions,
+            admin,
             spare: Spare::take(),
             limits: Limits::within(descriptors),
             rates: Rates::default(),
@@ -218,6 +228,9 @@ impl Server {
             self.parked.remove(&uid);
             self.apply(Input::DelayOver(uid), None);
         }
+        if self.disposal.due().is_some_and(|due| due <= now) {
+            self.tend_disposal(now);
+        }
         self.retire_stuck(now);
         self.jobs.tend_overdue(now);
         self.start_jobs(now);
@@ -230,7 +243,11 @@ impl Server {
     fn timeout(&self) -> EpollTimeout {
         let connections = self.connections.values().map(|connection| connection.deadline);
         let directories = self.parked.values().copied().chain(self.stuck.values().map(|stuck| stuck.due));
-        let due = connections.chain(directories).chain(self.accept_again).chain(self.watch_due);
+        let due = connections
+            .chain(directories)
+            .chain(self.accept_again)
+            .chain(self.watch_due)
+            .chain(self.disposal.due());
         let due = due.chain(self.jobs.next_deadline());
         let Some(next) = due.min() else {
             return EpollTimeout::NONE;
@@ -255,6 +272,8 @@ impl Server {
             log::error!("{error}");
         }
         log::info!("stopped; {} sessions stay as they are", self.registry.sessions());
+        // The kernel closes everything when this process ends, without waiting as it would now.
+        std::mem::forget(self);
         Ok(())
     }
 }

@@ -1,0 +1,138 @@
+//! Closing connections in which a peer has pushed descriptors, on kernels that cannot refuse those
+//! (see [`super::descriptors`]).
+//!
+//! Who drops the last copy of an open file closes it, and that can take long. So such a connection is
+//! neither read nor closed here: it is handed to a process that does nothing but end. A process that ends
+//! does not wait for `SO_LINGER` (`inet_release` of Linux), and if it waits for anything else, nobody waits for it.
+
+use rustix::{
+    io::{Errno, FdFlags, fcntl_setfd},
+    net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, Shutdown, recv, recvmsg, shutdown},
+};
+use std::{
+    io::{self, IoSliceMut},
+    os::fd::OwnedFd,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// The option, without its dashes, by which this program is told to be such a process.
+pub const OPTION: &str = "close-descriptors";
+/// Ourselves, also where the file has been replaced meanwhile.
+const PROGRAM: &str = "/proc/self/exe";
+/// How many such processes there may be, should they not end.
+const PROCESSES: usize = 16;
+/// How many connections may wait for one, before nobody is let in at `admin.sock` any more.
+const WAITING: usize = 64;
+/// How long they wait, at least.
+const PAUSE: Duration = Duration::from_millis(100);
+/// More packets than can wait in a connection: `net.unix.max_dgram_qlen` is 10 unless it was raised.
+const PACKETS: usize = 64;
+
+/// What is in front of a connection's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Front {
+    /// Nothing, or the end.
+    Nothing,
+    /// A packet.
+    Packet,
+    /// A packet with descriptors.
+    Descriptors,
+}
+
+/// Looks, and takes nothing: descriptors of a packet that is only looked at stay where they are.
+pub(super) fn front(socket: &OwnedFd) -> Front {
+    let mut byte = [0];
+    let mut buffer = [IoSliceMut::new(&mut byte)];
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    match recvmsg(socket, &mut buffer, &mut RecvAncillaryBuffer::default(), flags) {
+        // There is no room for them in the call, and that is told.
+        Ok(message) if message.flags.contains(ReturnFlags::CTRUNC) => Front::Descriptors,
+        Ok(message) if message.bytes > 0 => Front::Packet,
+        _ => Front::Nothing,
+    }
+}
+
+/// Closes what should not be closed here.
+#[derive(Debug)]
+pub(super) struct Disposal {
+    /// Whether the kernel lets descriptors come at all.
+    pub(super) needed: bool,
+    waiting: Vec<OwnedFd>,
+    processes: Vec<Child>,
+    /// When it is looked after those two.
+    due: Option<Instant>,
+}
+
+impl Disposal {
+    pub(super) fn new(needed: bool) -> Self {
+        Self { needed, waiting: Vec::new(), processes: Vec::new(), due: None }
+    }
+
+    /// Closes a connection here, or has it closed soon.
+    pub(super) fn close(&mut self, socket: OwnedFd) {
+        if self.needed && holds_descriptors(&socket) {
+            self.waiting.push(socket);
+            self.due = self.due.or_else(|| Some(Instant::now() + PAUSE));
+        }
+    }
+
+    /// Whether so much waits that nobody should be let in.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= WAITING
+    }
+
+    /// When there is something to be done.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Sees which processes have ended, and starts one for all that waits. However many connections
+    /// somebody makes, it is one process at a time that is started for them.
+    pub(super) fn tend(&mut self, now: Instant) {
+        self.processes.retain_mut(|process| !matches!(process.try_wait(), Ok(Some(_))));
+        if !self.waiting.is_empty() && self.processes.len() < PROCESSES {
+            match self.hand_over() {
+                Ok(process) => self.processes.push(process),
+                Err(error) => log::error!("cannot have connections closed by {PROGRAM} --{OPTION}: {error}"),
+            }
+        }
+        let idle = self.processes.is_empty() && self.waiting.is_empty();
+        self.due = (!idle).then(|| now + PAUSE);
+    }
+
+    /// Gives all that waits to a process, which ends when it is the only one to have it.
+    fn hand_over(&mut self) -> io::Result<Child> {
+        let inherited = |flags| {
+            self.waiting.iter().try_for_each(|socket| fcntl_setfd(socket, flags)).map_err(io::Error::from)
+        };
+        inherited(FdFlags::empty())?;
+        let mut command = Command::new(PROGRAM);
+        command.arg(format!("--{OPTION}")).env_clear().current_dir("/");
+        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        // Whatever else is started is not to have it.
+        inherited(FdFlags::CLOEXEC)?;
+        let mut process = spawned?;
+        // Ours first, then what it waits for.
+        self.waiting.clear();
+        drop(process.stdin.take());
+        Ok(process)
+    }
+}
+
+/// Whether there are descriptors anywhere in the queue. Nothing can come after that is known.
+fn holds_descriptors(socket: &OwnedFd) -> bool {
+    let _ = shutdown(socket, Shutdown::Read);
+    for _ in 0..PACKETS {
+        match front(socket) {
+            Front::Nothing => return false,
+            Front::Descriptors => return true,
+            Front::Packet => {
+                if !matches!(recv(socket, &mut [0; 1], RecvFlags::DONTWAIT), Ok(_) | Err(Errno::INTR)) {
+                    return false;
+                }
+            }
+        }
+    }
+    true
+}
