@@ -9,6 +9,8 @@ use std::{fs, io, os::unix::fs::OpenOptionsExt, path::Path};
 const RECORD: usize = 4096;
 /// A file on its way into place, or out of it, begins with this; no id does.
 const HIDDEN: char = '.';
+/// One on its way into place ends with this.
+const HALF_MADE: &str = ".new";
 
 pub(super) fn write_session(dir: &Path, entry: &Entry) -> Result<(), StoreError> {
     let path = dir.join(entry.session.id.to_string());
@@ -25,7 +27,7 @@ pub(super) fn write_id(path: &Path, id: SessionId) -> Result<(), StoreError> {
 /// Puts a file in place, whole or not at all.
 fn replace(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let hidden = path.with_file_name(format!("{HIDDEN}{name}.new"));
+    let hidden = path.with_file_name(format!("{HIDDEN}{name}{HALF_MADE}"));
     write_new(&hidden, contents)
         .map_err(error("write", &hidden))
         .and_then(|()| fs::rename(&hidden, path).map_err(error("rename into place", path)))
@@ -45,10 +47,10 @@ pub(super) fn touch(path: &Path) -> Result<(), StoreError> {
 }
 
 pub(super) fn write_device(path: &Path, Device { major, minor }: Device) -> Result<(), StoreError> {
-    write_new(path, format!("{major}:{minor}\n").as_bytes()).map_err(error("write", path))
+    replace(path, format!("{major}:{minor}\n").as_bytes())
 }
 
-/// Half a line, from a broker that died while it wrote, is none: without its end it does not count.
+/// `None` also for the empty file that [`touch`] makes.
 pub(super) fn read_device(path: &Path) -> Option<Device> {
     let line = fs::read_to_string(path).ok()?;
     let (major, minor) = line.strip_suffix('\n')?.split_once(':')?;
@@ -67,7 +69,19 @@ pub(super) fn read_id(path: &Path) -> Option<SessionId> {
 }
 
 pub(super) fn read_users(dir: &Path) -> Result<Vec<Uid>, StoreError> {
-    Ok(names(dir)?.iter().filter_map(|name| Uid::try_from(name.parse::<u32>().ok()?).ok()).collect())
+    let mut users = Vec::new();
+    for name in names(dir)? {
+        if is_half_made(&name) {
+            remove(&dir.join(&name))?;
+        }
+        users.extend(name.parse::<u32>().ok().and_then(|number| Uid::try_from(number).ok()));
+    }
+    Ok(users)
+}
+
+/// Whether a broker died while it wrote the file, so that it was never part of the state.
+fn is_half_made(name: &str) -> bool {
+    name.starts_with(HIDDEN) && name.ends_with(HALF_MADE)
 }
 
 /// Reads the session records; one that cannot be read costs no other.
@@ -75,8 +89,7 @@ pub(super) fn read_sessions(dir: &Path, left: &mut Left) -> Result<(), StoreErro
     for name in names(dir)? {
         let path = dir.join(&name);
         if name.starts_with(HIDDEN) {
-            // Half written by a broker that died; never part of the state.
-            if name.ends_with(".new") {
+            if is_half_made(&name) {
                 remove(&path)?;
             }
             continue;
