@@ -3,12 +3,17 @@
 use crate::registry::Leader;
 use ck_protocol::Pid;
 use nix::sys::socket::{getsockopt, sockopt};
-use rustix::process::{PidfdFlags, pidfd_open};
+use rustix::{
+    fs::{FsWord, fstat, fstatfs},
+    process::{PidfdFlags, pidfd_open},
+};
 use std::{
     fs, io,
     os::fd::{AsFd, OwnedFd},
 };
 
+/// `PID_FS_MAGIC` of linux/magic.h.
+const PIDFS: FsWord = 0x5049_4446;
 /// How far up ancestors are looked for. An ssh login is three below init, a `su` in its shell
 /// a few more.
 const GENERATIONS: usize = 32;
@@ -51,10 +56,19 @@ pub fn by_pid(pid: Pid) -> io::Result<OwnedFd> {
 #[must_use]
 pub fn again(leader: Leader) -> Option<OwnedFd> {
     let pidfd = by_pid(leader.pid).ok()?;
-    // Read after the descriptor was taken: had the pid passed on before, the time would differ;
-    // if it passes on later, the descriptor tells.
+    // Read after the descriptor was taken: had the pid passed on before, the time would differ, or
+    // else the inode; if it passes on later, the descriptor tells.
     let stat = stat(leader.pid)?;
-    (stat.started == leader.started && !stat.is_zombie).then_some(pidfd)
+    let is_same = leader.inode.is_none_or(|known| inode(&pidfd) == Some(known));
+    (is_same && stat.started == leader.started && !stat.is_zombie).then_some(pidfd)
+}
+
+/// The inode of a pidfd, where it names one process only: on pidfs, Linux 6.9. Before, all pidfds had the
+/// same one.
+#[must_use]
+pub fn inode(pidfd: &OwnedFd) -> Option<u64> {
+    let is_pidfs = fstatfs(pidfd).is_ok_and(|found| found.f_type == PIDFS);
+    fstat(pidfd).ok().filter(|_| is_pidfs).map(|found| found.st_ino)
 }
 
 /// When the process started, in clock ticks since boot.
@@ -111,9 +125,17 @@ mod tests {
 
     #[test]
     fn a_process_is_recognised_by_its_start_time() {
-        let leader = Leader { pid: own_pid(), started: started(own_pid()).unwrap() };
+        let leader = Leader { pid: own_pid(), started: started(own_pid()).unwrap(), inode: None };
         assert!(again(leader).is_some());
         assert!(again(Leader { started: leader.started + 1, ..leader }).is_none());
+    }
+
+    #[test]
+    fn where_there_is_pidfs_a_process_is_recognised_by_its_inode() {
+        let Some(inode) = inode(&by_pid(own_pid()).unwrap()) else { return };
+        let leader = Leader { pid: own_pid(), started: started(own_pid()).unwrap(), inode: Some(inode) };
+        assert!(again(leader).is_some());
+        assert!(again(Leader { inode: Some(inode + 1), ..leader }).is_none());
     }
 
     #[test]

@@ -9,12 +9,10 @@ impl Server {
     /// Keeps the sessions whose leader lives, ends the others, and retires the directories in
     /// which no session lives. The registry has the sessions already.
     pub(super) fn take_over(&mut self, left: &Left) {
-        for message in &left.set_aside {
-            log::error!("{message}");
-        }
         let mut dead = Vec::new();
         for entry in &left.sessions {
-            let leader = Leader { pid: entry.session.leader_pid, started: entry.leader_started };
+            let (pid, started, inode) = (entry.session.leader_pid, entry.leader_started, entry.leader_inode);
+            let leader = Leader { pid, started, inode };
             match process::again(leader) {
                 Some(pidfd) => self.watch_leader(entry.session.id, pidfd),
                 None => dead.push(entry.session.id),
@@ -24,6 +22,9 @@ impl Server {
             self.end(SessionRef::Id(id));
         }
         self.retire_abandoned(left);
+        // Not before: a broker that is started after a crash in between would know of no such record, and
+        // retire the directory of its session.
+        self.set_aside(left);
         let (sessions, users) = (self.registry.sessions(), self.registry.users());
         log::info!("serving {sessions} sessions of {users} users");
     }
@@ -35,12 +36,21 @@ impl Server {
         }
     }
 
+    fn set_aside(&self, left: &Left) {
+        for record in &left.unreadable {
+            match self.store.set_aside(record) {
+                Ok(aside) => log::error!("{record}; set aside as {}", aside.display()),
+                Err(error) => log::error!("{record}; {error}"),
+            }
+        }
+    }
+
     fn retire_abandoned(&mut self, left: &Left) {
         for &uid in &left.users {
             if self.registry.has_runtime_dir(uid) || !self.store.claims(uid) {
                 continue;
             }
-            if left.set_aside.is_empty() {
+            if left.unreadable.is_empty() {
                 self.retire(uid);
             } else {
                 // A record that cannot be read may be of a session that lives in it.

@@ -1,12 +1,17 @@
 //! The files, one by one.
 
-use super::{Left, StoreError, error};
+use super::{
+    Left, StoreError, error,
+    format::{self, FormatError, RECORD},
+};
 use crate::{registry::Entry, runtime_dir::Device};
-use ck_protocol::{SessionId, Uid, decode, encode};
-use std::{fs, io, os::unix::fs::OpenOptionsExt, path::Path};
+use ck_protocol::{SessionId, Uid};
+use std::{
+    fs, io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
 
-/// The largest record of a session, in bytes: all its texts at their limits take about 1.4 KiB.
-const RECORD: usize = 4096;
 /// A file on its way into place, or out of it, begins with this; no id does.
 const HIDDEN: char = '.';
 /// One on its way into place ends with this.
@@ -15,8 +20,8 @@ const HALF_MADE: &str = ".new";
 pub(super) fn write_session(dir: &Path, entry: &Entry) -> Result<(), StoreError> {
     let path = dir.join(entry.session.id.to_string());
     let mut buffer = [0; RECORD];
-    let record =
-        encode(entry, &mut buffer).map_err(|e| error("encode the record", &path)(io::Error::other(e)))?;
+    let record = format::write(entry, &mut buffer)
+        .map_err(|e| error("encode the record", &path)(io::Error::other(e)))?;
     replace(&path, record)
 }
 
@@ -96,30 +101,41 @@ pub(super) fn read_sessions(dir: &Path, left: &mut Left) -> Result<(), StoreErro
         }
         match read_session(&path, &name) {
             Ok(entry) => left.sessions.push(entry),
-            Err(why) => {
-                let aside = dir.join(format!("{HIDDEN}{name}.unreadable"));
-                fs::rename(&path, &aside).map_err(error("set aside", &path))?;
-                left.set_aside.push(format!("{}: {why}; set aside as {}", path.display(), aside.display()));
-            }
+            Err(why) => left.unreadable.push(UnreadableRecord { path, why }),
         }
     }
     Ok(())
 }
 
-/// Why a record is of no use.
+/// A record that is of no use.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {why}", path.display())]
+pub struct UnreadableRecord {
+    pub(super) path: PathBuf,
+    why: Unreadable,
+}
+
+/// Why it is.
 #[derive(Debug, thiserror::Error)]
 enum Unreadable {
     #[error("cannot be read: {0}")]
     Read(io::Error),
     #[error(transparent)]
-    Decode(ck_protocol::DecodeError),
+    Format(FormatError),
     #[error("holds session {0}")]
     Misnamed(SessionId),
 }
 
+pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(format!("{HIDDEN}{name}.unreadable"));
+    fs::rename(path, &aside).map_err(error("set aside", path))?;
+    Ok(aside)
+}
+
 fn read_session(path: &Path, name: &str) -> Result<Entry, Unreadable> {
     let record = fs::read(path).map_err(Unreadable::Read)?;
-    let entry: Entry = decode(&record, RECORD).map_err(Unreadable::Decode)?;
+    let entry: Entry = format::read(&record).map_err(Unreadable::Format)?;
     if entry.session.id.to_string() != name {
         return Err(Unreadable::Misnamed(entry.session.id));
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::broker::{Broker, log};
 use crate::leader::{Heard, Leader};
 
 const RETIRED: &str = "/run/user/.ck-retired";
-const SESSIONS: &str = "/run/ck-broker/sessions";
+pub(crate) const SESSIONS: &str = "/run/ck-broker/sessions";
 const USERS: &str = "/run/ck-broker/users";
 const LONGEST: Duration = Duration::from_secs(20);
 
@@ -150,6 +151,15 @@ impl Scene {
         assert_eq!(failed, 0, "{}", log());
         let sessions = u64::try_from(self.crowd.len() + held.len()).expect("a count");
         status.sessions == sessions && teardowns == 0 && names(RETIRED).is_empty()
+    }
+
+    /// Removes a runtime directory by hand.
+    pub(crate) fn take_away(&self, uid: u32) {
+        let path = directory(uid);
+        if self.mounts > 0 {
+            assert!(Command::new("umount").arg(&path).status().expect("umount").success());
+        }
+        fs::remove_dir_all(&path).expect("remove a directory");
     }
 
     /// The crowd goes, and nothing is left.

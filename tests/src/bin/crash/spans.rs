@@ -2,10 +2,11 @@
 //! its beginning, and then looked after: what was to be kept is, what was to go has gone, and who waited is answered.
 
 use std::fs;
+use std::path::Path;
 
 use crate::broker::{Broker, Kill};
 use crate::leader::{Heard, Leader};
-use crate::scene::{Held, Scene, directory};
+use crate::scene::{Held, SESSIONS, Scene, directory};
 
 /// Who comes and goes.
 const ALICE: u32 = 2001;
@@ -20,13 +21,14 @@ pub(crate) type Span = fn(&mut Scene, &Kill) -> bool;
 
 /// All of them, each with the modules that it is tried with: one that asks again when the broker dies, and one that
 /// gives up.
-pub(crate) const SPANS: [(&str, &[bool], Span); 7] = [
+pub(crate) const SPANS: [(&str, &[bool], Span); 8] = [
     ("the first login of a user", &[true, false], first_login),
     ("a login beside another", &[true, false], second_login),
     ("a logout beside another", &[true, false], other_logout),
     ("the last logout and its teardown", &[true, false], last_logout),
     ("the death of a user's only leader", &[false], death),
     ("a start that finds a dead leader", &[false], start),
+    ("a start that finds a record it cannot read", &[false], unreadable),
     ("an orderly stop", &[false], stop),
 ];
 
@@ -123,6 +125,28 @@ fn start(scene: &mut Scene, kill: &Kill) -> bool {
     let killed = scene.broker().was_killed(TORN_DOWN);
     restart(scene);
     scene.check(&[], None);
+    scene.settle(&[]);
+    killed
+}
+
+/// The session may live on, so nobody takes its directory away; not even the broker after the one that was killed.
+fn unreadable(scene: &mut Scene, kill: &Kill) -> bool {
+    let (alice, held) = scene.log_in(ALICE);
+    if let Some(broker) = scene.broker.take() {
+        broker.kill();
+    }
+    let record = Path::new(SESSIONS).join(held.id.to_string());
+    let whole = fs::read(&record).expect("read a record");
+    fs::write(&record, &whole[..whole.len() / 2]).expect("cut a record short");
+    scene.broker = Some(Broker::start_traced(kill));
+    let killed = scene.broker().was_killed("serving");
+    restart(scene);
+    assert!(directory(ALICE).join("mine").exists(), "removed from under a session that may live");
+    // Nobody else does it now.
+    scene.take_away(ALICE);
+    fs::remove_file(record.with_file_name(format!(".{}.unreadable", held.id)))
+        .expect("the record is set aside");
+    alice.die();
     scene.settle(&[]);
     killed
 }
