@@ -3,7 +3,7 @@
 #
 #   make demo      see real logins get a runtime directory and lose it
 #   make check     everything that must hold: format, lints, docs, tests on whole hosts
-#   make bench     how fast a large tree goes, beside `rm -rf`, and what other logins notice of it
+#   make bench     how fast a large tree goes, beside `rm -rf`, and what other logins notice of it; 20,000 logins
 #   make install   DESTDIR= PREFIX=/usr PAMDIR= (PREFIX/lib/<multiarch>/security)
 #   make msrv      build with the oldest supported Rust, Debian 13's own
 #   make clean     remove target/; the cache of the test hosts stays, see tests/host/README.md
@@ -78,6 +78,7 @@ bench: setup stage
 	tests/host/build bookworm
 	$(CARGO) test --locked --release --package ck-remove-directory --test remover speed -- --ignored --nocapture --test-threads=1
 	$(CARGO) test --locked --package ck-tests --test isolation large -- --ignored --nocapture --test-threads=1
+	$(CARGO) test --locked --package ck-tests --test upkeep -- --ignored --nocapture --test-threads=1
 
 msrv: setup
 	tests/msrv
