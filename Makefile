@@ -5,7 +5,7 @@
 #   make check     everything that must hold: format, lints, docs, tests on whole hosts
 #   make fuzz      everything that is decoded, FUZZ_SECONDS=60 for each fuzz target, then a million frames at a broker
 #   make vm        tests on Linux 6.1, in a virtual machine: minutes, so no part of `make check`
-#   make bench     how fast a large tree goes, beside `rm -rf`, and what other logins notice of it
+#   make bench     how fast a large tree goes, beside `rm -rf`, and what other logins notice of it; 20,000 logins
 #   make install   DESTDIR= PREFIX=/usr PAMDIR= (PREFIX/lib/<multiarch>/security)
 #   make msrv      build with the oldest supported Rust, Debian 13's own
 #   make clean     remove target/; the cache of the test hosts stays, see tests/host/README.md
@@ -105,6 +105,7 @@ bench: setup stage
 	tests/host/build bookworm
 	$(CARGO) test --locked --release --package ck-remove-directory --test remover speed -- --ignored --nocapture --test-threads=1
 	$(CARGO) test --locked --package ck-tests --test isolation --test limits -- --ignored --nocapture --test-threads=1
+	$(CARGO) test --locked --package ck-tests --test upkeep -- --ignored --nocapture --test-threads=1
 
 msrv: setup
 	tests/msrv

@@ -4,6 +4,7 @@ use crate::registry::Leader;
 use ck_protocol::Pid;
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
+    fs::{FsWord, fstat, fstatfs},
     io::Errno,
     process::{PidfdFlags, pidfd_open},
 };
@@ -12,6 +13,8 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
+/// `PID_FS_MAGIC` of linux/magic.h.
+const PIDFS: FsWord = 0x5049_4446;
 /// How far up ancestors are looked for. An ssh login is three below init, a `su` in its shell
 /// a few more.
 const GENERATIONS: usize = 32;
@@ -60,15 +63,24 @@ pub fn again(leader: Leader) -> io::Result<Option<OwnedFd>> {
         Err(error) if gone(&error) => return Ok(None),
         pidfd => pidfd?,
     };
-    // Read after the descriptor was taken: had the pid passed on before, the time would differ;
-    // if it passes on later, the descriptor tells.
+    // Read after the descriptor was taken: had the pid passed on before, the time would differ, or
+    // else the inode; if it passes on later, the descriptor tells.
     let stat = match read_stat(leader.pid) {
         // ESRCH: it ended between opening and reading.
         Err(error) if error.kind() == io::ErrorKind::NotFound || gone(&error) => return Ok(None),
         line => parse(&line?),
     };
-    let same = stat.is_some_and(|stat| stat.started == leader.started && !stat.is_zombie);
-    Ok(same.then_some(pidfd))
+    let is_same = leader.inode.is_none_or(|known| inode(&pidfd) == Some(known));
+    let runs = stat.is_some_and(|stat| stat.started == leader.started && !stat.is_zombie);
+    Ok((is_same && runs).then_some(pidfd))
+}
+
+/// The inode of a pidfd, where it names one process only: on pidfs, Linux 6.9. Before, all pidfds had the
+/// same one.
+#[must_use]
+pub fn inode(pidfd: &OwnedFd) -> Option<u64> {
+    let is_pidfs = fstatfs(pidfd).is_ok_and(|found| found.f_type == PIDFS);
+    fstat(pidfd).ok().filter(|_| is_pidfs).map(|found| found.st_ino)
 }
 
 /// When the process started, in clock ticks since boot.
@@ -140,7 +152,7 @@ mod tests {
         let mut child = Command::new(&program).arg("60").spawn().unwrap();
         let pid = Pid::try_from(i32::try_from(child.id()).unwrap()).unwrap();
         assert_eq!(ancestors(pid).first(), Some(&own_pid()));
-        assert!(again(Leader { pid, started: started(pid).unwrap() }).unwrap().is_some());
+        assert!(again(Leader { pid, started: started(pid).unwrap(), inode: None }).unwrap().is_some());
         child.kill().and_then(|()| child.wait()).unwrap();
         fs::remove_dir_all(&dir).unwrap();
     }
@@ -161,9 +173,17 @@ mod tests {
 
     #[test]
     fn a_process_is_recognised_by_its_start_time() {
-        let leader = Leader { pid: own_pid(), started: started(own_pid()).unwrap() };
+        let leader = Leader { pid: own_pid(), started: started(own_pid()).unwrap(), inode: None };
         assert!(again(leader).unwrap().is_some());
         assert!(again(Leader { started: leader.started + 1, ..leader }).unwrap().is_none());
+    }
+
+    #[test]
+    fn where_there_is_pidfs_a_process_is_recognised_by_its_inode() {
+        let Some(inode) = inode(&by_pid(own_pid()).unwrap()) else { return };
+        let leader = Leader { pid: own_pid(), started: started(own_pid()).unwrap(), inode: Some(inode) };
+        assert!(again(leader).unwrap().is_some());
+        assert!(again(Leader { inode: Some(inode + 1), ..leader }).unwrap().is_none());
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! - [`process`]: a program that runs in a host, and what it printed
 //! - [`pty`]: a program on a terminal of the host, and somebody who types
 //! - [`wait`]: wait for a condition, with a limit
+//! - [`wire`]: what the module and `ckctl` say to a broker, for programs that run in a host
 
 pub mod guarded;
 pub mod host;
@@ -17,6 +18,7 @@ pub mod machine;
 pub mod process;
 pub mod pty;
 pub mod wait;
+pub mod wire;
 
 pub use guarded::{CANARY, Guarded, Login};
 pub use host::{Host, Kind, Options, Suite};

@@ -144,6 +144,22 @@ fn workers_stand_back_behind_logins() {
 }
 
 #[test]
+fn a_worker_that_has_no_memory_is_followed_by_another() {
+    let guarded = Guarded::up_kind("directory");
+    replace_remover(
+        &guarded.machine,
+        "n=$(cat /tmp/tries 2>/dev/null || echo 0); echo $((n + 1)) >/tmp/tries\n\
+         [ $n = 0 ] && exec prlimit --as=3000000 $0.real \"$@\"\n\
+         exec $0.real \"$@\"",
+    );
+    guarded.session("for i in $(seq 3000); do echo >f$i; done; mkdir -p a/b/c");
+    guarded.assert_gone_and_unharmed();
+    assert_eq!(guarded.machine.host.read_file("/tmp/tries").trim(), "2");
+    let log = guarded.machine.broker().stderr();
+    assert!(log.contains("memory allocation"), "it did not run out of memory: {log}");
+}
+
+#[test]
 fn few_workers_run_at_once_and_one_for_each_user() {
     let mut machine = Machine::installed();
     replace_remover(

@@ -31,6 +31,8 @@ pub struct Entry {
     pub token: Token,
     /// When the leader started; with its pid, this names the process.
     pub leader_started: u64,
+    /// The inode of a pidfd of the leader, where that names one process only: see [`Leader`].
+    pub leader_inode: Option<u64>,
 }
 
 /// A uid with at least one session.
@@ -158,6 +160,7 @@ impl Registry {
             session: login.session(id, parent),
             token: login.open.token,
             leader_started: login.leader.started,
+            leader_inode: login.leader.inode,
         };
         let mut effects = Vec::new();
         if !self.users.contains_key(&uid) {

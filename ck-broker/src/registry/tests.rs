@@ -6,7 +6,7 @@ use super::*;
 fn login(serial: u8, pid: i32) -> Input {
     let mut login = login::tests::login("pts/0", None);
     login.open.token = Token::new([serial; 16]);
-    login.leader = Leader { pid: Pid::try_from(pid).unwrap(), started: 1 };
+    login.leader = Leader { pid: Pid::try_from(pid).unwrap(), started: 1, inode: None };
     login.ancestors = vec![Pid::try_from(99).unwrap(), Pid::try_from(10).unwrap()];
     Input::Open(Box::new(login))
 }

@@ -99,7 +99,8 @@ impl Server {
             self.send(key, &refused(RefusalCode::Invalid, message));
             return;
         }
-        let Some(pid) = self.connections.get(&key).map(|connection| connection.peer.pid) else { return };
+        let Some(peer) = self.connections.get(&key).map(|connection| &connection.peer) else { return };
+        let pid = peer.pid;
         let Some(started) = process::started(pid) else {
             log::warn!("login of {} refused: its process {pid} is gone", open.user);
             self.send(
@@ -108,7 +109,7 @@ impl Server {
             );
             return;
         };
-        let leader = Leader { pid, started };
+        let leader = Leader { pid, started, inode: peer.process.as_ref().and_then(process::inode) };
         let ancestors = process::ancestors(pid);
         let login = Login { open, leader, ancestors, now: SystemTime::now().into() };
         self.apply(Input::Open(Box::new(login)), Some(key));

@@ -1,12 +1,7 @@
 //! Taking over from an earlier broker on the same state directory.
 
 use super::Server;
-use crate::{
-    process,
-    registry::{Entry, Leader},
-    runtime_dir::Remains,
-    store::Left,
-};
+use crate::{process, registry::Leader, runtime_dir::Remains, store::Left};
 use ck_protocol::{SessionRef, Uid};
 use std::{
     path::PathBuf,
@@ -20,12 +15,12 @@ impl Server {
     /// Keeps the sessions whose leader lives, ends the others, and retires the directories in
     /// which no session lives. The registry has the sessions already.
     pub(super) fn take_over(&mut self, left: &Left) {
-        for message in &left.set_aside {
-            log::error!("{message}");
-        }
         self.unwatched = left.sessions.iter().map(|entry| entry.session.id).collect();
         self.watch_again();
         self.retire_abandoned(left);
+        // Not before: a broker that is started after a crash in between would know of no such record, and
+        // retire the directory of its session.
+        self.set_aside(left);
         let (sessions, users) = (self.registry.sessions(), self.registry.users());
         log::info!("serving {sessions} sessions of {users} users");
     }
@@ -36,8 +31,9 @@ impl Server {
     pub(super) fn watch_again(&mut self) {
         let mut failed = None;
         for id in std::mem::take(&mut self.unwatched) {
-            let Some(Entry { session, leader_started, .. }) = self.registry.get(id) else { continue };
-            let leader = Leader { pid: session.leader_pid, started: *leader_started };
+            let Some(entry) = self.registry.get(id) else { continue };
+            let (pid, started, inode) = (entry.session.leader_pid, entry.leader_started, entry.leader_inode);
+            let leader = Leader { pid, started, inode };
             match process::again(leader) {
                 Ok(None) => self.end(SessionRef::Id(id)),
                 Ok(Some(pidfd)) => {
@@ -66,12 +62,21 @@ impl Server {
         }
     }
 
+    fn set_aside(&self, left: &Left) {
+        for record in &left.unreadable {
+            match self.store.set_aside(record) {
+                Ok(aside) => log::error!("{record}; set aside as {}", aside.display()),
+                Err(error) => log::error!("{record}; {error}"),
+            }
+        }
+    }
+
     fn retire_abandoned(&mut self, left: &Left) {
         for &uid in &left.users {
             if self.registry.has_runtime_dir(uid) || !self.store.claims(uid) {
                 continue;
             }
-            if left.set_aside.is_empty() {
+            if left.unreadable.is_empty() {
                 self.retire(uid);
             } else {
                 // A record that cannot be read may be of a session that lives in it.

@@ -9,11 +9,13 @@
 //! Files come into place whole, by rename(2). Nothing is synced: the directory lies on a tmpfs,
 //! which a broker's death leaves alone and a machine's death does not.
 
+mod format;
 mod place;
 mod records;
 
 pub use place::{PlaceError, StateDir};
 pub(crate) use place::{inspect, make};
+pub use records::UnreadableRecord;
 
 use crate::{registry::Entry, runtime_dir::Device};
 use ck_protocol::{SessionId, Uid};
@@ -56,15 +58,15 @@ pub struct Left {
     pub users: Vec<Uid>,
     /// The first id that it never gave away.
     pub next_id: Option<SessionId>,
-    /// Session records that could not be read, and were set aside: messages.
-    pub set_aside: Vec<String>,
+    /// Session records that could not be read.
+    pub unreadable: Vec<UnreadableRecord>,
 }
 
 impl Store {
     /// The store in the state directory, and what it holds.
     ///
     /// # Errors
-    /// [`StoreError`] when a directory cannot be read; a record that cannot is set aside.
+    /// [`StoreError`] when a directory cannot be read; a record that cannot is none.
     pub fn open(state: &StateDir) -> Result<(Self, Left), StoreError> {
         let (sessions, users) = (state.sessions(), state.users());
         let next_id = state.path().join("next-id");
@@ -92,6 +94,14 @@ impl Store {
             self.covered = covered;
         }
         records::write_session(&self.sessions, entry)
+    }
+
+    /// Sets a record aside, so that the next broker does not stumble over it as well. Returns where it is then.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn set_aside(&self, record: &UnreadableRecord) -> Result<PathBuf, StoreError> {
+        records::set_aside(&record.path)
     }
 
     /// Strikes a session out; one without a record is none. One that cannot be struck out now, as

@@ -1,6 +1,9 @@
 //! The state directory, and the lock that makes its holder the only broker on it.
 
-use nix::fcntl::{Flock, FlockArg};
+use rustix::{
+    fs::{FlockOperation, fcntl_lock},
+    io::Errno,
+};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
@@ -52,7 +55,7 @@ pub enum PlaceError {
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    _lock: Flock<File>,
+    _lock: File,
 }
 
 impl StateDir {
@@ -113,23 +116,27 @@ pub(crate) fn inspect(path: &Path) -> Result<bool, PlaceError> {
     }
 }
 
-fn lock(dir: &Path) -> Result<Flock<File>, PlaceError> {
+/// By fcntl(2), as such a lock is the process's own. One of flock(2) would be shared with a worker that is just
+/// being started, and that would keep the next broker out if this one died then.
+fn lock(dir: &Path) -> Result<File, PlaceError> {
     let path = dir.join("lock");
     let failed = |source: io::Error| PlaceError::Lock { path: path.clone(), source };
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let file = options.custom_flags(nix::libc::O_NOFOLLOW).open(&path).map_err(failed)?;
-    let mut lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(mut file, errno)| {
-        if errno != nix::errno::Errno::EWOULDBLOCK {
-            return failed(errno.into());
+    let mut file = options.custom_flags(nix::libc::O_NOFOLLOW).open(&path).map_err(failed)?;
+    match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        // fcntl(2) allows either.
+        Err(Errno::AGAIN | Errno::ACCESS) => {
+            let mut pid = String::new();
+            let holder = match file.read_to_string(&mut pid) {
+                Ok(_) if !pid.trim().is_empty() => format!(" (pid {})", pid.trim()),
+                _ => String::new(),
+            };
+            return Err(PlaceError::Taken { path: dir.to_owned(), holder });
         }
-        let mut pid = String::new();
-        let holder = match file.read_to_string(&mut pid) {
-            Ok(_) if !pid.trim().is_empty() => format!(" (pid {})", pid.trim()),
-            _ => String::new(),
-        };
-        PlaceError::Taken { path: dir.to_owned(), holder }
-    })?;
-    lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(failed)?;
-    Ok(lock)
+        Err(errno) => return Err(failed(errno.into())),
+    }
+    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+    Ok(file)
 }

@@ -1,17 +1,18 @@
 //! The files, one by one.
 
-use super::{Left, StoreError, error};
+use super::{
+    Left, StoreError, error,
+    format::{self, FormatError, RECORD},
+};
 use crate::{registry::Entry, runtime_dir::Device};
-use ck_protocol::{SessionId, Uid, decode, encode};
+use ck_protocol::{SessionId, Uid};
 use std::{
     fs,
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-/// The largest record of a session, in bytes: all its texts at their limits take about 1.4 KiB.
-const RECORD: usize = 4096;
 /// The longest file that holds a number or two, in bytes.
 const LINE: usize = 64;
 /// The largest id that is believed. No broker comes that far; one that is above it, as only a damaged
@@ -19,12 +20,14 @@ const LINE: usize = 64;
 const LARGEST_ID: u64 = 1 << 53;
 /// A file on its way into place, or out of it, begins with this; no id does.
 const HIDDEN: char = '.';
+/// One on its way into place ends with this.
+const HALF_MADE: &str = ".new";
 
 pub(super) fn write_session(dir: &Path, entry: &Entry) -> Result<(), StoreError> {
     let path = dir.join(entry.session.id.to_string());
     let mut buffer = [0; RECORD];
-    let record =
-        encode(entry, &mut buffer).map_err(|e| error("encode the record", &path)(io::Error::other(e)))?;
+    let record = format::write(entry, &mut buffer)
+        .map_err(|e| error("encode the record", &path)(io::Error::other(e)))?;
     replace(&path, record)
 }
 
@@ -35,7 +38,7 @@ pub(super) fn write_id(path: &Path, id: SessionId) -> Result<(), StoreError> {
 /// Puts a file in place, whole or not at all.
 fn replace(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let hidden = path.with_file_name(format!("{HIDDEN}{name}.new"));
+    let hidden = path.with_file_name(format!("{HIDDEN}{name}{HALF_MADE}"));
     write_new(&hidden, contents)
         .map_err(error("write", &hidden))
         .and_then(|()| fs::rename(&hidden, path).map_err(error("rename into place", path)))
@@ -55,10 +58,10 @@ pub(super) fn touch(path: &Path) -> Result<(), StoreError> {
 }
 
 pub(super) fn write_device(path: &Path, Device { major, minor }: Device) -> Result<(), StoreError> {
-    write_new(path, format!("{major}:{minor}\n").as_bytes()).map_err(error("write", path))
+    replace(path, format!("{major}:{minor}\n").as_bytes())
 }
 
-/// Half a line, from a broker that died while it wrote, is none: without its end it does not count.
+/// `None` also for the empty file that [`touch`] makes.
 pub(super) fn read_device(path: &Path) -> Option<Device> {
     let line = read_line(path)?;
     let (major, minor) = line.strip_suffix('\n')?.split_once(':')?;
@@ -89,7 +92,19 @@ fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 }
 
 pub(super) fn read_users(dir: &Path) -> Result<Vec<Uid>, StoreError> {
-    Ok(names(dir)?.iter().filter_map(|name| Uid::try_from(name.parse::<u32>().ok()?).ok()).collect())
+    let mut users = Vec::new();
+    for name in names(dir)? {
+        if is_half_made(&name) {
+            remove(&dir.join(&name))?;
+        }
+        users.extend(name.parse::<u32>().ok().and_then(|number| Uid::try_from(number).ok()));
+    }
+    Ok(users)
+}
+
+/// Whether a broker died while it wrote the file, so that it was never part of the state.
+fn is_half_made(name: &str) -> bool {
+    name.starts_with(HIDDEN) && name.ends_with(HALF_MADE)
 }
 
 /// Reads the session records; one that cannot be read costs no other.
@@ -97,40 +112,50 @@ pub(super) fn read_sessions(dir: &Path, left: &mut Left) -> Result<(), StoreErro
     for name in names(dir)? {
         let path = dir.join(&name);
         if name.starts_with(HIDDEN) {
-            // Half written by a broker that died; never part of the state.
-            if name.ends_with(".new") {
+            if is_half_made(&name) {
                 remove(&path)?;
             }
             continue;
         }
         match read_session(&path, &name) {
             Ok(entry) => left.sessions.push(entry),
-            Err(why) => {
-                let aside = dir.join(format!("{HIDDEN}{name}.unreadable"));
-                fs::rename(&path, &aside).map_err(error("set aside", &path))?;
-                left.set_aside.push(format!("{}: {why}; set aside as {}", path.display(), aside.display()));
-            }
+            Err(why) => left.unreadable.push(UnreadableRecord { path, why }),
         }
     }
     Ok(())
 }
 
-/// Why a record is of no use.
+/// A record that is of no use.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {why}", path.display())]
+pub struct UnreadableRecord {
+    pub(super) path: PathBuf,
+    why: Unreadable,
+}
+
+/// Why it is.
 #[derive(Debug, thiserror::Error)]
 enum Unreadable {
     #[error("cannot be read: {0}")]
     Read(io::Error),
     #[error(transparent)]
-    Decode(ck_protocol::DecodeError),
+    Format(FormatError),
     #[error("holds session {0}")]
     Misnamed(SessionId),
     #[error("no session has the id {0}")]
     Id(SessionId),
 }
 
+pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(format!("{HIDDEN}{name}.unreadable"));
+    fs::rename(path, &aside).map_err(error("set aside", path))?;
+    Ok(aside)
+}
+
 fn read_session(path: &Path, name: &str) -> Result<Entry, Unreadable> {
     let record = read(path, RECORD).map_err(Unreadable::Read)?;
-    let entry: Entry = decode(&record, RECORD).map_err(Unreadable::Decode)?;
+    let entry: Entry = format::read(&record).map_err(Unreadable::Format)?;
     if entry.session.id.to_string() != name {
         return Err(Unreadable::Misnamed(entry.session.id));
     }
@@ -168,8 +193,10 @@ mod tests {
     #[test]
     fn the_seeds_of_the_fuzz_target_can_be_read() {
         let files = seed("two-sessions");
-        let ids = files[2..].iter().map(|record| decode::<Entry>(record, RECORD).unwrap().session.id.get());
+        let ids = files[2..].iter().map(|record| format::read(record).unwrap().session.id.get());
         assert_eq!(ids.collect::<Vec<_>>(), [300, 301]);
+        // One of each format.
+        assert_eq!([files[2][0], files[3][0]], [1, 2]);
     }
 
     #[test]
@@ -181,7 +208,8 @@ mod tests {
         let mut left = Left::default();
         read_sessions(&dir, &mut left).unwrap();
         assert!(left.sessions.is_empty());
-        assert!(left.set_aside[0].contains("no session has the id 18446744073709551615"), "{left:?}");
+        let why = left.unreadable[0].to_string();
+        assert!(why.contains("no session has the id 18446744073709551615"), "{why}");
         let next_id = dir.join("next-id");
         fs::write(&next_id, &files[0]).unwrap();
         assert_eq!(read_id(&next_id), None);

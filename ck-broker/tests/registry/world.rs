@@ -154,7 +154,7 @@ impl World {
             display: None,
             runtime_dir: module.wants_dir,
         };
-        let leader = Leader { pid: module.pid, started: 1 };
+        let leader = Leader { pid: module.pid, started: 1, inode: None };
         Login { open, leader, ancestors: Vec::new(), now: Timestamp::from_micros(0) }
     }
 

@@ -36,6 +36,10 @@ fn replies_that_are_none() {
     );
     assert!(line_after(Answer::Bytes(good[..good.len() - 1].to_vec())).contains("malformed frame"));
     assert!(line_after(Answer::Bytes(vec![VERSION, 99])).contains("malformed frame"));
+    // The class of the session, as only a newer broker would know it.
+    let mut unknown = good.clone();
+    assert_eq!(std::mem::replace(&mut unknown[3], 99), 0);
+    assert!(line_after(Answer::Bytes(unknown)).contains("malformed frame"));
     assert!(line_after(Answer::Bytes(vec![VERSION + 1, 0])).contains("is not spoken here"));
     assert!(line_after(Answer::Bytes(vec![0; limits::REPLY + 1])).contains("4097 bytes is too long"));
     assert!(line_after(Answer::Bytes(vec![0; 100_000])).contains("4097 bytes is too long"));

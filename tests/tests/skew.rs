@@ -1,0 +1,93 @@
+//! Parts of two releases on one machine: what cannot be understood is refused with a word, and costs nobody else anything.
+
+use std::time::Duration;
+
+use ck_tests::{Machine, Running, wait_until};
+use rustix::process::Signal;
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// Sends `bytes`, in hexadecimal, to a socket of the broker; returns what it answers, and whether it then closes.
+fn answer(machine: &Machine, socket: &str, bytes: &str) -> String {
+    let ask = format!(
+        "use Socket; socket(S, AF_UNIX, SOCK_SEQPACKET, 0); alarm 10; \
+         connect(S, pack_sockaddr_un('/run/ck-broker/{socket}.sock')) or die $!; \
+         send(S, pack('H*', '{bytes}'), 0) or die $!; recv(S, $reply, 5000, 0); print $reply; \
+         recv(S, $more, 5000, 0); print ' closed' if $more eq ''"
+    );
+    machine.host.run_ok(&["perl", "-e", &ask])
+}
+
+#[test]
+fn requests_of_another_release_are_refused_with_a_word() {
+    let machine = Machine::up();
+    for socket in ["session", "admin"] {
+        for version in ["00", "02", "ff"] {
+            let told = answer(&machine, socket, &format!("{version}00"));
+            let number = u8::from_str_radix(version, 16).expect("a number");
+            assert!(told.contains(&format!("protocol version {number} is not spoken here")), "{told}");
+            assert!(told.contains("install one release of all parts") && told.ends_with(" closed"), "{told}");
+        }
+        // A request that a newer release may have.
+        let told = answer(&machine, socket, "0163");
+        assert!(told.contains("malformed frame") && told.ends_with(" closed"), "{told}");
+    }
+    assert_eq!(machine.host.run_ok(&["su", "alice", "-c", "echo $XDG_RUNTIME_DIR"]), "/run/user/2001");
+    machine.await_nothing_left();
+}
+
+/// A session of the user's, with a file in its directory.
+fn held(machine: &Machine, user: &str, uid: u32) -> Running {
+    let held = machine.host.spawn(&["su", user, "-c", "touch $XDG_RUNTIME_DIR/mine; exec sleep 60"]);
+    let mine = format!("/run/user/{uid}/mine");
+    wait_until(SOON, "the login", || machine.host.metadata(&mine).is_some());
+    held
+}
+
+/// Changes the record of session 1 while no broker runs.
+fn rewrite_record(machine: &mut Machine, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+    let mut broker = machine.broker.take().expect("a broker");
+    broker.signal(Signal::KILL);
+    assert!(broker.wait(SOON).is_some(), "the broker ends");
+    let record = "/run/ck-broker/sessions/1";
+    let bytes = std::fs::read(machine.host.root().join(&record[1..])).expect("a record");
+    machine.host.write_file(record, change(bytes), 0o600);
+    machine.start_broker(&[]);
+}
+
+#[test]
+fn a_record_of_the_release_before_is_a_session_as_any() {
+    let mut machine = Machine::up();
+    let login = held(&machine, "alice", 2001);
+    let before = machine.session();
+    rewrite_record(&mut machine, |mut record| {
+        // Format 1 had no byte of its own in front, and no inode of the leader at the end: `Some`, a varint, or `None`.
+        assert_eq!(record.remove(0), 2);
+        if record.pop() != Some(0) {
+            while record.pop().is_some_and(|byte| byte >= 0x80) {}
+        }
+        record
+    });
+    assert_eq!(machine.session(), before);
+    drop(login);
+    machine.await_nothing_left();
+}
+
+#[test]
+fn a_record_of_a_later_release_is_set_aside_and_costs_no_other() {
+    let mut machine = Machine::up();
+    let _alice = held(&machine, "alice", 2001);
+    let bob = held(&machine, "bob", 2002);
+    rewrite_record(&mut machine, |mut record| {
+        record[0] = 3;
+        record
+    });
+    assert_eq!(machine.session()["user"], "bob");
+    let log = machine.broker().stderr();
+    let said = "/run/ck-broker/sessions/1: has format 3, and only 1 and 2 are read: it was written by another release; \
+                set aside as /run/ck-broker/sessions/.1.unreadable";
+    assert!(log.contains(said), "{log}");
+    assert!(machine.host.metadata("/run/user/2001/mine").is_some(), "taken from under a live session");
+    drop(bob);
+    machine.await_sessions(0);
+}
