@@ -1,6 +1,6 @@
 //! What changed.
 
-use crate::{Session, SessionId, Uid};
+use crate::{Session, SessionId, ShortName, Uid};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -24,6 +24,31 @@ pub enum Event {
     TeardownFinished(Uid),
     /// Something of it could not be removed and lies in `.ck-retired`.
     TeardownFailed(Uid),
+    /// Something about a session is another, such as whether it is active: this is how it is now.
+    SessionChanged(Box<Session>),
+    /// Another session is in the foreground of a seat, or none.
+    SeatChanged {
+        /// The seat.
+        seat: ShortName,
+        /// Which one it is.
+        active: Option<SessionId>,
+        /// Which one it was.
+        before: Option<SessionId>,
+    },
+    /// The programs of a session's owner are to lock it.
+    LockRequested {
+        /// The session.
+        id: SessionId,
+        /// Whose it is.
+        uid: Uid,
+    },
+    /// They are to unlock it.
+    UnlockRequested {
+        /// The session.
+        id: SessionId,
+        /// Whose it is.
+        uid: Uid,
+    },
 }
 
 impl fmt::Display for Event {
@@ -41,6 +66,11 @@ impl fmt::Display for Event {
             Self::UserRemoved(uid) => write!(f, "user {uid} has left"),
             Self::TeardownFinished(uid) => write!(f, "runtime directory of user {uid} torn down"),
             Self::TeardownFailed(uid) => write!(f, "runtime directory of user {uid} could not be torn down"),
+            Self::SessionChanged(session) => write!(f, "session {} is {}", session.id, session.state),
+            Self::SeatChanged { seat, active: Some(id), .. } => write!(f, "{seat}: session {id} is active"),
+            Self::SeatChanged { seat, active: None, .. } => write!(f, "{seat}: no session is active"),
+            Self::LockRequested { id, uid } => write!(f, "session {id} of user {uid} is to be locked"),
+            Self::UnlockRequested { id, uid } => write!(f, "session {id} of user {uid} is to be unlocked"),
         }
     }
 }

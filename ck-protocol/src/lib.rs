@@ -18,20 +18,24 @@ mod named;
 mod printable;
 mod reply;
 mod request;
+mod seat;
 mod session;
 mod teardown;
 mod text;
+mod user;
 
 pub use event::Event;
 pub use frame::{DecodeError, EncodeError, OLDEST_VERSION, VERSION, decode, encode};
 pub use identity::{Gid, OutOfRange, Pid, SessionId, TeardownId, Timestamp, Token, Uid, Vt};
 pub use named::UnknownName;
 pub use printable::{is_printable, printable};
-pub use reply::{Opened, Refusal, RefusalCode, Reply, Status};
-pub use request::{AdminRequest, Open, SessionRef, SessionRequest};
+pub use reply::{Change, Opened, Refusal, RefusalCode, Reply, Status};
+pub use request::{AdminRequest, Linger, Open, SessionRef, SessionRequest, Target};
+pub use seat::Seat;
 pub use session::{Class, Kind, Session, State};
 pub use teardown::{Teardown, TeardownState};
 pub use text::{Text, TooLong};
+pub use user::{User, UserState};
 
 /// The name of a user, as the name service of the PAM host gave it.
 pub type UserName = Text<{ limits::USER_NAME }>;

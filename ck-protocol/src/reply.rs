@@ -1,6 +1,9 @@
 //! What the broker answers.
 
-use crate::{Class, Kind, Message, PathText, Pid, Session, SessionId, ShortName, Teardown, Timestamp, Vt};
+use crate::{
+    Class, Event, Kind, Message, PathText, Pid, Seat, Session, SessionId, ShortName, Teardown, Timestamp,
+    User, Vt,
+};
 use serde::{Deserialize, Serialize};
 
 /// A reply on either socket. Variants are only ever added at the end.
@@ -22,6 +25,27 @@ pub enum Reply {
     Teardown(Box<Teardown>),
     /// So many teardowns are tried again.
     Retrying(u64),
+    /// A user.
+    User(Box<User>),
+    /// A seat.
+    Seat(Box<Seat>),
+    /// It is carried out, or under way; it was about so many sessions.
+    Done(u64),
+    /// To a subscriber: that was everything. The next change has this number.
+    Synced(u64),
+    /// To a subscriber: something has changed.
+    Change(Box<Change>),
+    /// To a subscriber who read too slowly: so many changes are missing here.
+    Lost(u64),
+}
+
+/// A change, and which one it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Counted up by one from change to change, as long as the broker runs.
+    pub sequence: u64,
+    /// What has changed.
+    pub event: Event,
 }
 
 /// What a PAM module puts into the environment of a login.
@@ -62,6 +86,16 @@ pub struct Status {
     pub teardowns_failed: u64,
     /// Teardowns whose worker not even SIGKILL ends.
     pub teardowns_abandoned: u64,
+    /// How many sessions there may be at most.
+    pub sessions_limit: u64,
+    /// Subscribers.
+    pub subscribers: u64,
+    /// Hooks that run.
+    pub hooks_running: u64,
+    /// Hooks that wait for their turn.
+    pub hooks_waiting: u64,
+    /// Hooks that have failed since this process started.
+    pub hooks_failed: u64,
 }
 
 /// Why a request was not carried out.
@@ -92,4 +126,6 @@ pub enum RefusalCode {
     Failed,
     /// No teardown that was given up has that id.
     NoSuchTeardown,
+    /// Nobody of that uid is here.
+    NoSuchUser,
 }

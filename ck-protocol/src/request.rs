@@ -53,7 +53,7 @@ pub struct Open {
 }
 
 /// A request on `admin.sock`, open to every local user. Variants are only ever added at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AdminRequest {
     /// All sessions, by id: a [`Reply::Session`](crate::Reply) each, then
     /// [`Reply::End`](crate::Reply).
@@ -68,4 +68,50 @@ pub enum AdminRequest {
     /// Try the teardowns that were given up again: this one, or all. Root only. Answered with
     /// [`Reply::Retrying`](crate::Reply).
     RetryTeardowns(Option<TeardownId>),
+    /// Everything that there is, then every change: a [`Reply::Session`](crate::Reply) and a
+    /// [`Reply::Seat`](crate::Reply) each, [`Reply::Synced`](crate::Reply), then
+    /// [`Reply::Change`](crate::Reply)s until the peer hangs up.
+    Subscribe,
+    /// All users who are here, by uid: a [`Reply::User`](crate::Reply) each, then
+    /// [`Reply::End`](crate::Reply).
+    Users,
+    /// All seats: a [`Reply::Seat`](crate::Reply) each, then [`Reply::End`](crate::Reply).
+    Seats,
+    /// End sessions, by their leaders. Answered with [`Reply::Done`](crate::Reply).
+    Terminate(Target),
+    /// Tell the owner's programs to lock the session. Answered with [`Reply::Done`](crate::Reply).
+    Lock(SessionId),
+    /// Tell them to unlock it.
+    Unlock(SessionId),
+    /// Bring a session to the foreground of its seat. Answered with [`Reply::Done`](crate::Reply).
+    Activate(SessionId),
+    /// Who keeps a runtime directory without a session.
+    Linger(Linger),
+}
+
+/// What is to be ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// One session.
+    Session(SessionId),
+    /// All sessions of a user.
+    User(Uid),
+}
+
+/// What is asked about lingering.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Linger {
+    /// Who lingers: a [`Reply::User`](crate::Reply) each, then [`Reply::End`](crate::Reply).
+    List,
+    /// From now on this user does. Answered with [`Reply::Done`](crate::Reply).
+    On {
+        /// The user.
+        uid: Uid,
+        /// The user's primary group.
+        gid: Gid,
+        /// The user's name.
+        user: UserName,
+    },
+    /// From now on this user does not.
+    Off(Uid),
 }

@@ -113,6 +113,18 @@ fn admin_requests() {
     frozen(&AdminRequest::Teardowns, "0103");
     frozen(&AdminRequest::RetryTeardowns(None), "010400");
     frozen(&AdminRequest::RetryTeardowns(Some(TeardownId::new(300))), "010401ac02");
+    frozen(&AdminRequest::Subscribe, "0105");
+    frozen(&AdminRequest::Users, "0106");
+    frozen(&AdminRequest::Seats, "0107");
+    frozen(&AdminRequest::Terminate(Target::Session(SessionId::new(300))), "010800ac02");
+    frozen(&AdminRequest::Terminate(Target::User(alice().uid)), "010801d10f");
+    frozen(&AdminRequest::Lock(SessionId::FIRST), "010901");
+    frozen(&AdminRequest::Unlock(SessionId::FIRST), "010a01");
+    frozen(&AdminRequest::Activate(SessionId::FIRST), "010b01");
+    frozen(&AdminRequest::Linger(Linger::List), "010c00");
+    let Open { uid, gid, user, .. } = alice();
+    frozen(&AdminRequest::Linger(Linger::On { uid, gid, user }), "010c01d10fd20f05616c696365");
+    frozen(&AdminRequest::Linger(Linger::Off(uid)), "010c02d10f");
 }
 
 #[test]
@@ -147,8 +159,13 @@ fn replies() {
         teardowns_waiting: 4,
         teardowns_failed: 5,
         teardowns_abandoned: 6,
+        sessions_limit: 7,
+        subscribers: 8,
+        hooks_running: 9,
+        hooks_waiting: 10,
+        hooks_failed: 11,
     };
-    frozen(&Reply::Status(status), "010305302e312e300201010203040506");
+    frozen(&Reply::Status(status), "010305302e312e3002010102030405060708090a0b");
     frozen(&Reply::End, "0104");
     let refusal = Refusal { code: RefusalCode::Failed, message: text("no") };
     frozen(&Reply::Refused(refusal), "010506026e6f");
@@ -163,15 +180,36 @@ fn replies() {
     };
     frozen(&Reply::Teardown(Box::new(teardown)), "010603d10f022f780204010201026e6f");
     frozen(&Reply::Retrying(2), "010702");
+    let user = User {
+        uid: alice().uid,
+        name: text("alice"),
+        sessions: 2,
+        linger: true,
+        state: UserState::Online,
+        runtime_dir: Some(text("/x")),
+    };
+    frozen(&Reply::User(Box::new(user)), "0108d10f05616c69636502010101022f78");
+    let seat = Seat { id: text("seat0"), active: Some(SessionId::FIRST), sessions: 3, has_vts: true };
+    frozen(&Reply::Seat(Box::new(seat)), "01090573656174300101 0301".replace(' ', "").as_str());
+    frozen(&Reply::Done(2), "010a02");
+    frozen(&Reply::Synced(300), "010bac02");
+    let change = Change { sequence: 4, event: Event::UserRemoved(alice().uid) };
+    frozen(&Reply::Change(Box::new(change)), "010c0403d10f");
+    frozen(&Reply::Lost(5), "010d05");
 }
 
 #[test]
 fn events() {
-    let uid = Uid::try_from(2001).unwrap();
+    let (id, uid) = (SessionId::FIRST, Uid::try_from(2001).unwrap());
     frozen(&Event::UserAdded(uid), "0100d10f");
     assert!(hex(&Event::SessionAdded(Box::new(session()))).starts_with("0101ac02"));
     frozen(&Event::SessionRemoved { id: SessionId::FIRST, uid }, "010201d10f");
     frozen(&Event::UserRemoved(uid), "0103d10f");
     frozen(&Event::TeardownFinished(uid), "0104d10f");
     frozen(&Event::TeardownFailed(uid), "0105d10f");
+    assert!(hex(&Event::SessionChanged(Box::new(session()))).starts_with("0106ac02"));
+    let (seat, active, before) = (text("seat0"), Some(id), None);
+    frozen(&Event::SeatChanged { seat, active, before }, "010705736561743001 0100".replace(' ', "").as_str());
+    frozen(&Event::LockRequested { id, uid }, "010801d10f");
+    frozen(&Event::UnlockRequested { id, uid }, "010901d10f");
 }

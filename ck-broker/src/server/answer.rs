@@ -137,6 +137,16 @@ impl Server {
             }
             AdminRequest::Teardowns => self.start_list(key, Outbox::Teardowns(TeardownId::FIRST)),
             AdminRequest::RetryTeardowns(only) => self.retry_teardowns(key, only),
+            AdminRequest::Subscribe
+            | AdminRequest::Users
+            | AdminRequest::Seats
+            | AdminRequest::Terminate(_)
+            | AdminRequest::Lock(_)
+            | AdminRequest::Unlock(_)
+            | AdminRequest::Activate(_)
+            | AdminRequest::Linger(_) => {
+                self.send(key, &refused(RefusalCode::Failed, "not there yet"));
+            }
         }
     }
 
@@ -176,6 +186,11 @@ impl Server {
             teardowns_waiting: teardowns(TeardownState::Waiting),
             teardowns_failed: teardowns(TeardownState::Quarantined),
             teardowns_abandoned: teardowns(TeardownState::Abandoned),
+            sessions_limit: count(self.limits.sessions.all),
+            subscribers: 0,
+            hooks_running: 0,
+            hooks_waiting: 0,
+            hooks_failed: 0,
         })
     }
 }
