@@ -84,7 +84,12 @@ impl Wire {
 
 /// A login of the uid, as the module would ask for it.
 pub fn open(uid: u32, token: Token) -> SessionRequest {
-    SessionRequest::Open(Box::new(Open {
+    SessionRequest::Open(Box::new(login(uid, token)))
+}
+
+/// The facts of a login of the uid, about which there is nothing special.
+pub fn login(uid: u32, token: Token) -> Open {
+    Open {
         token,
         uid: Uid::try_from(uid).expect("a uid"),
         gid: Gid::try_from(uid).expect("a gid"),
@@ -97,7 +102,7 @@ pub fn open(uid: u32, token: Token) -> SessionRequest {
         remote_user: None,
         display: None,
         runtime_dir: true,
-    }))
+    }
 }
 
 /// All sessions, by id.

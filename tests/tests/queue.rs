@@ -136,8 +136,11 @@ fn what_a_killed_worker_had_taken_from_its_owner_goes_too() {
 #[test]
 fn workers_stand_back_behind_logins() {
     let guarded = Guarded::up_kind("directory");
-    let note = "cut -d' ' -f19 /proc/self/stat >>/tmp/nice";
-    replace_remover(&guarded.machine, &format!("sleep 0.2; {note}; exec $0.real \"$@\""));
+    let nice = "nice=$(cut -d' ' -f19 /proc/self/stat)";
+    let soon = format!(
+        "for i in $(seq 50); do {nice}; [ $nice = 0 ] || break; sleep 0.1; done; echo $nice >>/tmp/nice"
+    );
+    replace_remover(&guarded.machine, &format!("{soon}; exec $0.real \"$@\""));
     guarded.session("touch file");
     guarded.assert_gone_and_unharmed();
     assert_eq!(guarded.machine.host.read_file("/tmp/nice").trim(), "10");

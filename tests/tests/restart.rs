@@ -99,6 +99,20 @@ fn a_record_that_cannot_be_read_costs_no_other() {
 }
 
 #[test]
+fn no_id_is_given_twice_when_it_is_not_known_which_were() {
+    let mut machine = Machine::up();
+    let id = ["ssh", "alice@127.0.0.1", "echo $XDG_SESSION_ID"];
+    assert_eq!(machine.host.run_ok(&id), "1");
+    machine.await_nothing_left();
+    end_broker(&mut machine, Signal::KILL);
+    machine.host.write_file("/run/ck-broker/next-id", b"6\x00", 0o600);
+    machine.start_broker(&[]);
+    assert!(machine.broker().stderr().contains("next-id cannot be read"));
+    let next: u64 = machine.host.run_ok(&id).parse().expect("an id");
+    assert!(next >= 1 << 32, "{next}");
+}
+
+#[test]
 fn without_a_broker_logins_go_on() {
     let machine = Machine::installed();
     let started = Instant::now();

@@ -23,7 +23,9 @@ const PATIENCE_SECONDS: u64 = 60;
 /// How much later it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How far workers stand back behind everybody else, such as logins (setpriority(2)).
+/// How far workers stand back behind everybody else, such as logins (setpriority(2)). By 5 the slowest
+/// hundredth of logins takes twice as long while a large directory goes (`make bench`); by 19 nothing would
+/// ever go on a busy machine.
 const NICE: i32 = 10;
 
 /// As much of what a worker complains about as is read, in bytes, and as many lines as are logged.

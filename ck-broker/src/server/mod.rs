@@ -40,7 +40,7 @@ use nix::sys::{
 };
 use retirement::Stuck;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     os::fd::{AsFd, OwnedFd},
     path::Path,
     time::{Duration, Instant, SystemTime},
@@ -123,7 +123,7 @@ impl Server {
         mask.thread_block().map_err(ServerError::Signals)?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let signals = SignalFd::with_flags(&mask, flags).map_err(ServerError::Signals)?;
-        let ours: Vec<_> = left.users.clone();
+        let ours: HashSet<_> = left.users.iter().copied().collect();
         let next = left.next_id.unwrap_or(SessionId::FIRST);
         let sessions = Listener::open(Door::Session, state_dir).map_err(ServerError::Door)?;
         let admin = Listener::open(Door::Admin, state_dir).map_err(ServerError::Door)?;

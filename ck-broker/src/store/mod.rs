@@ -28,6 +28,9 @@ use std::{
 /// How many ids one write of `next-id` covers. After a crash at most so many are skipped.
 const IDS_AT_ONCE: u64 = 64;
 
+/// How many ids are skipped when it is not known which were given: more than a machine gives in its time.
+const IDS_LOST: u64 = 1 << 32;
+
 /// A record could not be written, read or removed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {operation} {}: {source}", path.display())]
@@ -74,7 +77,9 @@ impl Store {
         records::read_sessions(&sessions, &mut left)?;
         left.users = records::read_users(&users)?;
         let above = left.sessions.iter().map(|entry| entry.session.id.next());
-        left.next_id = above.chain(left.next_id).max();
+        let above = above.chain(left.next_id).max();
+        let lost = left.next_id.is_none() && next_id.exists();
+        left.next_id = if lost { Some(beyond(above, &next_id)) } else { above };
         let covered = left.next_id.unwrap_or(SessionId::FIRST);
         Ok((Self { sessions, users, next_id, covered, stale: BTreeSet::new() }, left))
     }
@@ -166,6 +171,13 @@ impl Store {
     pub fn settle(&self, next: SessionId) -> Result<(), StoreError> {
         records::write_id(&self.next_id, next)
     }
+}
+
+/// An id that was surely never given, where it is not known any more which ones were.
+fn beyond(known: Option<SessionId>, next_id: &Path) -> SessionId {
+    let next = SessionId::new(known.map_or(0, SessionId::get).saturating_add(IDS_LOST));
+    log::error!("{} cannot be read: ids go on from {next}, so that none is given twice", next_id.display());
+    next
 }
 
 fn error<'p>(operation: &'static str, path: &'p Path) -> impl Fn(io::Error) -> StoreError + 'p {

@@ -1,7 +1,7 @@
 //! A name service that does not answer: whoever asks it waits, and the broker never asks.
 
-use ck_protocol::{Gid, Open, Opened, Reply, SessionRequest, Text, Token, Uid};
-use ck_tests::{ALICES, Machine, wait_until};
+use ck_protocol::{Open, Opened, Reply, SessionRequest, Text, Token};
+use ck_tests::{ALICES, Machine, wait_until, wire};
 
 use super::{SOON, ask};
 
@@ -19,18 +19,8 @@ fn recover(machine: &Machine) {
 
 fn open(user: &str, uid: u32) -> SessionRequest {
     SessionRequest::Open(Box::new(Open {
-        token: Token::new([9; 16]),
-        uid: Uid::try_from(uid).expect("a uid"),
-        gid: Gid::try_from(uid).expect("a gid"),
         user: Text::clipped(user),
-        service: Text::clipped("sshd"),
-        class: None,
-        kind: None,
-        tty: None,
-        remote_host: None,
-        remote_user: None,
-        display: None,
-        runtime_dir: true,
+        ..wire::login(uid, Token::new([9; 16]))
     }))
 }
 

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ck_protocol::{
-    AdminRequest, Gid, Open, Refusal, Reply, SessionId, SessionRef, SessionRequest, Status, Text, Token, Uid,
-    decode, encode, limits,
+    AdminRequest, Refusal, Reply, SessionId, SessionRef, SessionRequest, Status, Token, decode, encode,
+    limits,
 };
+use ck_tests::wire;
 use rustix::io;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
@@ -84,21 +85,7 @@ impl Login {
 
     /// The same, where it may be refused.
     pub(crate) fn try_open(uid: u32) -> Result<Self, Refusal> {
-        let open = Open {
-            token: token(),
-            uid: Uid::try_from(uid).expect("a uid"),
-            gid: Gid::try_from(uid).expect("a gid"),
-            user: Text::clipped("somebody"),
-            service: Text::clipped("load"),
-            class: None,
-            kind: None,
-            tty: None,
-            remote_host: None,
-            remote_user: None,
-            display: None,
-            runtime_dir: true,
-        };
-        match session_client().ask(&SessionRequest::Open(Box::new(open))) {
+        match session_client().ask(&wire::open(uid, token())) {
             Reply::Opened(opened) => {
                 Ok(Self { id: opened.id, directory: opened.runtime_dir.map(|path| path.as_str().into()) })
             }

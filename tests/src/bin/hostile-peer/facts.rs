@@ -3,7 +3,8 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use ck_protocol::{Gid, Open, RefusalCode, Reply, SessionRequest, Text, Token, Uid};
+use ck_protocol::{Open, RefusalCode, Reply, SessionRequest, Text, Token};
+use ck_tests::wire;
 
 use crate::mutation::SESSION_SEEDS;
 use crate::socket::Connection;
@@ -75,18 +76,5 @@ fn ask(open: &Open) -> Option<Reply> {
 fn login(uid: u32) -> Open {
     use std::sync::atomic::{AtomicU8, Ordering};
     static COUNTER: AtomicU8 = AtomicU8::new(0);
-    Open {
-        token: Token::new([COUNTER.fetch_add(1, Ordering::Relaxed); 16]),
-        uid: Uid::try_from(uid).expect("a uid"),
-        gid: Gid::try_from(uid).expect("a gid"),
-        user: Text::clipped("somebody"),
-        service: Text::clipped("hostile"),
-        class: None,
-        kind: None,
-        tty: None,
-        remote_host: None,
-        remote_user: None,
-        display: None,
-        runtime_dir: true,
-    }
+    wire::login(uid, Token::new([COUNTER.fetch_add(1, Ordering::Relaxed); 16]))
 }
