@@ -1,9 +1,9 @@
 //! Kernels that lack what newer ones have. The programs run with a filter under which newer system calls and socket
 //! options fail as they do there; `make vm` runs the same, and others, on a Linux 6.1.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ck_tests::{ALICES, Machine, wait_until};
+use ck_tests::{ALICES, Guarded, Machine, wait_until};
 use rustix::process::Signal;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -12,14 +12,15 @@ const SOON: Duration = Duration::from_secs(10);
 /// which they came: cachestat(2) is Linux 6.5, epoll_pwait2(2) is 5.11 and landlock_create_ruleset(2), 444, is 5.13.
 const FIRST_UNKNOWN: [(&str, &str); 2] = [("6.1", "451"), ("5.10", "441")];
 
-/// `SO_PEERPIDFD` and all that came after it fail with ENOPROTOOPT (92), system calls from `$ARGV[0]` on with ENOSYS (38).
+/// `SO_PEERPIDFD` and all that came after it, such as `SO_PASSRIGHTS`, fail with ENOPROTOOPT (92), system calls from `$ARGV[0]` on with ENOSYS (38).
 /// A seccomp(2) filter: struct sock_filter is a u16, two u8, a u32; see BPF_LD, BPF_JMP in linux/bpf_common.h.
 const FILTER: &str = r#"
-    my ($prctl, $getsockopt) = `uname -m` =~ /x86_64/ ? (157, 55) : (167, 209);
+    my ($prctl, $getsockopt, $setsockopt) = `uname -m` =~ /x86_64/ ? (157, 55, 54) : (167, 209, 208);
     my $code = join "", map { pack "SCCL", @$_ }
         [0x20, 0, 0, 0],            # the number of the call
-        [0x35, 5, 0, shift],        # at least the first unknown: ENOSYS
-        [0x15, 0, 3, $getsockopt],
+        [0x35, 6, 0, shift],        # at least the first unknown: ENOSYS
+        [0x15, 1, 0, $getsockopt],
+        [0x15, 0, 3, $setsockopt],
         [0x20, 0, 0, 32],           # its third argument
         [0x35, 0, 1, 77],           # at least SO_PEERPIDFD
         [0x06, 0, 0, 0x50000 | 92],
@@ -108,4 +109,41 @@ fn a_pid_that_was_passed_on_is_not_taken_for_the_peer() {
     wait_until(SOON, "it is refused", || machine.broker().stderr().contains("its process cannot be watched"));
     machine.await_nothing_left();
     machine.host.run_ok(&["kill", "-0", other.stdout().trim()]);
+}
+
+/// Before Linux 6.16 descriptors that a peer pushes arrive, and who drops the last copy of one closes it: a connection
+/// with unsent data and SO_LINGER would take an hour.
+#[test]
+fn closing_what_others_push_is_nothing_that_the_broker_waits_for() {
+    const PEER: &str = "/tmp/hostile-peer";
+    let guarded = Guarded::up_by(&broker(FIRST_UNKNOWN[0].1), "");
+    let machine = &guarded.machine;
+    let program = std::fs::read(env!("CARGO_BIN_EXE_hostile-peer")).expect("the driver");
+    machine.host.write_file(PEER, program, 0o755);
+    let by_bob = ["setpriv", "--reuid=2002", "--regid=2002", "--clear-groups", PEER];
+    let logs_in = || {
+        let start = Instant::now();
+        assert_eq!(machine.host.run_ok(&["su", "alice", "-c", "echo $XDG_RUNTIME_DIR"]), ALICES);
+        start.elapsed()
+    };
+    let peer = machine.host.spawn(&[&by_bob[..], &["linger", "100"]].concat());
+    wait_until(SOON, "they are pushed", || {
+        assert!(!peer.is_over(), "{}", peer.stderr());
+        peer.stderr().contains("taken 100")
+    });
+    for _ in 0..5 {
+        assert!(logs_in() < Duration::from_secs(1));
+    }
+    // Nor when more come than are let in, and by root at the other socket.
+    let mut flood = machine.host.spawn(&[&by_bob[..], &["descriptors", "admin", "4000"]].concat());
+    while !flood.is_over() {
+        logs_in();
+    }
+    assert!(flood.wait(SOON).is_some_and(|status| status.success()), "{}", flood.stderr());
+    machine.host.run_ok(&[PEER, "descriptors", "session", "1000"]);
+    machine.host.run_ok(&["ckctl"]);
+    drop(peer);
+    let processes = || machine.host.run(&["pgrep", "-f", "[-]-close-descriptors"]).stdout;
+    wait_until(SOON, "nothing is left to be closed", || processes().is_empty());
+    guarded.assert_gone_and_unharmed();
 }

@@ -122,7 +122,8 @@ impl Disposal {
 
 /// Whether there are descriptors anywhere in the queue. Nothing can come after that is known.
 fn holds_descriptors(socket: &OwnedFd) -> bool {
-    let _ = shutdown(socket, Shutdown::Read);
+    // What was sent still arrives, and then the peer sees the end, however long the rest takes.
+    let _ = shutdown(socket, Shutdown::Both);
     for _ in 0..PACKETS {
         match front(socket) {
             Front::Nothing => return false,

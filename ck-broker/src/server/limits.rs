@@ -11,9 +11,9 @@ use std::{
 const SESSIONS: usize = 65_536;
 /// Connections on `session.sock`, where each is a login that is just being opened or closed.
 const SESSION_CONNECTIONS: usize = 4096;
-/// Connections on `admin.sock` in all, without root's.
+/// Connections on `admin.sock` of root, and of all others together.
 const ADMIN_CONNECTIONS: usize = 128;
-/// Connections on `admin.sock` of one uid. For root it is so many more than all others may have.
+/// Connections on `admin.sock` of one uid other than root.
 const ADMIN_CONNECTIONS_PER_UID: usize = 16;
 /// Teardowns that wait or run, in all, of which one user may have a quarter.
 const TEARDOWNS: usize = 1024;
@@ -45,7 +45,7 @@ impl Limits {
     /// The limits where `descriptors` can be open.
     pub(super) fn within(descriptors: usize) -> Self {
         let room = descriptors.saturating_sub(OWN_DESCRIPTORS);
-        let sessions = SESSIONS.min(room / 4 * 3).max(LEAST);
+        let sessions = SESSIONS.min(room / 16 * 11).max(LEAST);
         let teardowns = TEARDOWNS.min(room / 16).max(LEAST);
         Self {
             sessions: Limit { all: sessions, per_user: sessions / 2 },
@@ -68,8 +68,10 @@ impl Limits {
             // What others take, root has besides.
             rest += usize::from(other != uid && other != 0);
         }
-        let (own, all) = (same < ADMIN_CONNECTIONS_PER_UID, same + rest);
-        own && (uid == 0 || all < self.admin_connections)
+        match uid {
+            0 => same < self.admin_connections,
+            _ => same < ADMIN_CONNECTIONS_PER_UID && same + rest < self.admin_connections,
+        }
     }
 }
 
@@ -136,7 +138,7 @@ mod tests {
                 + 2 * limits.session_connections
                 + limits.admin_connections
                 + limits.teardowns.all;
-            assert!(taken + ADMIN_CONNECTIONS_PER_UID + 48 <= descriptors, "{descriptors}: {limits:?}");
+            assert!(taken + OWN_DESCRIPTORS <= descriptors, "{descriptors}: {limits:?}");
         }
         assert_eq!(Limits::within(524_288).sessions.all, SESSIONS);
     }
@@ -150,7 +152,7 @@ mod tests {
         let all = || (0..ADMIN_CONNECTIONS).map(|n| 3000 + u32::try_from(n).unwrap());
         assert!(!limits.admit_admin(2001, all()));
         assert!(limits.admit_admin(0, all()));
-        assert!(!limits.admit_admin(0, std::iter::repeat_n(0, ADMIN_CONNECTIONS_PER_UID)));
+        assert!(!limits.admit_admin(0, std::iter::repeat_n(0, ADMIN_CONNECTIONS)));
     }
 
     #[test]
@@ -170,7 +172,7 @@ mod tests {
     #[test]
     fn the_count_is_bounded_and_forgets_who_is_quiet() {
         let (mut rates, now) = (Rates::default(), Instant::now());
-        let admitted = (1..100_000).filter(|uid| rates.take(*uid, now)).count();
+        let admitted = (1..5000).filter(|uid| rates.take(*uid, now)).count();
         assert_eq!((admitted, rates.0.len()), (COUNTED_UIDS, COUNTED_UIDS));
         assert!(rates.take(200_000, now + Duration::from_secs(1)));
         assert_eq!(rates.0.len(), 1);

@@ -5,8 +5,8 @@ use ck_tests::{Guarded, Machine, Running, wait_until};
 use super::{SOON, install_load};
 
 /// What a broker with 1024 descriptors gives: all, and one user.
-const ALL: usize = 720;
-const PER_USER: usize = 360;
+const ALL: usize = 660;
+const PER_USER: usize = 330;
 
 fn fill(machine: &Machine, uid: &str) -> (Running, String) {
     let filler = machine.host.spawn(&["broker-load", "fill", uid]);

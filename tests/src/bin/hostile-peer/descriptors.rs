@@ -60,6 +60,8 @@ fn count(outcomes: &mut BTreeMap<&str, usize>, sent: Result<(), Errno>) -> bool 
         Ok(()) => "taken",
         Err(Errno::PERM) => "refused",
         Err(Errno::PIPE | Errno::CONNRESET) => "hung up",
+        // So many of this user's are on their way.
+        Err(Errno::TOOMANYREFS) => "too many",
         Err(errno) => panic!("push descriptors: {errno}"),
     };
     *outcomes.entry(outcome).or_default() += 1;

@@ -1,0 +1,19 @@
+//! `docs/THREATS.md` names the tests that hold its defences: each of them must be there.
+
+use std::path::Path;
+
+const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+#[test]
+fn every_test_that_is_named_exists() {
+    let text = std::fs::read_to_string(Path::new(PROJECT).join("docs/THREATS.md")).expect("the document");
+    let words = text.split('`').skip(1).step_by(2);
+    let named: Vec<(&str, &str)> = words.filter_map(|word| word.split_once(".rs::")).collect();
+    assert!(named.len() > 50, "{} are named", named.len());
+    for (file, test) in named {
+        let path = Path::new(PROJECT).join(format!("{file}.rs"));
+        let source =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(source.contains(&format!("fn {test}() {{")), "no {test} in {file}.rs");
+    }
+}
