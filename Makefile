@@ -93,11 +93,18 @@ install-files:
 	install -D -m 755 $(RELEASE)/ck-remove-directory $(DESTDIR)$(PREFIX)/libexec/ck/ck-remove-directory
 	install -D -m 644 $(RELEASE)/libpam_ck.so $(DESTDIR)$(PAMDIR)/pam_ck.so
 	install -D -m 644 packaging/pam/ck $(DESTDIR)$(PREFIX)/share/pam-configs/ck
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 packaging/man/ckctl/*.1
+	install -D -m 644 packaging/completions/ckctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ckctl
+	install -D -m 644 packaging/completions/_ckctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ckctl
+	install -D -m 644 packaging/completions/ckctl.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ckctl.fish
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/ck-broker $(DESTDIR)$(PREFIX)/bin/ckctl
 	rm -f $(DESTDIR)$(PREFIX)/libexec/ck/ck-remove-directory $(DESTDIR)$(PAMDIR)/pam_ck.so
 	rm -f $(DESTDIR)$(PREFIX)/share/pam-configs/ck
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/ckctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/ckctl-*.1
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ckctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ckctl
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ckctl.fish
 	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/libexec/ck
 
 # Ratios, not times: each pair is measured in one run, side by side.

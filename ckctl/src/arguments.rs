@@ -9,6 +9,7 @@ use std::path::PathBuf;
 #[command(
     name = "ckctl",
     version,
+    disable_help_subcommand = true,
     after_help = "Exit status: 0 done; 1 refused, or no such session; 2 bad arguments; 3 no broker answers."
 )]
 pub struct Arguments {
@@ -39,8 +40,12 @@ pub enum Verb {
         /// The session's id, as list prints it
         id: SessionId,
     },
-    /// Show how the broker is
-    Status,
+    /// Show how the broker is, and whether all is well
+    Status {
+        /// Print OpenMetrics text, for the textfile collector of node_exporter
+        #[arg(long, conflicts_with = "json")]
+        metrics: bool,
+    },
     /// Show what waits to be torn down, or could not be
     #[command(subcommand)]
     Teardown(TeardownVerb),

@@ -1,6 +1,6 @@
 //! The JSON forms. Their field names are a contract; what is absent is `null`.
 
-use crate::time;
+use crate::{health, time};
 use ck_protocol::{self as protocol, is_printable};
 use serde::Serialize;
 use std::fmt::Write;
@@ -85,6 +85,13 @@ pub struct Status<'s> {
     teardowns_waiting: u64,
     teardowns_failed: u64,
     teardowns_abandoned: u64,
+    sessions_limit: u64,
+    subscribers: u64,
+    hooks_running: u64,
+    hooks_waiting: u64,
+    hooks_failed: u64,
+    /// What somebody should look at.
+    problems: Vec<String>,
 }
 
 impl<'s> From<&'s protocol::Status> for Status<'s> {
@@ -99,6 +106,12 @@ impl<'s> From<&'s protocol::Status> for Status<'s> {
             teardowns_waiting: status.teardowns_waiting,
             teardowns_failed: status.teardowns_failed,
             teardowns_abandoned: status.teardowns_abandoned,
+            sessions_limit: status.sessions_limit,
+            subscribers: status.subscribers,
+            hooks_running: status.hooks_running,
+            hooks_waiting: status.hooks_waiting,
+            hooks_failed: status.hooks_failed,
+            problems: health::problems(status),
         }
     }
 }

@@ -2,12 +2,16 @@
 //! answer, as tables for people or as JSON for programs.
 //!
 //! [`arguments`] is the command line, [`client`] the conversation; [`json`] and [`table`] are the
-//! two ways to show things, and [`run`] puts them together.
+//! two ways to show things, [`metrics`] a third one for the broker's own state, of which [`health`] says
+//! what is wrong with it. [`screen`] knows the terminal, and [`run`] puts all together.
 #![forbid(unsafe_code)]
 
 pub mod arguments;
 pub mod client;
+pub mod health;
 pub mod json;
+pub mod metrics;
 pub mod run;
+pub mod screen;
 pub mod table;
 pub mod time;

@@ -4,6 +4,8 @@ use crate::{
     arguments::{Arguments, TeardownVerb, Verb},
     client::{Client, ClientError},
     json::{self, pretty},
+    metrics,
+    screen::Screen,
     table,
 };
 use clap::Parser;
@@ -49,31 +51,43 @@ pub fn main() -> ExitCode {
 
 /// Asks the broker; returns what is to be printed.
 fn text(arguments: &Arguments) -> Result<String, RunError> {
-    let client = Client::connect(&arguments.socket)?;
+    let client = Client::connect(&arguments.socket).inspect_err(|_| {
+        if matches!(arguments.verb, Some(Verb::Status { metrics: true })) {
+            // Who collects them is to see that it is down; why is said on standard error.
+            let _ = print(&metrics::down());
+        }
+    })?;
     let json = arguments.json;
+    let screen = Screen::of_stdout(!arguments.no_legend);
     Ok(match arguments.verb.unwrap_or(Verb::List) {
         Verb::List => {
             let sessions = client.list()?;
             if json {
                 pretty(&sessions.iter().map(json::Session::from).collect::<Vec<_>>())?
             } else {
-                table::sessions(&sessions, !arguments.no_legend)
+                table::sessions(&sessions, screen)
             }
         }
         Verb::Show { id } => {
             let session = client.show(id)?;
             if json { pretty(&json::Session::from(&session))? } else { table::session(&session) }
         }
-        Verb::Status => {
+        Verb::Status { metrics } => {
             let status = client.status()?;
-            if json { pretty(&json::Status::from(&status))? } else { table::status(&status) }
+            if metrics {
+                metrics::metrics(&status)
+            } else if json {
+                pretty(&json::Status::from(&status))?
+            } else {
+                table::status(&status, screen)
+            }
         }
         Verb::Teardown(TeardownVerb::List) => {
             let teardowns = client.teardowns()?;
             if json {
                 pretty(&teardowns.iter().map(json::Teardown::from).collect::<Vec<_>>())?
             } else {
-                table::teardowns(&teardowns, !arguments.no_legend)
+                table::teardowns(&teardowns, screen)
             }
         }
         Verb::Teardown(TeardownVerb::Retry { id }) => {

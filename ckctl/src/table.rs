@@ -1,6 +1,6 @@
 //! Tables for people, as loginctl(1) lays them out.
 
-use crate::time;
+use crate::{health, screen::Screen, time};
 use ck_protocol::{Session, Status, Teardown};
 use std::{
     fmt::{Display, Write as _},
@@ -13,12 +13,12 @@ const NONE: &str = "-";
 
 /// A line a session, then their count.
 #[must_use]
-pub fn sessions(sessions: &[Session], legend: bool) -> String {
+pub fn sessions(sessions: &[Session], screen: Screen) -> String {
     if sessions.is_empty() {
-        return if legend { "No sessions.\n".to_owned() } else { String::new() };
+        return if screen.legend { "No sessions.\n".to_owned() } else { String::new() };
     }
     let mut rows = String::new();
-    if legend {
+    if screen.legend {
         rows.push_str("SESSION\tUID\tUSER\tSERVICE\tTTY\tSEAT\tSTATE\tSINCE\tREMOTE HOST\n");
     }
     for session in sessions {
@@ -36,17 +36,17 @@ pub fn sessions(sessions: &[Session], legend: bool) -> String {
         ];
         row(&mut rows, &cells);
     }
-    counted(&rows, sessions.len(), "session", legend)
+    counted(&rows, sessions.len(), "session", screen)
 }
 
 /// A line a teardown, then their count.
 #[must_use]
-pub fn teardowns(teardowns: &[Teardown], legend: bool) -> String {
+pub fn teardowns(teardowns: &[Teardown], screen: Screen) -> String {
     if teardowns.is_empty() {
-        return if legend { "No teardowns.\n".to_owned() } else { String::new() };
+        return if screen.legend { "No teardowns.\n".to_owned() } else { String::new() };
     }
     let mut rows = String::new();
-    if legend {
+    if screen.legend {
         rows.push_str("TEARDOWN\tUID\tSTATE\tFAILURES\tNEXT TRY\tDIRECTORY\tREASON\n");
     }
     for teardown in teardowns {
@@ -61,7 +61,7 @@ pub fn teardowns(teardowns: &[Teardown], legend: bool) -> String {
         ];
         row(&mut rows, &cells);
     }
-    counted(&rows, teardowns.len(), "teardown", legend)
+    counted(&rows, teardowns.len(), "teardown", screen)
 }
 
 /// A line a fact, its name in front.
@@ -90,30 +90,34 @@ pub fn session(session: &Session) -> String {
     named(&facts)
 }
 
-/// A line a fact, and what to do about it where something is wrong.
+/// A line a fact; first whether all is well, and what to do where it is not.
 #[must_use]
-pub fn status(status: &Status) -> String {
-    let failed = match status.teardowns_failed {
-        0 => "none".to_owned(),
-        count => format!("{count}: see ckctl teardown list"),
+pub fn status(status: &Status, screen: Screen) -> String {
+    let problems = health::problems(status);
+    let state = if problems.is_empty() {
+        screen.good("all is well")
+    } else {
+        problems.iter().map(|problem| screen.bad(problem)).collect::<Vec<_>>().join("\n\t")
     };
+    let waiting = |running: u64, waiting: u64| format!("{running} running, {waiting} waiting");
+    let teardowns = waiting(status.teardowns_running, status.teardowns_waiting);
     let facts: [(&str, &dyn Display); 8] = [
+        ("State", &state),
         ("Broker", &format!("ck-broker {}, pid {}", status.version, status.pid)),
         ("Running since", &time::for_people(status.started_at)),
-        ("Sessions", &status.sessions),
+        ("Sessions", &format!("{} of at most {}", status.sessions, status.sessions_limit)),
         ("Users", &status.users),
-        ("Teardowns running", &status.teardowns_running),
-        ("Teardowns waiting", &status.teardowns_waiting),
-        ("Teardowns failed", &failed),
-        ("Teardowns abandoned", &status.teardowns_abandoned),
+        ("Teardowns", &format!("{teardowns}, {} failed", status.teardowns_failed)),
+        ("Hooks", &waiting(status.hooks_running, status.hooks_waiting)),
+        ("Subscribers", &status.subscribers),
     ];
     named(&facts)
 }
 
 /// The rows aligned, with their count below if there is a legend.
-fn counted(rows: &str, count: usize, what: &str, legend: bool) -> String {
-    let mut table = aligned(rows);
-    if legend {
+fn counted(rows: &str, count: usize, what: &str, screen: Screen) -> String {
+    let mut table = screen.fit(&aligned(rows));
+    if screen.legend {
         let _ = writeln!(table, "\n{count} {what}{} listed.", if count == 1 { "" } else { "s" });
     }
     table
@@ -159,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_says_so() {
-        assert_eq!(sessions(&[], true), "No sessions.\n");
-        assert_eq!(sessions(&[], false), "");
+        assert_eq!(sessions(&[], Screen { legend: true, ..Screen::default() }), "No sessions.\n");
+        assert_eq!(sessions(&[], Screen::default()), "");
     }
 }

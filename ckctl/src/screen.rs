@@ -1,0 +1,100 @@
+//! What standard output is, and what is done for it: lines that fit a terminal, and colour there.
+
+use rustix::termios::{isatty, tcgetwinsize};
+use std::{env, fmt::Write, io};
+use unicode_width::UnicodeWidthChar;
+
+/// What takes the place of what does not fit.
+const ELLIPSIS: char = '…';
+const UNDERLINED: &str = "\x1b[4m";
+const RED: &str = "\x1b[1;31m";
+const GREEN: &str = "\x1b[32m";
+const PLAIN: &str = "\x1b[0m";
+
+/// How tables are shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Screen {
+    /// Whether there is a head line, and a count below.
+    pub legend: bool,
+    /// The columns of the terminal; `None` where the lines may have any length.
+    pub width: Option<usize>,
+    /// Whether something may be coloured.
+    pub colour: bool,
+}
+
+impl Screen {
+    /// As standard output is.
+    #[must_use]
+    pub fn of_stdout(legend: bool) -> Self {
+        let stdout = io::stdout();
+        let terminal = isatty(&stdout);
+        let width = tcgetwinsize(&stdout).ok().map(|size| size.ws_col.into()).filter(|width| *width > 0);
+        // https://no-color.org: set and not empty.
+        let forbidden = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        Self { legend, width: width.filter(|_| terminal), colour: terminal && !forbidden && !dumb }
+    }
+
+    /// The lines cut to the terminal's width. The first one is the head, if there is a legend.
+    #[must_use]
+    pub fn fit(self, table: &str) -> String {
+        let mut fitted = String::with_capacity(table.len());
+        for (number, line) in table.lines().enumerate() {
+            let line = self.cut(line);
+            let shown = if number == 0 && self.legend { self.paint(UNDERLINED, &line) } else { line };
+            // Writing to a String cannot fail.
+            let _ = writeln!(fitted, "{shown}");
+        }
+        fitted
+    }
+
+    /// Something that is as it should be.
+    #[must_use]
+    pub fn good(self, text: &str) -> String {
+        self.paint(GREEN, text)
+    }
+
+    /// Something that somebody should look at.
+    #[must_use]
+    pub fn bad(self, text: &str) -> String {
+        self.paint(RED, text)
+    }
+
+    fn paint(self, colour: &str, text: &str) -> String {
+        if self.colour { format!("{colour}{text}{PLAIN}") } else { text.to_owned() }
+    }
+
+    fn cut(self, line: &str) -> String {
+        let columns = |c: char| c.width().unwrap_or(0);
+        let Some(width) = self.width.filter(|width| line.chars().map(columns).sum::<usize>() > *width) else {
+            return line.to_owned();
+        };
+        let mut left = width.saturating_sub(columns(ELLIPSIS));
+        let fits = |c: &char| {
+            let rest = left.checked_sub(columns(*c));
+            left = rest.unwrap_or(0);
+            rest.is_some()
+        };
+        line.chars().take_while(fits).chain([ELLIPSIS]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_to_the_width_that_they_take() {
+        let narrow = Screen { width: Some(5), ..Screen::default() };
+        assert_eq!(narrow.fit("12345\n123456\n日本語\n"), "12345\n1234…\n日本…\n");
+        assert_eq!(Screen::default().fit("123456\n"), "123456\n");
+    }
+
+    #[test]
+    fn only_the_head_is_underlined_and_only_in_colour() {
+        let screen = Screen { legend: true, colour: true, width: None };
+        assert_eq!(screen.fit("A\nb\n"), "\x1b[4mA\x1b[0m\nb\n");
+        assert_eq!(Screen { colour: false, ..screen }.fit("A\nb\n"), "A\nb\n");
+        assert_eq!(Screen { colour: false, ..screen }.bad("x"), "x");
+    }
+}

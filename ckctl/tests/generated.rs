@@ -1,0 +1,65 @@
+//! Manual pages and completions are made from the command line itself, and lie in `packaging/` for packages to take.
+//! `CK_WRITE=1 cargo test --package ckctl --test generated` writes them anew; without that, a difference fails.
+
+#![allow(clippy::unwrap_used, reason = "tests may panic, also outside functions marked #[test]")]
+
+use ckctl::arguments::Arguments;
+use clap::CommandFactory;
+use clap_complete::Shell;
+use std::{collections::BTreeMap, env, fs, path::Path};
+
+const PACKAGING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging");
+
+type Files = BTreeMap<String, String>;
+
+/// Asserts that `folder` holds these files and no others, or makes it so.
+fn generated(folder: &str, files: &Files) {
+    let folder = Path::new(PACKAGING).join(folder);
+    if env::var_os("CK_WRITE").is_some() {
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        for (name, content) in files {
+            fs::write(folder.join(name), content).unwrap();
+        }
+    }
+    let name = |entry: &fs::DirEntry| entry.file_name().into_string().unwrap();
+    let entries = fs::read_dir(&folder).unwrap().map(Result::unwrap);
+    let there: Files = entries.map(|e| (name(&e), fs::read_to_string(e.path()).unwrap())).collect();
+    assert!(there.keys().eq(files.keys()), "{}: other files: see the head of this test", folder.display());
+    for (name, content) in files {
+        assert!(there[name] == *content, "{name} is out of date: see the head of this test");
+    }
+}
+
+#[test]
+fn manual_pages_are_of_this_command_line() {
+    let mut command = Arguments::command();
+    command.build();
+    let mut files = Files::new();
+    page(&command, "ckctl", &mut files);
+    generated("man/ckctl", &files);
+}
+
+/// The page of a command, and those of the verbs below it.
+fn page(command: &clap::Command, name: &str, files: &mut Files) {
+    let mut text = Vec::new();
+    let man = clap_mangen::Man::new(command.clone()).title(name.to_uppercase()).section("1");
+    man.source(concat!("ck ", env!("CARGO_PKG_VERSION"))).manual("Login sessions").render(&mut text).unwrap();
+    let text = String::from_utf8(text).unwrap().replace(".SH EXTRA\nExit status: ", ".SH EXIT STATUS\n");
+    assert!(!text.contains("EXTRA"), "{text}");
+    files.insert(format!("{name}.1"), text);
+    for verb in command.get_subcommands() {
+        page(verb, &format!("{name}-{}", verb.get_name()), files);
+    }
+}
+
+#[test]
+fn completions_are_of_this_command_line() {
+    let mut files = Files::new();
+    for (shell, name) in [(Shell::Bash, "ckctl"), (Shell::Zsh, "_ckctl"), (Shell::Fish, "ckctl.fish")] {
+        let mut text = Vec::new();
+        clap_complete::generate(shell, &mut Arguments::command(), "ckctl", &mut text);
+        files.insert(name.to_owned(), String::from_utf8(text).unwrap());
+    }
+    generated("completions", &files);
+}
