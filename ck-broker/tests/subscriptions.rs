@@ -89,7 +89,7 @@ fn session(id: u64, state: State) -> Session {
 }
 
 /// The one of `count` that `number` chooses.
-fn chosen<'m, K: Copy, V>(map: &'m BTreeMap<K, V>, number: u8, wanted: impl Fn(&V) -> bool) -> Option<K> {
+fn chosen<K: Copy, V>(map: &BTreeMap<K, V>, number: u8, wanted: impl Fn(&V) -> bool) -> Option<K> {
     let keys: Vec<K> = map.iter().filter(|(_, value)| wanted(value)).map(|(key, _)| *key).collect();
     keys.get(usize::from(number) % keys.len().max(1)).copied()
 }
@@ -136,14 +136,14 @@ impl World {
     /// One packet for a reader; false if there is none.
     fn read(&mut self, key: u64) -> bool {
         let table = &self.table;
-        let mut open = |id| {
+        let open = |id| {
             table
                 .range(id..)
                 .map(|(_, session)| session)
                 .find(|session| session.state != State::Opening)
                 .cloned()
         };
-        let Some(offer) = self.subscriptions.offer(key, &mut open).unwrap() else {
+        let Some(offer) = self.subscriptions.offer(key, open).unwrap() else {
             self.subscriptions.settle(key, false);
             return false;
         };

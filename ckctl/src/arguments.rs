@@ -12,7 +12,7 @@ use std::path::PathBuf;
     after_help = "Exit status: 0 done; 1 refused, or no such session; 2 bad arguments; 3 no broker answers."
 )]
 pub struct Arguments {
-    /// Print JSON: an array for a list, an object otherwise
+    /// Print JSON: an array for a list, an object a line for watch, an object otherwise
     #[arg(long, global = true)]
     pub json: bool,
 
@@ -44,6 +44,8 @@ pub enum Verb {
     /// Show what waits to be torn down, or could not be
     #[command(subcommand)]
     Teardown(TeardownVerb),
+    /// Show who is here, then every change as it happens, until interrupted
+    Watch,
 }
 
 /// What to do about teardowns.
