@@ -15,6 +15,8 @@ use rustix::net::{
 };
 use serde::Serialize;
 
+use crate::wait::readable;
+
 /// No answer takes this long, also on a busy machine: nobody is to hang for ever.
 const LONGEST: Duration = Duration::from_secs(20);
 
@@ -79,6 +81,11 @@ impl Wire {
             Ok((length, _)) => Ok(decode(&room[..length], limits::REPLY).expect("a reply")),
             Err(errno) => panic!("recv: {errno}"),
         }
+    }
+
+    /// The next answer, if it comes within `limit`.
+    pub fn hear_within(&self, limit: Duration) -> Result<Option<Reply>, NoAnswer> {
+        if readable(&self.0, limit) { self.hear().map(Some) } else { Ok(None) }
     }
 }
 
