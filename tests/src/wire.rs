@@ -1,7 +1,7 @@
 //! What the PAM module and `ckctl` say to a broker, without what surrounds those. That nobody answers is a value here:
 //! brokers die in these tests. For programs that run in a host, as root.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use ck_protocol::{
@@ -86,6 +86,12 @@ impl Wire {
     /// The next answer, if it comes within `limit`.
     pub fn hear_within(&self, limit: Duration) -> Result<Option<Reply>, NoAnswer> {
         if readable(&self.0, limit) { self.hear().map(Some) } else { Ok(None) }
+    }
+}
+
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -160,3 +160,46 @@ fn offer(reply: &Reply, then: Standing) -> Result<Offer, EncodeError> {
     let mut buffer = [0; limits::REPLY];
     Ok(Offer { packet: Rc::from(encode(reply, &mut buffer)?), then })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ck_protocol::Uid;
+
+    fn kept(subscriptions: &Subscriptions) -> u64 {
+        subscriptions.backlog.next() - subscriptions.backlog.first()
+    }
+
+    /// Reads all that there is.
+    fn read(subscriptions: &mut Subscriptions, key: u64) {
+        while let Some(offer) = subscriptions.offer(key, |_| None).unwrap() {
+            subscriptions.sent(key, &offer);
+        }
+        subscriptions.settle(key, false);
+    }
+
+    #[test]
+    fn what_everybody_has_been_told_is_not_kept_and_without_anybody_nothing_is() {
+        let mut subscriptions = Subscriptions::default();
+        let event = Event::UserAdded(Uid::try_from(2001).unwrap());
+        let publish = |subscriptions: &mut Subscriptions| {
+            (0..10).for_each(|_| subscriptions.publish(&event).unwrap());
+        };
+        publish(&mut subscriptions);
+        assert_eq!((kept(&subscriptions), subscriptions.backlog.next()), (0, 10));
+        for key in 1..4 {
+            subscriptions.add(key, 2001);
+            publish(&mut subscriptions);
+        }
+        read(&mut subscriptions, 1);
+        read(&mut subscriptions, 2);
+        assert_eq!(kept(&subscriptions), 10, "what the third one has not been told");
+        subscriptions.remove(3);
+        assert_eq!(kept(&subscriptions), 0);
+        publish(&mut subscriptions);
+        read(&mut subscriptions, 1);
+        assert_eq!(kept(&subscriptions), 10);
+        read(&mut subscriptions, 2);
+        assert_eq!(kept(&subscriptions), 0);
+    }
+}

@@ -112,3 +112,29 @@ fn a_subscriber_that_asks_for_something_is_refused_and_hung_up_on() {
     assert_eq!(told, "Invalid: a subscriber can only listen: ask by another connection");
     await_subscribers(&machine, 0);
 }
+
+/// `SO_PASSRIGHTS` fails with ENOPROTOOPT, as before Linux 6.16: a seccomp(2) filter, made as in `older_kernel`.
+const CANNOT_REFUSE: &str = r#"
+    my ($prctl, $setsockopt) = `uname -m` =~ /x86_64/ ? (157, 54) : (167, 208);
+    my $code = join "", map { pack "SCCL", @$_ }
+        [0x20, 0, 0, 0],
+        [0x15, 0, 3, $setsockopt],
+        [0x20, 0, 0, 32],
+        [0x15, 0, 1, 83],
+        [0x06, 0, 0, 0x50000 | 92],
+        [0x06, 0, 0, 0x7fff0000];
+    my $program = pack "Sx6P", length($code) / 8, $code;
+    syscall($prctl, 22, 2, $program) == 0 or die "PR_SET_SECCOMP: $!";
+    exec @ARGV or die "$ARGV[0]: $!";
+"#;
+
+/// What the kernel lets through is neither taken nor closed by the broker: see `server/disposal.rs`.
+#[test]
+fn a_subscriber_that_pushes_a_descriptor_is_hung_up_on_where_the_kernel_lets_it_through() {
+    let guarded = Guarded::up_by(&["perl", "-e", CANNOT_REFUSE, "/usr/sbin/ck-broker"], "");
+    let machine = &guarded.machine;
+    install_subscriber(machine);
+    assert_eq!(machine.host.run_ok(&["subscriber", "push"]), "taken");
+    await_subscribers(machine, 0);
+    guarded.assert_gone_and_unharmed();
+}

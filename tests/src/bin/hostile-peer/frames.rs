@@ -97,6 +97,20 @@ fn admin(connection: &Connection, frame: &[u8]) -> Answer {
             {
                 ("no teardown", true)
             }
+            (Ok(AdminRequest::Subscribe), Some(Reply::Session(_) | Reply::Seat(_) | Reply::Change(_))) => {
+                continue;
+            }
+            (Ok(AdminRequest::Subscribe), Some(Reply::Synced(_))) => {
+                // Only to listen would be allowed now.
+                connection.send(frame);
+                continue;
+            }
+            (Ok(AdminRequest::Subscribe), Some(Reply::Refused(r))) if r.code == RefusalCode::Invalid => {
+                ("subscribed", false)
+            }
+            (Ok(AdminRequest::Subscribe), Some(Reply::Refused(r))) if r.code == RefusalCode::Busy => {
+                ("too many subscribers", true)
+            }
             (Err(error), reply) => refused(error, reply),
             (request, reply) => panic!("{request:?} is answered with {reply:?}"),
         };

@@ -6,6 +6,7 @@
 //! - `subscriber logins UID COUNT`: so many logins without a directory, one after the other; prints the median in
 //!   microseconds
 //! - `subscriber chat`: subscribes, then asks for something; prints the answer, and whether that was the end
+//! - `subscriber push`: subscribes, then pushes a descriptor; prints whether that was taken. If so, it was the end
 //! - `subscriber check ROUNDS`: subscribers who come at any moment, some of them slow, during random traffic; what each
 //!   of them makes of it must be the same, at every single change, and what `List` says when it is quiet
 //! - `subscriber actor SEED STEPS`: some of that traffic
@@ -22,6 +23,7 @@ fn main() {
         ["stall", uid, step, count] => stalled::stall(number(uid), number(step), number(count)),
         ["logins", uid, count] => traffic::logins(number(uid), number(count)),
         ["chat"] => stalled::chat(),
+        ["push"] => stalled::push(),
         ["check", rounds] => check::check(number(rounds)),
         ["actor", seed, steps] => traffic::act(number(seed).into(), number(steps)),
         _ => panic!("usage: see the head of subscriber/main.rs"),

@@ -1,11 +1,16 @@
 //! Subscribers who do not behave.
 
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
 use ck_protocol::{AdminRequest, Refusal, RefusalCode, Reply};
 use ck_tests::wire::{NoAnswer, Wire};
+use rustix::io::Errno;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::{Uid, getuid};
 use rustix::thread::set_thread_res_uid;
 
@@ -39,13 +44,35 @@ pub(crate) fn stall(uid: u32, step: u32, count: u32) {
     println!("lost {}", lost.min().unwrap_or(0));
 }
 
-/// Says something where only listening is allowed.
-pub(crate) fn chat() {
+fn synced() -> Replay {
     let mut replay = Replay::start().expect("a subscription");
     while replay.next.is_none() {
         let reply = replay.wire.hear().expect("the snapshot");
         replay.take(reply);
     }
+    replay
+}
+
+/// Pushes a descriptor where only listening is allowed.
+pub(crate) fn push() {
+    let replay = synced();
+    let pushed = [replay.wire.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(&pushed)), "room for a descriptor");
+    match sendmsg(&replay.wire, &[IoSlice::new(b"x")], &mut control, SendFlags::NOSIGNAL) {
+        Err(Errno::PERM) => println!("refused"),
+        Err(errno) => panic!("push a descriptor: {errno}"),
+        Ok(_) => {
+            assert_eq!(replay.wire.hear(), Err(NoAnswer::HungUp));
+            println!("taken");
+        }
+    }
+}
+
+/// Says something where only listening is allowed.
+pub(crate) fn chat() {
+    let replay = synced();
     match replay.wire.ask(&AdminRequest::Status) {
         Ok(Reply::Refused(refusal)) => println!("{:?}: {}", refusal.code, refusal.message.as_str()),
         other => panic!("{other:?}"),
