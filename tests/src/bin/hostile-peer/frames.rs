@@ -9,8 +9,9 @@ use ck_protocol::{
 use crate::mutation::{ADMIN_SEEDS, Random, SESSION_SEEDS, frame};
 use crate::socket::Connection;
 
-/// How many connections are spoken on in turn, so that neither side waits for the other with every frame.
-const CONNECTIONS: usize = 32;
+/// How many connections are spoken on in turn, so that neither side waits for the other with every frame: as many as
+/// one uid may have on `admin.sock`.
+const CONNECTIONS: usize = 16;
 /// One login in so many asks for a runtime directory, which costs a mount and a teardown.
 const DIRECTORY: usize = 256;
 
