@@ -148,6 +148,19 @@ fn one_that_was_stopped_says_how_much_it_has_lost() {
     assert_eq!(watch.wait(SOON).and_then(|status| status.code()), Some(0));
 }
 
+/// Nothing more is sent to it, so that is not how it is noticed.
+#[test]
+fn one_that_is_killed_while_it_is_far_behind_is_noticed() {
+    let machine = Machine::up();
+    install_subscriber(&machine);
+    let _stalled = machine.host.spawn(&["subscriber", "stall", "0", "0", "3"]);
+    await_subscribers(&machine, 3);
+    machine.host.run_ok(&["subscriber", "logins", "2002", "2000"]);
+    machine.host.run_ok(&["sh", "-c", "kill -9 $(pidof subscriber)"]);
+    await_subscribers(&machine, 0);
+    machine.await_nothing_left();
+}
+
 #[test]
 fn names_in_it_steer_no_terminal() {
     let machine = Machine::up();
