@@ -13,7 +13,7 @@ use std::path::PathBuf;
     after_help = "Exit status: 0 done; 1 refused, or no such session; 2 bad arguments; 3 no broker answers."
 )]
 pub struct Arguments {
-    /// Print JSON: an array for a list, an object otherwise
+    /// Print JSON: an array for a list, an object a line for watch, an object otherwise
     #[arg(long, global = true)]
     pub json: bool,
 
@@ -49,6 +49,18 @@ pub enum Verb {
     /// Show what waits to be torn down, or could not be
     #[command(subcommand)]
     Teardown(TeardownVerb),
+    /// Show who is here, then every change as it happens, until interrupted
+    ///
+    /// Sessions that were there before come first, marked as such. Where changes come faster than they are
+    /// read, it says how many are lost.
+    ///
+    /// With --json a line is an object with the fields: time, when it was heard of; sequence, the number of the
+    /// change; event, one of session_present, seat_present, synced (that was all there was), session_added,
+    /// session_changed, session_removed, user_added, user_removed, seat_changed, teardown_finished,
+    /// teardown_failed, lock_requested, unlock_requested, lost; id and uid, the session and the user that it is
+    /// about; session, an object as in list; seat, active, before, the session in the foreground of the seat and
+    /// the one that was; lost, how many changes are missing. What is absent is null.
+    Watch,
 }
 
 /// What to do about teardowns.

@@ -14,13 +14,13 @@ use rustix::{
     },
 };
 use std::{
-    os::fd::OwnedFd,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 /// How long the broker may take for one answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,9 @@ pub enum ClientError {
     /// The connection ended before the answer did.
     #[error("ck-broker ended the connection before it had answered: try again")]
     Ended,
+    /// The connection ended while changes were awaited.
+    #[error("ck-broker has gone: it ended the connection")]
+    Gone,
     /// The answer could not be read.
     #[error(transparent)]
     Decode(DecodeError),
@@ -193,6 +196,26 @@ impl Client {
         }
     }
 
+    /// Asks to be told of everything that there is, and then of every change.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn subscribe(&self) -> Result<(), ClientError> {
+        self.send(AdminRequest::Subscribe)
+    }
+
+    /// What a subscriber is told next. It waits for that no longer than [`PATIENCE`]: see first whether
+    /// there is something, by [`AsFd`].
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn next_told(&self) -> Result<Reply, ClientError> {
+        match self.receive() {
+            Err(ClientError::Ended) => Err(ClientError::Gone),
+            received => received,
+        }
+    }
+
     fn send(&self, request: AdminRequest) -> Result<(), ClientError> {
         let mut buffer = [0; limits::REQUEST];
         let packet = encode(&request, &mut buffer)?;
@@ -221,5 +244,11 @@ impl Client {
             }
             reply => Ok(reply),
         }
+    }
+}
+
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }

@@ -10,8 +10,21 @@ use std::fmt::Write;
 /// # Errors
 /// Those of [`serde_json`].
 pub fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(value).map(|json| escaped(&json))
+}
+
+/// The text of `value`, all of it in one line.
+///
+/// # Errors
+/// Those of [`serde_json`].
+pub fn line(value: &impl Serialize) -> serde_json::Result<String> {
+    serde_json::to_string(value).map(|json| escaped(&json))
+}
+
+/// The JSON with everything escaped that could steer a terminal, and a line feed.
+fn escaped(json: &str) -> String {
     let mut text = String::new();
-    for c in serde_json::to_string_pretty(value)?.chars() {
+    for c in json.chars() {
         // JSON lets DEL, the C1 controls and what reorders text stand in a string, and somebody looks
         // at this on a terminal. Between strings there is only ASCII, and the line feed.
         if c == '\n' || is_printable(c) {
@@ -22,7 +35,7 @@ pub fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
         }
     }
     text.push('\n');
-    Ok(text)
+    text
 }
 
 /// A session.
@@ -160,5 +173,7 @@ mod tests {
         assert!(text.chars().all(|c| c == '\n' || is_printable(c)), "{text:?}");
         assert_eq!(text, "[\n  \"a\\n\\u001b[31m\\u007f\\u009b2J\\u202e\\u2028Zoë\\\\\\\"\"\n]\n");
         assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), [hostile]);
+        let line = line(&[hostile]).unwrap();
+        assert_eq!(line, format!("[{}]\n", text.lines().nth(1).unwrap().trim()));
     }
 }

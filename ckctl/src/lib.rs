@@ -3,7 +3,8 @@
 //!
 //! [`arguments`] is the command line, [`client`] the conversation; [`json`] and [`table`] are the
 //! two ways to show things, [`metrics`] a third one for the broker's own state, of which [`health`] says
-//! what is wrong with it. [`screen`] knows the terminal, and [`run`] puts all together.
+//! what is wrong with it. [`watch`] shows changes as they happen, in lines that [`news`] writes. [`screen`]
+//! knows the terminal, and [`run`] puts all together.
 #![forbid(unsafe_code)]
 
 pub mod arguments;
@@ -11,7 +12,9 @@ pub mod client;
 pub mod health;
 pub mod json;
 pub mod metrics;
+pub mod news;
 pub mod run;
 pub mod screen;
 pub mod table;
 pub mod time;
+pub mod watch;

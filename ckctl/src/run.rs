@@ -5,8 +5,10 @@ use crate::{
     client::{Client, ClientError},
     json::{self, pretty},
     metrics,
+    news::Form,
     screen::Screen,
     table,
+    watch::{self, WatchError},
 };
 use clap::Parser;
 use std::{
@@ -23,12 +25,14 @@ enum RunError {
     Json(#[from] serde_json::Error),
     #[error("cannot write to standard output: {0}")]
     Print(io::Error),
+    #[error(transparent)]
+    Watch(#[from] WatchError),
 }
 
 impl RunError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Client(error) => error.exit_code(),
+            Self::Client(error) | Self::Watch(WatchError::Client(error)) => error.exit_code(),
             _ => 1,
         }
     }
@@ -49,7 +53,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Asks the broker; returns what is to be printed.
+/// Asks the broker; returns what is to be printed, but for what is printed as it comes.
 fn text(arguments: &Arguments) -> Result<String, RunError> {
     let client = Client::connect(&arguments.socket).inspect_err(|_| {
         if matches!(arguments.verb, Some(Verb::Status { metrics: true })) {
@@ -93,6 +97,10 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
         Verb::Teardown(TeardownVerb::Retry { id }) => {
             let retrying = client.retry_teardowns(id)?;
             if json { pretty(&json::Retrying { retrying })? } else { format!("{retrying} tried again.\n") }
+        }
+        Verb::Watch => {
+            watch::watch(&client, Form { json, legend: !arguments.no_legend })?;
+            String::new()
         }
     })
 }

@@ -1,7 +1,7 @@
 //! What the PAM module and `ckctl` say to a broker, without what surrounds those. That nobody answers is a value here:
 //! brokers die in these tests. For programs that run in a host, as root.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use ck_protocol::{
@@ -14,6 +14,8 @@ use rustix::net::{
     socket_with,
 };
 use serde::Serialize;
+
+use crate::wait::readable;
 
 /// No answer takes this long, also on a busy machine: nobody is to hang for ever.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -79,6 +81,17 @@ impl Wire {
             Ok((length, _)) => Ok(decode(&room[..length], limits::REPLY).expect("a reply")),
             Err(errno) => panic!("recv: {errno}"),
         }
+    }
+
+    /// The next answer, if it comes within `limit`.
+    pub fn hear_within(&self, limit: Duration) -> Result<Option<Reply>, NoAnswer> {
+        if readable(&self.0, limit) { self.hear().map(Some) } else { Ok(None) }
+    }
+}
+
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

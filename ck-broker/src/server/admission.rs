@@ -156,6 +156,7 @@ impl Server {
         if let Some(connection) = self.connections.remove(&key) {
             let door = connection.door;
             unwatch(self.epoll(door), &connection);
+            self.subscriptions.remove(key);
             self.close(connection.into_socket(), door);
         }
     }

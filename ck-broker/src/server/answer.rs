@@ -38,10 +38,10 @@ impl Server {
     /// Something can be done for a connection: send what waits, or take a request.
     pub(super) fn serve_connection(&mut self, key: u64) {
         let Some(connection) = self.connections.get(&key) else { return };
-        if matches!(connection.outbox, Outbox::Empty) {
-            self.receive(key);
-        } else {
-            self.send_waiting(key);
+        match connection.outbox {
+            Outbox::Empty => self.receive(key),
+            Outbox::Changes => self.serve_subscriber(key),
+            _ => self.send_waiting(key),
         }
     }
 
@@ -137,8 +137,8 @@ impl Server {
             }
             AdminRequest::Teardowns => self.start_list(key, Outbox::Teardowns(TeardownId::FIRST)),
             AdminRequest::RetryTeardowns(only) => self.retry_teardowns(key, only),
-            AdminRequest::Subscribe
-            | AdminRequest::Users
+            AdminRequest::Subscribe => self.subscribe(key),
+            AdminRequest::Users
             | AdminRequest::Seats
             | AdminRequest::Terminate(_)
             | AdminRequest::Lock(_)
@@ -187,7 +187,7 @@ impl Server {
             teardowns_failed: teardowns(TeardownState::Quarantined),
             teardowns_abandoned: teardowns(TeardownState::Abandoned),
             sessions_limit: count(self.limits.sessions.all),
-            subscribers: 0,
+            subscribers: count(self.subscriptions.count()),
             hooks_running: 0,
             hooks_waiting: 0,
             hooks_failed: 0,

@@ -54,6 +54,8 @@ pub(super) enum Outbox {
     Sessions(SessionId),
     /// The teardowns from this one on, then the end mark.
     Teardowns(TeardownId),
+    /// Changes, for as long as the peer is there: see [`crate::events`]. Nothing may be asked any more.
+    Changes,
 }
 
 /// What became of an attempt to send.
@@ -72,7 +74,8 @@ pub(super) struct Connection {
     pub(super) door: Door,
     pub(super) peer: Peer,
     pub(super) outbox: Outbox,
-    pub(super) deadline: Instant,
+    /// When it is closed if nothing goes forward; a subscriber's never.
+    pub(super) deadline: Option<Instant>,
 }
 
 impl Peer {
@@ -99,12 +102,12 @@ impl Peer {
 
 impl Connection {
     pub(super) fn new(socket: OwnedFd, door: Door, peer: Peer, now: Instant) -> Self {
-        Self { socket, door, peer, outbox: Outbox::Empty, deadline: now + PATIENCE }
+        Self { socket, door, peer, outbox: Outbox::Empty, deadline: Some(now + PATIENCE) }
     }
 
     /// Something went forward: the patience begins anew.
     pub(super) fn moved(&mut self, now: Instant) {
-        self.deadline = now + PATIENCE;
+        self.deadline = self.deadline.map(|_| now + PATIENCE);
     }
 
     /// A descriptor of the peer's process, to watch it by.

@@ -58,7 +58,7 @@ impl Server {
                     unwatch(&self.epoll, leader);
                 }
             }
-            Effect::Announce(event) => log::info!("{event}"),
+            Effect::Announce(event) => self.announce(event),
         }
         Vec::new()
     }

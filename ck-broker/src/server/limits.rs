@@ -15,6 +15,10 @@ const SESSION_CONNECTIONS: usize = 4096;
 const ADMIN_CONNECTIONS: usize = 128;
 /// Connections on `admin.sock` of one uid other than root.
 const ADMIN_CONNECTIONS_PER_UID: usize = 16;
+/// Subscribers of one uid other than root.
+const SUBSCRIBERS_PER_UID: usize = 8;
+/// Which part of the connections on `admin.sock` subscribers may hold, as nothing ends those but their peers.
+const SUBSCRIBERS_PART: usize = 2;
 /// Teardowns that wait or run, in all, of which one user may have a quarter.
 const TEARDOWNS: usize = 1024;
 /// The least of each, however few descriptors there are.
@@ -62,16 +66,28 @@ impl Limits {
 
     /// Whether one more connection of `uid` may come to `admin.sock`, when these uids have one each.
     pub(super) fn admit_admin(&self, uid: u32, others: impl Iterator<Item = u32>) -> bool {
-        let (mut same, mut rest) = (0, 0);
-        for other in others {
-            same += usize::from(other == uid);
-            // What others take, root has besides.
-            rest += usize::from(other != uid && other != 0);
-        }
-        match uid {
-            0 => same < self.admin_connections,
-            _ => same < ADMIN_CONNECTIONS_PER_UID && same + rest < self.admin_connections,
-        }
+        let limit = Limit { all: self.admin_connections, per_user: ADMIN_CONNECTIONS_PER_UID };
+        admit(limit, uid, others)
+    }
+
+    /// Whether one of them may subscribe, when these uids have subscribed.
+    pub(super) fn admit_subscriber(&self, uid: u32, others: impl Iterator<Item = u32>) -> bool {
+        let limit = Limit { all: self.admin_connections / SUBSCRIBERS_PART, per_user: SUBSCRIBERS_PER_UID };
+        admit(limit, uid, others)
+    }
+}
+
+/// Whether `uid` may have one more of what these uids have one each.
+fn admit(limit: Limit, uid: u32, others: impl Iterator<Item = u32>) -> bool {
+    let (mut same, mut rest) = (0, 0);
+    for other in others {
+        same += usize::from(other == uid);
+        // What others take, root has besides.
+        rest += usize::from(other != uid && other != 0);
+    }
+    match uid {
+        0 => same < limit.all,
+        _ => same < limit.per_user && same + rest < limit.all,
     }
 }
 
@@ -153,6 +169,19 @@ mod tests {
         assert!(!limits.admit_admin(2001, all()));
         assert!(limits.admit_admin(0, all()));
         assert!(!limits.admit_admin(0, std::iter::repeat_n(0, ADMIN_CONNECTIONS)));
+    }
+
+    #[test]
+    fn subscribers_leave_connections_to_those_who_only_ask() {
+        let limits = Limits::within(1 << 20);
+        let (all, own) = (ADMIN_CONNECTIONS / SUBSCRIBERS_PART, SUBSCRIBERS_PER_UID);
+        let many = |count: usize| (0..count).map(|n| 3000 + u32::try_from(n).unwrap());
+        assert!(limits.admit_subscriber(2001, many(all - 1)) && !limits.admit_subscriber(2001, many(all)));
+        assert!(limits.admit_subscriber(0, many(all)) && limits.admit_admin(2001, many(all)));
+        for (uid, own) in [(0, all), (2001, own)] {
+            assert!(!limits.admit_subscriber(uid, std::iter::repeat_n(uid, own)));
+            assert!(limits.admit_admin(uid, std::iter::repeat_n(uid, own)));
+        }
     }
 
     #[test]

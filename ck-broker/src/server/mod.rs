@@ -16,12 +16,14 @@ mod limits;
 mod outbox;
 mod restore;
 mod retirement;
+mod subscribers;
 mod wakeup;
 
 pub use disposal::OPTION as CLOSE_DESCRIPTORS;
 pub use door::DoorError;
 
 use crate::{
+    events::Subscriptions,
     jobs::Queue,
     registry::{Input, Registry},
     runtime_dir::RuntimeRoot,
@@ -85,6 +87,7 @@ pub struct Server {
     rates: Rates,
     connections: HashMap<u64, Connection>,
     next_connection: u64,
+    subscriptions: Subscriptions,
     leaders: HashMap<SessionId, OwnedFd>,
     /// Sessions of an earlier broker whose leader could not be watched yet, and when it can be tried again.
     unwatched: Vec<SessionId>,
@@ -139,6 +142,7 @@ impl Server {
             rates: Rates::default(),
             connections: HashMap::new(),
             next_connection: 0,
+            subscriptions: Subscriptions::default(),
             leaders: HashMap::new(),
             unwatched: Vec::new(),
             watch_due: None,
@@ -219,7 +223,8 @@ impl Server {
         if self.watch_due.is_some_and(|due| due <= now) {
             self.watch_again();
         }
-        let overdue = self.connections.iter().filter(|(_, connection)| connection.deadline <= now);
+        let is_over = |connection: &Connection| connection.deadline.is_some_and(|deadline| deadline <= now);
+        let overdue = self.connections.iter().filter(|(_, connection)| is_over(connection));
         for key in overdue.map(|(&key, _)| key).collect::<Vec<_>>() {
             self.drop_connection(key);
         }
@@ -235,13 +240,17 @@ impl Server {
         self.jobs.tend_overdue(now);
         self.start_jobs(now);
         for event in self.jobs.take_news() {
-            log::info!("{event}");
+            self.announce(event);
         }
+        self.tell_subscribers();
     }
 
     /// How long nothing is due. Without anything to wait for, for ever: idle means idle.
     fn timeout(&self) -> EpollTimeout {
-        let connections = self.connections.values().map(|connection| connection.deadline);
+        if self.subscriptions.is_due() {
+            return EpollTimeout::ZERO;
+        }
+        let connections = self.connections.values().filter_map(|connection| connection.deadline);
         let directories = self.parked.values().copied().chain(self.stuck.values().map(|stuck| stuck.due));
         let due = connections
             .chain(directories)

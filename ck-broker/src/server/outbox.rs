@@ -94,7 +94,7 @@ impl Server {
                     return (Reply::Teardown(Box::new(job.shown(id))), Outbox::Teardowns(id.next()));
                 }
             }
-            Outbox::Empty | Outbox::Packet(_) => {}
+            Outbox::Empty | Outbox::Packet(_) | Outbox::Changes => {}
         }
         (Reply::End, Outbox::Empty)
     }

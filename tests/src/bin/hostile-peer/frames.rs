@@ -9,8 +9,9 @@ use ck_protocol::{
 use crate::mutation::{ADMIN_SEEDS, Random, SESSION_SEEDS, frame};
 use crate::socket::Connection;
 
-/// How many connections are spoken on in turn, so that neither side waits for the other with every frame.
-const CONNECTIONS: usize = 32;
+/// How many connections are spoken on in turn, so that neither side waits for the other with every frame: as many as
+/// one uid may have on `admin.sock`.
+const CONNECTIONS: usize = 16;
 /// One login in so many asks for a runtime directory, which costs a mount and a teardown.
 const DIRECTORY: usize = 256;
 
@@ -96,6 +97,20 @@ fn admin(connection: &Connection, frame: &[u8]) -> Answer {
                 if r.code == RefusalCode::NoSuchTeardown =>
             {
                 ("no teardown", true)
+            }
+            (Ok(AdminRequest::Subscribe), Some(Reply::Session(_) | Reply::Seat(_) | Reply::Change(_))) => {
+                continue;
+            }
+            (Ok(AdminRequest::Subscribe), Some(Reply::Synced(_))) => {
+                // Only to listen would be allowed now.
+                connection.send(frame);
+                continue;
+            }
+            (Ok(AdminRequest::Subscribe), Some(Reply::Refused(r))) if r.code == RefusalCode::Invalid => {
+                ("subscribed", false)
+            }
+            (Ok(AdminRequest::Subscribe), Some(Reply::Refused(r))) if r.code == RefusalCode::Busy => {
+                ("too many subscribers", true)
             }
             (Err(error), reply) => refused(error, reply),
             (request, reply) => panic!("{request:?} is answered with {reply:?}"),

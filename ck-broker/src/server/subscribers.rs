@@ -1,0 +1,127 @@
+//! Telling of changes: the one place that all of them pass, and the connections of those who listen.
+
+use super::{
+    Server, answer,
+    connection::{Outbox, Sent},
+    wakeup::Wakeup,
+    watch,
+};
+use crate::console;
+use ck_protocol::{Event, RefusalCode, Session, State, limits};
+use nix::sys::epoll::EpollFlags;
+use std::cell::OnceCell;
+
+/// How many packets a subscriber is sent before others have their turn.
+const PACKETS_AT_ONCE: usize = 16;
+/// How many subscribers are sent some before logins have their turn.
+const SUBSCRIBERS_AT_ONCE: usize = 4;
+
+impl Server {
+    /// Says that something has changed, to the log and to whoever listens.
+    pub(super) fn announce(&mut self, event: Event) {
+        log::info!("{event}");
+        if let Err(error) = self.subscriptions.publish(&seen(event)) {
+            log::error!("{error}");
+        }
+    }
+
+    /// From now on the peer is told of every change.
+    pub(super) fn subscribe(&mut self, key: u64) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let uid = connection.peer.uid;
+        if !self.limits.admit_subscriber(uid, self.subscriptions.uids()) {
+            self.send(key, &answer::refused(RefusalCode::Busy, "too many subscribers: end some"));
+            return;
+        }
+        connection.outbox = Outbox::Changes;
+        connection.deadline = None;
+        self.subscriptions.add(key, uid);
+        self.tell(key);
+    }
+
+    /// Tells a few subscribers what they have not been told, if they keep up; the others come when they
+    /// have room.
+    pub(super) fn tell_subscribers(&mut self) {
+        for _ in 0..SUBSCRIBERS_AT_ONCE {
+            let Some(key) = self.subscriptions.next_due() else { return };
+            self.tell(key);
+        }
+    }
+
+    /// A subscriber has room, has hung up, or has sent something.
+    pub(super) fn serve_subscriber(&mut self, key: u64) {
+        if !self.dismiss(key) {
+            self.tell(key);
+        }
+    }
+
+    /// Ends the connection of a subscriber who has hung up, or who says something. False: neither.
+    fn dismiss(&mut self, key: u64) -> bool {
+        let Some(connection) = self.connections.get(&key) else { return true };
+        if !(self.disposal.needed && connection.brings_descriptors()) {
+            match connection.receive(&mut [0; limits::REQUEST + 1]) {
+                Ok(None) => return false,
+                Ok(Some([])) | Err(_) => {}
+                Ok(Some(_)) => {
+                    let message = "a subscriber can only listen: ask by another connection";
+                    self.send(key, &answer::refused(RefusalCode::Invalid, message));
+                }
+            }
+        }
+        self.drop_connection(key);
+        true
+    }
+
+    fn tell(&mut self, key: u64) {
+        let Some(waits) = self.tell_some(key) else { return self.drop_connection(key) };
+        if !self.subscriptions.settle(key, waits) {
+            return;
+        }
+        let Some(connection) = self.connections.get(&key) else { return };
+        let flags = if waits { EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN };
+        if let Err(errno) = watch(self.epoll(connection.door), connection, Wakeup::Connection(key), flags) {
+            log::error!("cannot watch a connection: {errno}");
+        }
+    }
+
+    /// Sends a subscriber some of what there is; says whether there may be more, or `None` for one that
+    /// is gone.
+    fn tell_some(&mut self, key: u64) -> Option<bool> {
+        let (registry, foreground) = (&self.registry, OnceCell::new());
+        let session_from = |id| {
+            // One that is still being opened is told of when it is open.
+            let mut open = registry.from(id).filter(|entry| entry.session.state != State::Opening);
+            open.next()
+                .map(|entry| console::seen(&entry.session, *foreground.get_or_init(console::foreground)))
+        };
+        for _ in 0..PACKETS_AT_ONCE {
+            let offer = match self.subscriptions.offer(key, session_from) {
+                Ok(Some(offer)) => offer,
+                Ok(None) => return Some(false),
+                Err(error) => {
+                    log::error!("{error}");
+                    return None;
+                }
+            };
+            match self.connections.get(&key)?.send(&offer.packet) {
+                Sent::Yes => self.subscriptions.sent(key, &offer),
+                Sent::Full => return Some(true),
+                Sent::Gone => return None,
+            }
+        }
+        Some(true)
+    }
+}
+
+/// The change with its session as lists show it.
+fn seen(event: Event) -> Event {
+    let shown = |session: &Session| {
+        let foreground = session.vt.and_then(|_| console::foreground());
+        Box::new(console::seen(session, foreground))
+    };
+    match event {
+        Event::SessionAdded(session) => Event::SessionAdded(shown(&session)),
+        Event::SessionChanged(session) => Event::SessionChanged(shown(&session)),
+        other => other,
+    }
+}

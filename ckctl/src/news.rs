@@ -1,0 +1,219 @@
+//! What a subscriber is told, as lines for people or for programs.
+
+use crate::{json, time};
+use ck_protocol::{Event, Reply, Seat, Session, SessionId, ShortName, Text, Timestamp, Uid};
+use serde::Serialize;
+
+/// What the lines are to look like.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    /// A JSON object each.
+    pub json: bool,
+    /// Say when all that was there before has been told.
+    pub legend: bool,
+}
+
+/// Writes the lines.
+#[derive(Debug)]
+pub struct News {
+    form: Form,
+    /// How many sessions were there before.
+    present: usize,
+}
+
+/// A line for programs. The field names are a contract; what is absent is `null`.
+#[derive(Debug, Default, Serialize)]
+struct Told<'r> {
+    /// When it was heard of.
+    time: String,
+    /// The number of the change.
+    sequence: Option<u64>,
+    event: &'static str,
+    /// The session that it is about.
+    id: Option<String>,
+    /// The user whom it is about.
+    uid: Option<u32>,
+    /// The session as it is now.
+    session: Option<json::Session<'r>>,
+    seat: Option<&'r str>,
+    /// The session in the foreground of the seat, and the one that was.
+    active: Option<String>,
+    before: Option<String>,
+    /// How many changes are missing.
+    lost: Option<u64>,
+}
+
+impl News {
+    /// In that form.
+    #[must_use]
+    pub fn new(form: Form) -> Self {
+        Self { form, present: 0 }
+    }
+
+    /// The line that says it, with its line feed, or nothing; `None` when no subscriber should be told that.
+    /// It was heard of `now`.
+    ///
+    /// # Errors
+    /// Those of [`serde_json`].
+    pub fn line(&mut self, reply: &Reply, now: Timestamp) -> serde_json::Result<Option<String>> {
+        if matches!(reply, Reply::Session(_)) {
+            self.present += 1;
+        }
+        if !self.form.json {
+            return Ok(self.for_people(reply, now));
+        }
+        Told::of(reply).map(|told| json::line(&Told { time: time::rfc3339(now), ..told })).transpose()
+    }
+
+    fn for_people(&self, reply: &Reply, now: Timestamp) -> Option<String> {
+        let at = time::for_people(now);
+        // Whatever comes from outside escapes itself when it is displayed.
+        Some(match reply {
+            Reply::Session(session) => {
+                let opened = time::for_people(session.opened_at);
+                format!("{opened}  already here: {}\n", Event::SessionAdded(session.clone()))
+            }
+            Reply::Seat(seat) => {
+                let Seat { id, active, .. } = &**seat;
+                let event = Event::SeatChanged { seat: id.clone(), active: *active, before: None };
+                format!("{at}  already here: {event}\n")
+            }
+            Reply::Synced(_) if !self.form.legend => String::new(),
+            Reply::Synced(_) => match self.present {
+                1 => format!("{at}  1 session is here; changes follow\n"),
+                count => format!("{at}  {count} sessions are here; changes follow\n"),
+            },
+            Reply::Change(change) => format!("{at}  {}\n", change.event),
+            Reply::Lost(1) => format!("{at}  lost 1 change\n"),
+            Reply::Lost(count) => format!("{at}  lost {count} changes\n"),
+            _ => return None,
+        })
+    }
+}
+
+impl<'r> Told<'r> {
+    fn of(reply: &'r Reply) -> Option<Self> {
+        Some(match reply {
+            Reply::Session(session) => Self::session("session_present", session),
+            Reply::Seat(seat) => Self::seat("seat_present", &seat.id, seat.active, None),
+            Reply::Synced(next) => Self { event: "synced", sequence: Some(*next), ..Self::default() },
+            Reply::Change(change) => Self { sequence: Some(change.sequence), ..Self::change(&change.event) },
+            Reply::Lost(count) => Self { event: "lost", lost: Some(*count), ..Self::default() },
+            _ => return None,
+        })
+    }
+
+    fn change(event: &'r Event) -> Self {
+        match event {
+            Event::UserAdded(uid) => Self::about("user_added", None, *uid),
+            Event::SessionAdded(session) => Self::session("session_added", session),
+            Event::SessionRemoved { id, uid } => Self::about("session_removed", Some(*id), *uid),
+            Event::UserRemoved(uid) => Self::about("user_removed", None, *uid),
+            Event::TeardownFinished(uid) => Self::about("teardown_finished", None, *uid),
+            Event::TeardownFailed(uid) => Self::about("teardown_failed", None, *uid),
+            Event::SessionChanged(session) => Self::session("session_changed", session),
+            Event::SeatChanged { seat, active, before } => Self::seat("seat_changed", seat, *active, *before),
+            Event::LockRequested { id, uid } => Self::about("lock_requested", Some(*id), *uid),
+            Event::UnlockRequested { id, uid } => Self::about("unlock_requested", Some(*id), *uid),
+        }
+    }
+
+    fn about(event: &'static str, id: Option<SessionId>, uid: Uid) -> Self {
+        Self { event, id: id.map(|id| id.to_string()), uid: Some(uid.get()), ..Self::default() }
+    }
+
+    fn session(event: &'static str, session: &'r Session) -> Self {
+        Self { session: Some(session.into()), ..Self::about(event, Some(session.id), session.uid) }
+    }
+
+    fn seat(
+        event: &'static str,
+        seat: &'r ShortName,
+        active: Option<SessionId>,
+        before: Option<SessionId>,
+    ) -> Self {
+        let text = |id: Option<SessionId>| id.map(|id| id.to_string());
+        let (seat, active, before) = (Some(Text::as_str(seat)), text(active), text(before));
+        Self { event, seat, active, before, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ck_protocol::{Change, Class, Kind, Pid, State};
+
+    fn hostile() -> Session {
+        Session {
+            id: SessionId::new(7),
+            parent: None,
+            uid: Uid::try_from(2001).unwrap(),
+            user: Text::clipped("al\u{1b}[2Jice"),
+            leader_pid: Pid::try_from(9).unwrap(),
+            service: Text::clipped("sshd"),
+            class: Class::User,
+            kind: Kind::Tty,
+            tty: None,
+            remote: true,
+            remote_host: Some(Text::clipped("a\nb")),
+            remote_user: None,
+            display: None,
+            seat: None,
+            vt: None,
+            state: State::Active,
+            opened_at: Timestamp::from_micros(0),
+            runtime_dir: None,
+        }
+    }
+
+    fn told() -> [Reply; 4] {
+        let event = Event::SessionAdded(Box::new(hostile()));
+        let change = Box::new(Change { sequence: 4, event });
+        [Reply::Session(Box::new(hostile())), Reply::Synced(4), Reply::Change(change), Reply::Lost(12)]
+    }
+
+    #[test]
+    fn people_get_a_line_each_and_nothing_in_it_steers_their_terminal() {
+        let mut news = News::new(Form { json: false, legend: true });
+        let lines = told().map(|reply| news.line(&reply, Timestamp::from_micros(0)).unwrap().unwrap());
+        let what = lines.each_ref().map(|line| line.split_once("  ").unwrap().1);
+        let opened = r"session 7 opened for al\u{1b}[2Jice (2001) by sshd[9] from a\u{a}b";
+        assert_eq!(what[0], format!("already here: {opened}\n"));
+        assert_eq!(what[1], "1 session is here; changes follow\n");
+        assert_eq!(what[2], format!("{opened}\n"));
+        assert_eq!(what[3], "lost 12 changes\n");
+    }
+
+    #[test]
+    fn programs_get_an_object_a_line_all_with_the_same_fields() {
+        let mut news = News::new(Form { json: true, legend: true });
+        let lines = told().map(|reply| news.line(&reply, Timestamp::from_micros(0)).unwrap().unwrap());
+        let fields =
+            "time sequence event id uid session seat active before lost".split(' ').collect::<Vec<_>>();
+        let objects = lines.map(|line| {
+            assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+            assert!(!line.contains('\u{1b}'));
+            serde_json::from_str::<serde_json::Value>(&line).unwrap()
+        });
+        for object in &objects {
+            assert!(fields.iter().all(|field| object.get(field).is_some()), "{object}");
+            assert_eq!(object.as_object().unwrap().len(), fields.len());
+        }
+        let events = objects.each_ref().map(|object| object["event"].as_str().unwrap());
+        assert_eq!(events, ["session_present", "synced", "session_added", "lost"]);
+        assert_eq!(
+            (&objects[1]["sequence"], &objects[2]["sequence"], &objects[3]["lost"]),
+            (&4.into(), &4.into(), &12.into())
+        );
+        assert_eq!(objects[2]["session"]["remote_host"], "a\nb");
+        assert_eq!((&objects[2]["id"], &objects[2]["uid"]), (&"7".into(), &2001.into()));
+    }
+
+    #[test]
+    fn what_no_subscriber_is_told_is_no_news() {
+        for json in [false, true] {
+            let mut news = News::new(Form { json, legend: true });
+            assert_eq!(news.line(&Reply::Closed, Timestamp::from_micros(0)).unwrap(), None);
+        }
+    }
+}
