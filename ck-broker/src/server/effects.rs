@@ -12,7 +12,7 @@ use crate::{
     registry::{Effect, Input, RuntimeDir},
     runtime_dir::Existing,
 };
-use ck_protocol::{Gid, RefusalCode, Reply, SessionId, SessionRef, Uid};
+use ck_protocol::{Event, Gid, RefusalCode, Reply, SessionId, SessionRef, Uid};
 use nix::sys::epoll::EpollFlags;
 use std::{collections::VecDeque, io, os::fd::OwnedFd, time::Instant};
 
@@ -58,9 +58,20 @@ impl Server {
                     unwatch(&self.epoll, leader);
                 }
             }
-            Effect::Announce(event) => log::info!("{event}"),
+            Effect::Announce(event) => {
+                self.note(&event);
+                log::info!("{event}");
+            }
+            Effect::Ended(session) => self.history.ended(&session),
         }
         Vec::new()
+    }
+
+    /// What the history says of a change.
+    fn note(&mut self, event: &Event) {
+        if let Event::SessionAdded(session) = event {
+            self.history.opened(session);
+        }
     }
 
     /// The user's runtime directory: a fresh one, or one that somebody else made as it should be.

@@ -15,8 +15,11 @@ impl Server {
     /// Keeps the sessions whose leader lives, ends the others, and retires the directories in
     /// which no session lives. The registry has the sessions already.
     pub(super) fn take_over(&mut self, left: &Left) {
+        self.linger_again();
+        self.history.is_late = true;
         self.unwatched = left.sessions.iter().map(|entry| entry.session.id).collect();
         self.watch_again();
+        self.history.is_late = false;
         self.retire_abandoned(left);
         // Not before: a broker that is started after a crash in between would know of no such record, and
         // retire the directory of its session.
