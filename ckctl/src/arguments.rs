@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::{history::Query, linger::LingerVerb};
 use ck_protocol::{SessionId, TeardownId};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
     after_help = "Exit status: 0 done; 1 refused, or no such session; 2 bad arguments; 3 no broker answers."
 )]
 pub struct Arguments {
-    /// Print JSON: an array for a list, an object otherwise
+    /// Print JSON: an array for a list, an object a line for the history, an object otherwise
     #[arg(long, global = true)]
     pub json: bool,
 
@@ -30,7 +31,7 @@ pub struct Arguments {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Verb {
     /// List all sessions (what happens without a verb)
     List,
@@ -39,6 +40,11 @@ pub enum Verb {
         /// The session's id, as list prints it
         id: SessionId,
     },
+    /// Show who was logged in, the newest first
+    History(Query),
+    /// Say who keeps a runtime directory without a session
+    #[command(subcommand)]
+    Linger(LingerVerb),
     /// Show how the broker is
     Status,
     /// Show what waits to be torn down, or could not be

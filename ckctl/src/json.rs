@@ -10,8 +10,20 @@ use std::fmt::Write;
 /// # Errors
 /// Those of [`serde_json`].
 pub fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
+    Ok(escaped(&serde_json::to_string_pretty(value)?))
+}
+
+/// The text of `value` on a line.
+///
+/// # Errors
+/// Those of [`serde_json`].
+pub fn line(value: &impl Serialize) -> serde_json::Result<String> {
+    Ok(escaped(&serde_json::to_string(value)?))
+}
+
+fn escaped(json: &str) -> String {
     let mut text = String::new();
-    for c in serde_json::to_string_pretty(value)?.chars() {
+    for c in json.chars() {
         // JSON lets DEL, the C1 controls and what reorders text stand in a string, and somebody looks
         // at this on a terminal. Between strings there is only ASCII, and the line feed.
         if c == '\n' || is_printable(c) {
@@ -22,7 +34,7 @@ pub fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
         }
     }
     text.push('\n');
-    Ok(text)
+    text
 }
 
 /// A session.

@@ -3,7 +3,9 @@
 use crate::{
     arguments::{Arguments, TeardownVerb, Verb},
     client::{Client, ClientError},
+    history::{self, HistoryError},
     json::{self, pretty},
+    linger::{self, LingerError},
     table,
 };
 use clap::Parser;
@@ -17,6 +19,10 @@ use std::{
 enum RunError {
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    #[error(transparent)]
+    Linger(#[from] LingerError),
     #[error("cannot write the JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("cannot write to standard output: {0}")]
@@ -27,6 +33,7 @@ impl RunError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Client(error) => error.exit_code(),
+            Self::Linger(error) => error.exit_code(),
             _ => 1,
         }
     }
@@ -49,35 +56,41 @@ pub fn main() -> ExitCode {
 
 /// Asks the broker; returns what is to be printed.
 fn text(arguments: &Arguments) -> Result<String, RunError> {
-    let client = Client::connect(&arguments.socket)?;
     let json = arguments.json;
-    Ok(match arguments.verb.unwrap_or(Verb::List) {
+    let legend = !arguments.no_legend;
+    let client = || Client::connect(&arguments.socket);
+    Ok(match arguments.verb.clone().unwrap_or(Verb::List) {
+        Verb::History(query) => {
+            let stays = history::stays(&query, &arguments.socket)?;
+            if json { history::json(&stays)? } else { history::table(&stays, legend) }
+        }
+        Verb::Linger(verb) => linger::text(&client()?, &verb, json, legend)?,
         Verb::List => {
-            let sessions = client.list()?;
+            let sessions = client()?.list()?;
             if json {
                 pretty(&sessions.iter().map(json::Session::from).collect::<Vec<_>>())?
             } else {
-                table::sessions(&sessions, !arguments.no_legend)
+                table::sessions(&sessions, legend)
             }
         }
         Verb::Show { id } => {
-            let session = client.show(id)?;
+            let session = client()?.show(id)?;
             if json { pretty(&json::Session::from(&session))? } else { table::session(&session) }
         }
         Verb::Status => {
-            let status = client.status()?;
+            let status = client()?.status()?;
             if json { pretty(&json::Status::from(&status))? } else { table::status(&status) }
         }
         Verb::Teardown(TeardownVerb::List) => {
-            let teardowns = client.teardowns()?;
+            let teardowns = client()?.teardowns()?;
             if json {
                 pretty(&teardowns.iter().map(json::Teardown::from).collect::<Vec<_>>())?
             } else {
-                table::teardowns(&teardowns, !arguments.no_legend)
+                table::teardowns(&teardowns, legend)
             }
         }
         Verb::Teardown(TeardownVerb::Retry { id }) => {
-            let retrying = client.retry_teardowns(id)?;
+            let retrying = client()?.retry_teardowns(id)?;
             if json { pretty(&json::Retrying { retrying })? } else { format!("{retrying} tried again.\n") }
         }
     })

@@ -9,7 +9,7 @@ use std::{
 use tabwriter::{Alignment, TabWriter};
 
 /// What is shown where there is nothing to show.
-const NONE: &str = "-";
+pub(crate) const NONE: &str = "-";
 
 /// A line a session, then their count.
 #[must_use]
@@ -111,7 +111,7 @@ pub fn status(status: &Status) -> String {
 }
 
 /// The rows aligned, with their count below if there is a legend.
-fn counted(rows: &str, count: usize, what: &str, legend: bool) -> String {
+pub(crate) fn counted(rows: &str, count: usize, what: &str, legend: bool) -> String {
     let mut table = aligned(rows);
     if legend {
         let _ = writeln!(table, "\n{count} {what}{} listed.", if count == 1 { "" } else { "s" });
@@ -119,11 +119,11 @@ fn counted(rows: &str, count: usize, what: &str, legend: bool) -> String {
     table
 }
 
-fn or_none<T: Display>(value: Option<&T>) -> String {
+pub(crate) fn or_none<T: Display>(value: Option<&T>) -> String {
     value.map_or_else(|| NONE.to_owned(), ToString::to_string)
 }
 
-fn row(rows: &mut String, cells: &[&dyn Display]) {
+pub(crate) fn row(rows: &mut String, cells: &[&dyn Display]) {
     let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
     rows.push_str(&cells.join("\t"));
     rows.push('\n');

@@ -113,8 +113,9 @@ impl History {
         if self.place.is_none() {
             return;
         }
-        self.opened.insert(session.id, moment::since_boot());
-        let line = about(self.line("session_opened"), session);
+        let at = Moment { time: session.opened_at, since_boot: moment::since_boot() };
+        self.opened.insert(session.id, at.since_boot);
+        let line = about(Line::new(at, &self.boot, "session_opened"), session);
         let leader = u64::try_from(session.leader_pid.get()).unwrap_or_default();
         self.append(&line.word("class", session.class.as_str()).number("leader_pid", leader).finish());
     }
