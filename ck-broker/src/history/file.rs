@@ -160,7 +160,8 @@ impl HistoryFile {
         let Some(file) = &mut self.file else { return Err(FileError::Restless(self.place.file.clone())) };
         match file.write(text.as_bytes()) {
             Ok(written) if written == text.len() => Ok(()),
-            Ok(_) => Err(self.failed()(io::ErrorKind::StorageFull.into())),
+            // What there was room for, if for anything.
+            Ok(_) => Err(self.failed()(Errno::NOSPC.into())),
             Err(source) => Err(self.failed()(source)),
         }
     }

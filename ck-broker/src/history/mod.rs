@@ -115,9 +115,7 @@ impl History {
         }
         let at = Moment { time: session.opened_at, since_boot: moment::since_boot() };
         self.opened.insert(session.id, at.since_boot);
-        let line = about(Line::new(at, &self.boot, "session_opened"), session);
-        let leader = u64::try_from(session.leader_pid.get()).unwrap_or_default();
-        self.append(&line.word("class", session.class.as_str()).number("leader_pid", leader).finish());
+        self.append(&line_of_opened(Line::new(at, &self.boot, "session_opened"), session));
     }
 
     /// A session has ended, just now or while there was no broker.
@@ -126,15 +124,7 @@ impl History {
             return;
         }
         let lasted = self.opened.remove(&session.id).map(|at| moment::since_boot().saturating_sub(at));
-        let line = about(self.line("session_ended"), session);
-        let mut line = line.word("opened_at", &moment::rfc3339(session.opened_at));
-        if let Some(lasted) = lasted {
-            line = line.seconds("duration", lasted);
-        }
-        if self.is_late {
-            line = line.truth("late", true);
-        }
-        self.append(&line.finish());
+        self.append(&line_of_ended(self.line("session_ended"), session, lasted, self.is_late));
     }
 
     fn line(&self, event: &str) -> Line {
@@ -209,6 +199,20 @@ impl Writer {
     }
 }
 
+fn line_of_opened(line: Line, session: &Session) -> String {
+    let leader = u64::try_from(session.leader_pid.get()).unwrap_or_default();
+    about(line, session).word("class", session.class.as_str()).number("leader_pid", leader).finish()
+}
+
+/// `is_late`: it has ended earlier, and nobody saw it.
+fn line_of_ended(line: Line, session: &Session, lasted: Option<Duration>, is_late: bool) -> String {
+    let mut line = about(line, session).word("opened_at", &moment::rfc3339(session.opened_at));
+    if let Some(lasted) = lasted {
+        line = line.seconds("duration", lasted);
+    }
+    if is_late { line.truth("late", true).finish() } else { line.finish() }
+}
+
 /// What names a session, and those whose it is.
 fn about(line: Line, session: &Session) -> Line {
     let line = line.word("id", &session.id.to_string()).number("uid", session.uid.get().into());
@@ -216,4 +220,51 @@ fn about(line: Line, session: &Session) -> Line {
     let line = line.text("service", session.service.as_str(), line::SERVICE);
     let line = line.optional("tty", session.tty.as_ref().map(ck_protocol::Text::as_str), line::TTY);
     line.optional("remote_host", session.remote_host.as_ref().map(ck_protocol::Text::as_str), line::HOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ck_protocol::{Class, Kind, Pid, State, Text, Timestamp, Uid};
+
+    /// With everything as long as it can be, and `text` for all that anybody chooses.
+    fn session(text: &str) -> Session {
+        Session {
+            id: SessionId::new(u64::MAX),
+            parent: None,
+            uid: Uid::try_from(u32::MAX - 1).unwrap(),
+            user: Text::clipped(text),
+            leader_pid: Pid::try_from(i32::MAX).unwrap(),
+            service: Text::clipped(text),
+            class: Class::Background,
+            kind: Kind::Tty,
+            tty: Some(Text::clipped(text)),
+            remote: true,
+            remote_host: Some(Text::clipped(text)),
+            remote_user: None,
+            display: None,
+            seat: None,
+            vt: None,
+            state: State::Online,
+            opened_at: Timestamp::from_micros(i64::MAX),
+            runtime_dir: None,
+        }
+    }
+
+    #[test]
+    fn no_line_is_longer_than_it_may_be() {
+        let long = ["x", "\u{1}", "\"", "\\", "é", "\u{202e}", "日", "\u{1f600}", "a\u{1}é"];
+        for text in long.map(|text| text.repeat(255)) {
+            let session = session(&text);
+            let at = || Moment { time: session.opened_at, since_boot: Duration::from_secs(u32::MAX.into()) };
+            let head = |event| Line::new(at(), "01234567", event);
+            for line in [line_of_opened(head("session_opened"), &session), {
+                let lasted = Some(Duration::from_secs(u32::MAX.into()));
+                line_of_ended(head("session_ended"), &session, lasted, true)
+            }] {
+                assert!(line.len() <= line::LONGEST, "{} bytes: {line}", line.len());
+                assert!(line.ends_with("}\n") && line.matches('\n').count() == 1, "{line}");
+            }
+        }
+    }
 }
