@@ -97,12 +97,10 @@ impl HistoryFile {
         let Some(file) = &self.file else { return Ok(None) };
         let failed = |source| FileError::Inspect { path: self.place.file.clone(), source };
         let open = file.metadata().map_err(failed)?;
-        match fs::symlink_metadata(&self.place.file) {
-            Ok(named) if (named.dev(), named.ino()) == (open.dev(), open.ino()) => Ok(Some(open)),
-            Ok(_) => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(failed(source)),
-        }
+        // Why there is none, opening it tells.
+        let named = fs::symlink_metadata(&self.place.file).ok();
+        let is_named = named.is_some_and(|named| (named.dev(), named.ino()) == (open.dev(), open.ino()));
+        Ok(is_named.then_some(open))
     }
 
     /// Opens the file of that name, and waits until nobody else writes it: the process of a broker that was

@@ -77,6 +77,7 @@ fn where_none_is_wanted_nothing_is_written() {
     machine.host.write_file("/etc/ck/broker.toml", "[history]\nfile = \"none\"\n", 0o644);
     machine.start_broker(&[]);
     visit(&machine);
+    machine.await_nothing_left();
     assert!(machine.host.metadata(FILE).is_none() && writer(&machine).is_empty());
 }
 
