@@ -4,7 +4,10 @@ use super::line::{About, Event, Line};
 use crate::time;
 use ck_protocol::{Session, Timestamp};
 use serde::Serialize;
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    time::Duration,
+};
 
 /// How a session ended, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +99,7 @@ impl Stay {
 /// All of them, line after line.
 #[derive(Debug, Default)]
 pub(super) struct Stays {
-    /// Whose beginning is in no file any more.
+    /// Whose beginning is in no file, or not any more.
     early: Vec<Stay>,
     stays: Vec<Stay>,
     /// Where those are that have no end yet.
@@ -171,19 +174,27 @@ impl Stays {
                 self.close(index, End::Gone, None);
             }
         }
-        // Whose beginning is in no file any more, and who are still here; or have just ended by the file.
-        let ended = |s: &Session| {
-            self.stays.iter().any(|stay| stay.opened_at == s.opened_at && stay.id == s.id.to_string())
-        };
-        let mut rest: Vec<Stay> = listed.into_values().filter(|s| !ended(s)).map(Stay::from).collect();
-        rest.retain(|stay| {
-            !self.early.iter().any(|early| early.id == stay.id && early.opened_at == stay.opened_at)
-        });
-        self.early.extend(rest);
-        self.early.sort_by_key(|stay| stay.opened_at);
-        self.early.append(&mut self.stays);
+        // Whose beginning is in no file, and who are still here; unless they have ended since the broker was asked.
+        let all = || self.stays.iter().chain(&self.early);
+        let known: HashSet<_> = all().map(|stay| (stay.id.clone(), stay.opened_at)).collect();
         self.early
+            .extend(listed.into_iter().filter(|(key, _)| !known.contains(key)).map(|(_, s)| Stay::from(s)));
+        self.early.sort_by_key(|stay| stay.opened_at);
+        merged(self.stays, self.early.into())
     }
+}
+
+/// The `stays`, in the order in which they were written down, with those between whose beginning was not.
+fn merged(stays: Vec<Stay>, mut early: VecDeque<Stay>) -> Vec<Stay> {
+    let mut all = Vec::with_capacity(stays.len() + early.len());
+    for stay in stays {
+        while early.front().is_some_and(|first| first.opened_at < stay.opened_at) {
+            all.extend(early.pop_front());
+        }
+        all.push(stay);
+    }
+    all.extend(early);
+    all
 }
 
 impl From<&Session> for Stay {
@@ -231,5 +242,103 @@ impl<'s> From<&'s Stay> for Json<'s> {
             duration: stay.duration.map(|lasted| lasted.as_secs_f64()),
             state: stay.end.as_str(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ck_protocol::{Class, Kind, Pid, SessionId, State, Text, Uid};
+
+    const BOOT: &str = "0a0b0c0d";
+
+    fn second(second: u32) -> Timestamp {
+        Timestamp::from_micros(i64::from(second) * 1_000_000)
+    }
+
+    fn line(at: u32, boot: &str, event: &str, rest: &str) -> Line {
+        let time = jiff::Timestamp::from_second(at.into()).unwrap();
+        let line = format!(r#"{{"time":"{time}","up":{at}.0,"boot":"{boot}","event":"{event}"{rest}}}"#);
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    fn opened(at: u32, boot: &str, id: u32) -> Line {
+        let rest = format!(r#","id":"{id}","uid":7,"user":"u","service":"s""#);
+        line(at, boot, "session_opened", &rest)
+    }
+
+    fn ended(at: u32, boot: &str, id: u32, opened: u32) -> Line {
+        let opened = jiff::Timestamp::from_second(opened.into()).unwrap();
+        let rest = format!(r#","id":"{id}","uid":7,"user":"u","service":"s","opened_at":"{opened}""#);
+        line(at, boot, "session_ended", &rest)
+    }
+
+    fn listed(id: u64, opened_at: u32) -> Session {
+        Session {
+            id: SessionId::new(id),
+            parent: None,
+            uid: Uid::try_from(7).unwrap(),
+            user: Text::clipped("u"),
+            leader_pid: Pid::try_from(1).unwrap(),
+            service: Text::clipped("s"),
+            class: Class::User,
+            kind: Kind::Tty,
+            tty: None,
+            remote: true,
+            remote_host: None,
+            remote_user: None,
+            display: None,
+            seat: None,
+            vt: None,
+            state: State::Online,
+            opened_at: second(opened_at),
+            runtime_dir: None,
+        }
+    }
+
+    /// Id, beginning and end of each.
+    fn told(lines: Vec<Line>, open: Option<&[Session]>) -> Vec<(String, i64, End)> {
+        let mut stays = Stays::default();
+        lines.into_iter().for_each(|line| stays.take(line));
+        let stays = stays.finish(BOOT, open, second(1000));
+        stays.into_iter().map(|stay| (stay.id, stay.opened_at.as_micros() / 1_000_000, stay.end)).collect()
+    }
+
+    #[test]
+    fn whose_beginning_is_in_no_file_any_more_is_told_from_the_end_or_by_the_broker() {
+        let lines = || vec![opened(5, BOOT, 3), ended(6, BOOT, 1, 2)];
+        let all =
+            [("1".to_owned(), 2, End::Ended), ("2".to_owned(), 4, End::Open), ("3".to_owned(), 5, End::Open)];
+        assert_eq!(told(lines(), Some(&[listed(2, 4), listed(3, 5)])), all);
+        assert_eq!(told(lines(), None), [all[0].clone(), all[2].clone()]);
+        // The broker was asked before this one ended.
+        assert_eq!(told(lines(), Some(&[listed(1, 2), listed(2, 4), listed(3, 5)])), all);
+    }
+
+    #[test]
+    fn whom_the_broker_does_not_know_has_gone_or_has_just_come() {
+        let lines = || vec![opened(1, BOOT, 1), opened(2, BOOT, 2), opened(1001, BOOT, 3)];
+        let ends = |open: Option<&[Session]>| {
+            told(lines(), open).into_iter().map(|(_, _, end)| end).collect::<Vec<_>>()
+        };
+        assert_eq!(ends(Some(&[listed(2, 2)])), [End::Gone, End::Open, End::Open]);
+        assert_eq!(ends(None), [End::Open; 3]);
+    }
+
+    /// As when somebody has removed the state directory.
+    #[test]
+    fn an_id_that_was_given_again_is_another_session() {
+        let lines = vec![opened(1, BOOT, 1), opened(5, BOOT, 1), ended(6, BOOT, 1, 5)];
+        let all = [("1".to_owned(), 1, End::Gone), ("1".to_owned(), 5, End::Ended)];
+        assert_eq!(told(lines, None), all);
+        let next_boot = vec![opened(1, "00000001", 1), ended(6, BOOT, 1, 5)];
+        let all = [("1".to_owned(), 1, End::Crash), ("1".to_owned(), 5, End::Ended)];
+        assert_eq!(told(next_boot, None), all);
+    }
+
+    #[test]
+    fn events_of_a_later_release_are_passed_over() {
+        let lines = vec![opened(1, BOOT, 1), line(2, BOOT, "moon_rose", r#","id":7"#), ended(3, BOOT, 1, 1)];
+        assert_eq!(told(lines, None), [("1".to_owned(), 1, End::Ended)]);
     }
 }
