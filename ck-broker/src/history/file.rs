@@ -11,8 +11,9 @@ use super::{
     tail,
 };
 use crate::store::{PlaceError, make};
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use rustix::{
-    fs::{FlockOperation, Gid, Mode, OFlags, fchmod, fchown, fcntl_lock},
+    fs::{FlockOperation, Gid, Mode, fchmod, fchown, fcntl_lock},
     io::Errno,
 };
 use std::{
@@ -112,9 +113,9 @@ impl HistoryFile {
         make(path.parent().unwrap_or(Path::new("/")), 0o755)?;
         let mut options = OpenOptions::new();
         // Without waiting for a reader, should it be a pipe.
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let flags = O_NOFOLLOW | O_NONBLOCK;
         let options = options.read(true).append(true).create(true).mode(MODE);
-        let file = options.custom_flags(flags.bits().cast_signed()).open(path);
+        let file = options.custom_flags(flags).open(path);
         let file = file.map_err(|source| FileError::Open { path: path.clone(), source })?;
         if !file.metadata().is_ok_and(|found| found.is_file()) {
             return Err(FileError::NoFile(path.clone()));

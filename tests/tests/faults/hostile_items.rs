@@ -26,7 +26,7 @@ fn assert_printable(what: &str, text: &str) {
 fn assert_all_printable(machine: &Machine) {
     let shown = ["list", "show 1", "history"].map(|words| words.split(' ').collect::<Vec<_>>());
     for arguments in shown.iter().flat_map(|words| [words.clone(), [&words[..], &["--json"]].concat()]) {
-        let output = machine.host.run(&[&["ckctl"], arguments].concat());
+        let output = machine.host.run(&[&["ckctl"][..], &arguments].concat());
         assert_printable(&format!("ckctl {arguments:?}"), &output.stdout);
         assert_printable(&format!("ckctl {arguments:?}"), &output.stderr);
     }
