@@ -1,6 +1,6 @@
 //! Who was here, and when: read from the file that the broker has written (`docs/HISTORY.md`), as last(1) shows it.
 //!
-//! [`line`] is what one line of the file says, [`stay`] what all of them together do.
+//! `line` is what one line of the file says, `stay` what all of them together do.
 
 mod line;
 mod since;
