@@ -1,6 +1,9 @@
 //! The command line.
 
-use crate::server::CLOSE_DESCRIPTORS;
+use crate::{
+    history::{self, Place},
+    server::CLOSE_DESCRIPTORS,
+};
 use std::path::PathBuf;
 
 /// What `--help` prints.
@@ -11,6 +14,7 @@ The login-session broker. Stays in the foreground.
   --config FILE        configuration (default /etc/ck/broker.toml; absent: defaults)
   --state-dir DIR      sockets and state (default /run/ck-broker)
   --runtime-root DIR   where runtime directories are (default /run/user)
+  --linger-dir DIR     who lingers (default /var/lib/ck/linger)
   --ready-fd N         write a newline to descriptor N once logins are served
   --check-config       read the configuration, say what is wrong with it, and exit
   --version            print the version and exit
@@ -33,6 +37,9 @@ pub enum Command {
     /// End when standard input does. The broker itself starts such a process, for the descriptors that
     /// it then holds: [`crate::server::CLOSE_DESCRIPTORS`].
     CloseDescriptors,
+    /// Append to the history what comes on standard input. The broker itself starts such a process:
+    /// [`crate::history::OPTION`].
+    WriteHistory(Place),
 }
 
 /// Where things are.
@@ -44,6 +51,8 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// The root of the runtime directories.
     pub runtime_root: PathBuf,
+    /// Where it is written who lingers.
+    pub linger_dir: PathBuf,
     /// The descriptor on which readiness is told.
     pub ready_fd: Option<i32>,
 }
@@ -65,6 +74,9 @@ pub enum ArgumentError {
     /// A descriptor that cannot be meant for us.
     #[error("--ready-fd {0}: give a descriptor from 3 on")]
     ReadyFd(i32),
+    /// No size and file of a history.
+    #[error("--write-history {0}: is for ck-broker itself")]
+    History(String),
 }
 
 /// Reads the command line.
@@ -77,6 +89,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
         config: None,
         state_dir: "/run/ck-broker".into(),
         runtime_root: "/run/user".into(),
+        linger_dir: "/var/lib/ck/linger".into(),
         ready_fd: None,
     };
     let mut check = false;
@@ -87,11 +100,18 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
             Long("runtime-root") => {
                 options.runtime_root = absolute("--runtime-root", parser.value()?.into())?
             }
+            Long("linger-dir") => options.linger_dir = absolute("--linger-dir", parser.value()?.into())?,
             Long("ready-fd") => options.ready_fd = Some(ready_fd(parser.value()?.parse()?)?),
             Long("check-config") => check = true,
             Long("version") => return Ok(Command::Version),
             Long("help") => return Ok(Command::Help),
             Long(long) if long == CLOSE_DESCRIPTORS => return Ok(Command::CloseDescriptors),
+            Long(long) if long == history::OPTION => {
+                let value = parser.value()?.string()?;
+                return history::writer::place(&value)
+                    .map(Command::WriteHistory)
+                    .ok_or(ArgumentError::History(value));
+            }
             other => return Err(other.unexpected().into()),
         }
     }

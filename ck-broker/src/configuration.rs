@@ -1,6 +1,9 @@
 //! The configuration file, `/etc/ck/broker.toml`.
 
-use crate::runtime_dir::{Backing, Size};
+use crate::{
+    history::Place,
+    runtime_dir::{Backing, Size},
+};
 use log::LevelFilter;
 use serde::Deserialize;
 use std::{
@@ -13,12 +16,17 @@ use std::{
 /// The longest time that makes sense, in milliseconds: a day.
 const LONGEST: u64 = 24 * 3_600_000;
 
+/// The least that a history may hold, in bytes: some 200 lines.
+const SMALLEST_HISTORY: u64 = 64 << 10;
+
 /// Everything that can be configured; what is not said has its default.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Configuration {
     /// The table `[runtime_dir]`.
     pub runtime_dir: RuntimeDir,
+    /// The table `[history]`.
+    pub history: History,
     /// The table `[log]`.
     pub log: Log,
 }
@@ -66,6 +74,74 @@ impl TryFrom<String> for Period {
         match number.parse::<u64>().ok().and_then(|number| number.checked_mul(millis)) {
             Some(millis) if millis <= LONGEST => Ok(Self(Duration::from_millis(millis))),
             _ => Err(BadPeriod(text)),
+        }
+    }
+}
+
+/// Where it is written who was here.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct History {
+    /// An absolute path, or `"none"`.
+    pub file: HistoryFile,
+    /// How large it may grow before it is renamed to `.1`: bytes, as `"10m"`.
+    pub size: HistorySize,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { file: HistoryFile(Some("/var/log/ck/history.jsonl".into())), size: HistorySize(10 << 20) }
+    }
+}
+
+impl History {
+    /// Where it is, if it is anywhere.
+    #[must_use]
+    pub fn place(self) -> Option<Place> {
+        Some(Place { file: self.file.0?, size: self.size.0 })
+    }
+}
+
+/// The file of the history; `"none"` for no history.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HistoryFile(pub Option<PathBuf>);
+
+/// A file that depends on where the broker was started.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no place for the history: write an absolute path, or \"none\"")]
+pub struct BadHistoryFile(String);
+
+impl TryFrom<String> for HistoryFile {
+    type Error = BadHistoryFile;
+
+    fn try_from(text: String) -> Result<Self, BadHistoryFile> {
+        let path = PathBuf::from(&text);
+        match text.as_str() {
+            "none" => Ok(Self(None)),
+            _ if path.is_absolute() && path.file_name().is_some() => Ok(Self(Some(path))),
+            _ => Err(BadHistoryFile(text)),
+        }
+    }
+}
+
+/// The size of a history, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HistorySize(pub u64);
+
+/// A size that does not do.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no size for the history: write at least \"64k\", as \"10m\" or \"1g\"")]
+pub struct BadHistorySize(String);
+
+impl TryFrom<String> for HistorySize {
+    type Error = BadHistorySize;
+
+    fn try_from(text: String) -> Result<Self, BadHistorySize> {
+        match Size::try_from(text.clone()) {
+            Ok(Size::Bytes(bytes)) if bytes >= SMALLEST_HISTORY => Ok(Self(bytes)),
+            _ => Err(BadHistorySize(text)),
         }
     }
 }
@@ -167,6 +243,16 @@ mod tests {
     }
 
     #[test]
+    fn a_history_is_somewhere_or_nowhere() {
+        let place = |text| Configuration::parse(text).unwrap().history.place();
+        let default = Place { file: "/var/log/ck/history.jsonl".into(), size: 10 << 20 };
+        assert_eq!(place(""), Some(default));
+        assert_eq!(place("[history]\nfile = \"none\""), None);
+        let other = Place { file: "/srv/h".into(), size: 1 << 16 };
+        assert_eq!(place("[history]\nfile = \"/srv/h\"\nsize = \"64k\""), Some(other));
+    }
+
+    #[test]
     fn times_have_a_unit_and_an_end() {
         for (text, millis) in
             [("0s", 0), ("500ms", 500), ("10s", 10_000), ("2min", 120_000), ("24h", LONGEST)]
@@ -189,6 +275,10 @@ mod tests {
             ("[runtime_dir]\nstop_delay = 10", 2, "string"),
             ("[runtime_dir]\nstop_delay = \"10\"", 2, "10s"),
             ("[hooks]", 1, "hooks"),
+            ("[history]\nfile = \"history.jsonl\"", 2, "absolute"),
+            ("[history]\nfile = \"/\"", 2, "absolute"),
+            ("[history]\nsize = \"10%\"", 2, "64k"),
+            ("[history]\nsize = \"1k\"", 2, "64k"),
         ] {
             let (found, message) = Configuration::parse(text).unwrap_err();
             assert_eq!(found, line, "{message}");

@@ -5,7 +5,7 @@
 //! - [`server`] is the loop around it: sockets, peers, requests, and carrying out effects;
 //! - [`runtime_dir`] makes and retires directories in microseconds; [`jobs`] tears down what was
 //!   retired, in processes of its own;
-//! - [`store`] keeps what a restart must find;
+//! - [`store`] keeps what a restart must find, and [`history`] what people want to know later;
 //! - [`events`] decides what subscribers are told;
 //! - [`limit`] says how much there may be of something;
 //! - [`process`] and [`console`] ask the kernel, [`rival`] looks for another daemon of this kind;
@@ -19,6 +19,7 @@ pub mod arguments;
 pub mod configuration;
 pub mod console;
 pub mod events;
+pub mod history;
 pub mod jobs;
 pub mod limit;
 pub mod log_sink;

@@ -2,7 +2,7 @@
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::{env, fmt::Write as _, io::Write as _};
+use std::{env, ffi::OsString, fmt::Write as _, io::Write as _};
 
 /// The longest line, in bytes: `PIPE_BUF`, up to which a write to a pipe is one piece, and does
 /// not block once the pipe has been found writable (pipe(7)).
@@ -14,9 +14,17 @@ struct Stderr {
     journal: bool,
 }
 
+/// Set where standard error leads to the journal.
+const JOURNAL: &str = "JOURNAL_STREAM";
+
+/// The variable that a process of ours must have so that its messages look like these.
+pub(crate) fn journal() -> Option<(&'static str, OsString)> {
+    Some((JOURNAL, env::var_os(JOURNAL)?))
+}
+
 /// Sends all messages up to `level` to standard error from now on.
 pub fn install(level: LevelFilter) {
-    let journal = env::var_os("JOURNAL_STREAM").is_some();
+    let journal = journal().is_some();
     if log::set_boxed_logger(Box::new(Stderr { journal })).is_ok() {
         log::set_max_level(level);
     }

@@ -10,6 +10,8 @@
 //! | `CAP_KILL` | | end that child |
 //! | `CAP_SYS_PTRACE` | reads when leaders started, only where /proc hides them (hidepid= in proc(5)) | |
 //!
+//! The process that writes the history keeps `CAP_CHOWN` only: a new file belongs to the group of the one before.
+//!
 //! A worker is root's program, so the kernel gives it all that the bounding set has (capabilities(7)).
 
 use rustix::{
@@ -61,6 +63,17 @@ pub fn drop_excess() -> Result<(), PrivilegeError> {
     set(permitted & OWN, permitted)?;
     let kept = if fs::read(FIRST).is_ok() { OWN } else { OWN | CapabilitySet::SYS_PTRACE };
     set(permitted & kept, permitted & kept)
+}
+
+/// Gives up, for good, everything but giving files to others.
+///
+/// # Errors
+/// [`PrivilegeError`]; then more is left than is needed.
+pub fn drop_all_but_chown() -> Result<(), PrivilegeError> {
+    bound(CapabilitySet::empty())?;
+    clear_ambient_capability_set().map_err(PrivilegeError::Ambient)?;
+    let permitted = rustix::thread::capabilities(None).map_err(PrivilegeError::Set)?.permitted;
+    set(permitted & CapabilitySet::CHOWN, permitted & CapabilitySet::CHOWN)
 }
 
 fn set(effective: CapabilitySet, permitted: CapabilitySet) -> Result<(), PrivilegeError> {

@@ -3,13 +3,15 @@
 use crate::{
     arguments::{self, ArgumentError, Command, Options},
     configuration::{Configuration, ConfigurationError, RuntimeDir},
+    history::{self, History},
     jobs::{NoRemover, Queue, Remover},
     log_sink, privileges,
     rival::{self, Rival},
     runtime_dir::{Backing, Recipe, RootError, RuntimeRoot},
-    server::{Server, ServerError},
-    store::{self, PlaceError, StateDir, Store, StoreError},
+    server::{Parts, Server, ServerError},
+    store::{self, LingerDir, PlaceError, StateDir, Store, StoreError},
 };
+use log::LevelFilter;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     env, fs,
@@ -54,6 +56,8 @@ enum StartError {
     Root(#[from] RootError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[error("cannot read what is to be written into the history: {0}")]
+    History(io::Error),
     #[error("cannot write to descriptor {fd} of --ready-fd: {source}")]
     Ready { fd: i32, source: io::Error },
 }
@@ -89,6 +93,10 @@ fn run() -> Result<(), StartError> {
             configuration(&options)?;
         }
         Command::Run(options) => serve(&options)?,
+        Command::WriteHistory(place) => {
+            log_sink::install(LevelFilter::Warn);
+            history::writer::run(place).map_err(StartError::History)?;
+        }
         // Whatever it reads, or cannot: it ends.
         Command::CloseDescriptors => drop(io::copy(&mut io::stdin(), &mut io::sink())),
     }
@@ -128,7 +136,10 @@ fn serve(options: &Options) -> Result<(), StartError> {
     let (root, retired) = RuntimeRoot::prepare(&options.runtime_root, recipe(&runtime))?;
     let descriptors = raise_descriptor_limit();
     let jobs = Queue::new(remover);
-    let mut server = Server::open(state.path(), store, root, jobs, runtime.stop_delay.0, descriptors)?;
+    let history = History::new(configuration.history.place());
+    let linger = LingerDir::new(&options.linger_dir);
+    let parts = Parts { root, jobs, history, linger, stop_delay: runtime.stop_delay.0, descriptors };
+    let mut server = Server::open(state.path(), store, parts)?;
     server.resume(retired);
     if let Err(error) = privileges::drop_excess() {
         log::warn!("goes on with more privileges than it needs: {error}");

@@ -76,7 +76,7 @@ pub struct Status {
     pub started_at: Timestamp,
     /// Open sessions.
     pub sessions: u64,
-    /// Users with a session.
+    /// Users who are here: with a session, or lingering.
     pub users: u64,
     /// Teardowns whose worker is running.
     pub teardowns_running: u64,

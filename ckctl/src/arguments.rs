@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::{history::Query, linger::LingerVerb};
 use ck_protocol::{SessionId, TeardownId};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
     after_help = "Exit status: 0 done; 1 refused, or no such session; 2 bad arguments; 3 no broker answers."
 )]
 pub struct Arguments {
-    /// Print JSON: an array for a list, an object a line for watch, an object otherwise
+    /// Print JSON: an array for a list, an object a line for watch and the history, an object otherwise
     #[arg(long, global = true)]
     pub json: bool,
 
@@ -31,7 +32,7 @@ pub struct Arguments {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Verb {
     /// List all sessions (what happens without a verb)
     List,
@@ -40,6 +41,11 @@ pub enum Verb {
         /// The session's id, as list prints it
         id: SessionId,
     },
+    /// Show who was logged in, the newest first
+    History(Query),
+    /// Say who keeps a runtime directory without a session
+    #[command(subcommand)]
+    Linger(LingerVerb),
     /// Show how the broker is, and whether all is well
     Status {
         /// Print OpenMetrics text, for the textfile collector of node_exporter

@@ -1,8 +1,8 @@
 //! The conversation with the broker.
 
 use ck_protocol::{
-    AdminRequest, DecodeError, EncodeError, Refusal, RefusalCode, Reply, Session, SessionId, Status,
-    Teardown, TeardownId, decode, encode, limits,
+    AdminRequest, DecodeError, EncodeError, Linger, Refusal, RefusalCode, Reply, Session, SessionId, Status,
+    Teardown, TeardownId, User, decode, encode, limits,
 };
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
@@ -213,6 +213,34 @@ impl Client {
         match self.receive() {
             Err(ClientError::Ended) => Err(ClientError::Gone),
             received => received,
+        }
+    }
+
+    /// Says who lingers, or who does no longer; says how many sessions that user has.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn linger(&self, request: Linger) -> Result<u64, ClientError> {
+        self.send(AdminRequest::Linger(request))?;
+        match self.receive()? {
+            Reply::Done(sessions) => Ok(sessions),
+            _ => Err(ClientError::Unexpected),
+        }
+    }
+
+    /// The users who linger, by uid.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn lingerers(&self) -> Result<Vec<User>, ClientError> {
+        self.send(AdminRequest::Linger(Linger::List))?;
+        let mut users = Vec::new();
+        loop {
+            match self.receive()? {
+                Reply::User(user) => users.push(*user),
+                Reply::End => return Ok(users),
+                _ => return Err(ClientError::Unexpected),
+            }
         }
     }
 

@@ -1,16 +1,18 @@
 //! What the administrator types: `ckctl` asks the session broker on `admin.sock` and shows the
 //! answer, as tables for people or as JSON for programs.
 //!
-//! [`arguments`] is the command line, [`client`] the conversation; [`json`] and [`table`] are the
-//! two ways to show things, [`metrics`] a third one for the broker's own state, of which [`health`] says
-//! what is wrong with it. [`watch`] shows changes as they happen, in lines that [`news`] writes. [`screen`]
-//! knows the terminal, and [`run`] puts all together.
+//! [`arguments`] is the command line, [`client`] the conversation, [`history`] is read without one, [`linger`]
+//! looks up who is meant; [`json`] and [`table`] are the two ways to show things, [`metrics`] a third one for the
+//! broker's own state, of which [`health`] says what is wrong with it. [`watch`] shows changes as they happen, in lines
+//! that [`news`] writes. [`screen`] knows the terminal, and [`run`] puts all together.
 #![forbid(unsafe_code)]
 
 pub mod arguments;
 pub mod client;
 pub mod health;
+pub mod history;
 pub mod json;
+pub mod linger;
 pub mod metrics;
 pub mod news;
 pub mod run;

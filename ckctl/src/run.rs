@@ -3,7 +3,9 @@
 use crate::{
     arguments::{Arguments, TeardownVerb, Verb},
     client::{Client, ClientError},
+    history::{self, HistoryError},
     json::{self, pretty},
+    linger::{self, LingerError},
     metrics,
     news::Form,
     screen::Screen,
@@ -21,6 +23,10 @@ use std::{
 enum RunError {
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    #[error(transparent)]
+    Linger(#[from] LingerError),
     #[error("cannot write the JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("cannot write to standard output: {0}")]
@@ -33,6 +39,7 @@ impl RunError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Client(error) | Self::Watch(WatchError::Client(error)) => error.exit_code(),
+            Self::Linger(error) => error.exit_code(),
             _ => 1,
         }
     }
@@ -55,17 +62,17 @@ pub fn main() -> ExitCode {
 
 /// Asks the broker; returns what is to be printed, but for what is printed as it comes.
 fn text(arguments: &Arguments) -> Result<String, RunError> {
-    let client = Client::connect(&arguments.socket).inspect_err(|_| {
-        if matches!(arguments.verb, Some(Verb::Status { metrics: true })) {
-            // Who collects them is to see that it is down; why is said on standard error.
-            let _ = print(&metrics::down());
-        }
-    })?;
     let json = arguments.json;
     let screen = Screen::of_stdout(!arguments.no_legend);
-    Ok(match arguments.verb.unwrap_or(Verb::List) {
+    let client = || Client::connect(&arguments.socket);
+    Ok(match arguments.verb.clone().unwrap_or(Verb::List) {
+        Verb::History(query) => {
+            let stays = history::stays(&query, &arguments.socket)?;
+            if json { history::json(&stays)? } else { history::table(&stays, screen) }
+        }
+        Verb::Linger(verb) => linger::text(&client()?, &verb, json, screen)?,
         Verb::List => {
-            let sessions = client.list()?;
+            let sessions = client()?.list()?;
             if json {
                 pretty(&sessions.iter().map(json::Session::from).collect::<Vec<_>>())?
             } else {
@@ -73,11 +80,16 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
             }
         }
         Verb::Show { id } => {
-            let session = client.show(id)?;
+            let session = client()?.show(id)?;
             if json { pretty(&json::Session::from(&session))? } else { table::session(&session) }
         }
         Verb::Status { metrics } => {
-            let status = client.status()?;
+            let status = client().and_then(|client| client.status()).inspect_err(|_| {
+                if metrics {
+                    // Who collects them is to see that it is down; why is said on standard error.
+                    let _ = print(&metrics::down());
+                }
+            })?;
             if metrics {
                 metrics::metrics(&status)
             } else if json {
@@ -87,7 +99,7 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
             }
         }
         Verb::Teardown(TeardownVerb::List) => {
-            let teardowns = client.teardowns()?;
+            let teardowns = client()?.teardowns()?;
             if json {
                 pretty(&teardowns.iter().map(json::Teardown::from).collect::<Vec<_>>())?
             } else {
@@ -95,11 +107,11 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
             }
         }
         Verb::Teardown(TeardownVerb::Retry { id }) => {
-            let retrying = client.retry_teardowns(id)?;
+            let retrying = client()?.retry_teardowns(id)?;
             if json { pretty(&json::Retrying { retrying })? } else { format!("{retrying} tried again.\n") }
         }
         Verb::Watch => {
-            watch::watch(&client, Form { json, legend: !arguments.no_legend })?;
+            watch::watch(&client()?, Form { json, legend: !arguments.no_legend })?;
             String::new()
         }
     })

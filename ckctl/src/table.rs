@@ -9,7 +9,7 @@ use std::{
 use tabwriter::{Alignment, TabWriter};
 
 /// What is shown where there is nothing to show.
-const NONE: &str = "-";
+pub(crate) const NONE: &str = "-";
 
 /// A line a session, then their count.
 #[must_use]
@@ -115,7 +115,7 @@ pub fn status(status: &Status, screen: Screen) -> String {
 }
 
 /// The rows aligned, with their count below if there is a legend.
-fn counted(rows: &str, count: usize, what: &str, screen: Screen) -> String {
+pub(crate) fn counted(rows: &str, count: usize, what: &str, screen: Screen) -> String {
     let mut table = screen.fit(&aligned(rows));
     if screen.legend {
         let _ = writeln!(table, "\n{count} {what}{} listed.", if count == 1 { "" } else { "s" });
@@ -123,11 +123,11 @@ fn counted(rows: &str, count: usize, what: &str, screen: Screen) -> String {
     table
 }
 
-fn or_none<T: Display>(value: Option<&T>) -> String {
+pub(crate) fn or_none<T: Display>(value: Option<&T>) -> String {
     value.map_or_else(|| NONE.to_owned(), ToString::to_string)
 }
 
-fn row(rows: &mut String, cells: &[&dyn Display]) {
+pub(crate) fn row(rows: &mut String, cells: &[&dyn Display]) {
     let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
     rows.push_str(&cells.join("\t"));
     rows.push('\n');

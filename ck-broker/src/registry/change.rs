@@ -1,7 +1,7 @@
 //! What the registry is told, and what it wants done.
 
 use super::Login;
-use ck_protocol::{Event, Gid, PathText, Reply, SessionId, SessionRef, Uid};
+use ck_protocol::{Event, Gid, PathText, Reply, Session, SessionId, SessionRef, Uid, UserName};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -20,6 +20,17 @@ pub enum Input {
     End(SessionRef),
     /// The delay of [`Effect::ParkRuntimeDir`] is over.
     DelayOver(Uid),
+    /// From now on the user keeps a runtime directory without a session.
+    Linger {
+        /// Whose.
+        uid: Uid,
+        /// Whom the directory belongs to besides, and what its user is called.
+        lingerer: Lingerer,
+        /// The one that is there already: an earlier broker kept it.
+        kept: Option<RuntimeDir>,
+    },
+    /// From now on the user does not.
+    LingerNoMore(Uid),
 }
 
 /// Something to be done to the outside world.
@@ -47,8 +58,19 @@ pub enum Effect {
     Unwatch(SessionId),
     /// Tell whoever listens.
     Announce(Event),
+    /// Write down that this session, out of the table by now, has ended.
+    Ended(Box<Session>),
     /// Answer the peer whose request this was.
     Reply(Reply),
+}
+
+/// A user who lingers: keeps a runtime directory without a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lingerer {
+    /// The user's primary group.
+    pub gid: Gid,
+    /// The user's name.
+    pub name: UserName,
 }
 
 /// A user's runtime directory.

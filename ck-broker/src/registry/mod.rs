@@ -5,12 +5,13 @@
 //! fail half-way: a session is out of the table before anything that its end entails begins.
 
 mod change;
+mod linger;
 mod login;
 mod slots;
 #[cfg(test)]
 mod tests;
 
-pub use change::{Effect, Input, RuntimeDir};
+pub use change::{Effect, Input, Lingerer, RuntimeDir};
 pub use login::{Leader, Login};
 
 use crate::limit::Limit;
@@ -20,7 +21,7 @@ use ck_protocol::{
 };
 use serde::{Deserialize, Serialize};
 use slots::Slots;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A session as the broker keeps it, and as the store writes it down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +36,7 @@ pub struct Entry {
     pub leader_inode: Option<u64>,
 }
 
-/// A uid with at least one session.
+/// A uid with at least one session, or with lingering on.
 #[derive(Debug, Default)]
 struct User {
     sessions: usize,
@@ -54,6 +55,8 @@ pub struct Registry {
     /// Directories of users who have left, kept for a while.
     parked: HashMap<Uid, RuntimeDir>,
     parks: bool,
+    /// Who is here without a session too.
+    lingerers: BTreeMap<Uid, Lingerer>,
     limit: Limit,
     next: SessionId,
 }
@@ -71,6 +74,7 @@ impl Registry {
             making: HashMap::new(),
             parked: HashMap::new(),
             parks: false,
+            lingerers: BTreeMap::new(),
             limit: Limit::NONE,
             next,
         };
@@ -106,6 +110,8 @@ impl Registry {
                 let due = self.parked.remove(&uid).map(|_| Effect::RetireRuntimeDir(uid));
                 due.into_iter().collect()
             }
+            Input::Linger { uid, lingerer, kept } => self.linger(uid, lingerer, kept),
+            Input::LingerNoMore(uid) => self.linger_no_more(uid),
         }
     }
 
@@ -177,7 +183,7 @@ impl Registry {
 
     /// Why the user can have no more sessions now.
     fn over_limit(&self, uid: Uid) -> Option<String> {
-        let own = self.users.get(&uid).map_or(0, |user| user.sessions);
+        let own = self.sessions_of(uid);
         if own >= self.limit.per_user {
             return Some(format!("uid {uid} has {own} sessions, and cannot have more: end some"));
         }
@@ -254,17 +260,19 @@ impl Registry {
         if state != State::Opening {
             effects.push(Effect::Forget(id));
             effects.push(Effect::Unwatch(id));
+            effects.push(Effect::Ended(Box::new(entry.session)));
             effects.push(Effect::Announce(Event::SessionRemoved { id, uid }));
         }
-        if let Some(user) = left {
-            // The record of the session goes first: a broker that dies in between finds a
-            // directory of its own with no session, and retires it then.
-            if let Some(dir) = user.dir.filter(|dir| dir.ours) {
-                effects.push(self.let_go(uid, dir));
-            }
-            effects.push(Effect::Announce(Event::UserRemoved(uid)));
-        }
+        // The record of the session goes first: a broker that dies in between finds a
+        // directory of its own with no session, and retires it then.
+        effects.extend(left.into_iter().flat_map(|user| self.gone(uid, user)));
         effects
+    }
+
+    /// What follows from the user's being gone.
+    fn gone(&mut self, uid: Uid, user: User) -> Vec<Effect> {
+        let dir = user.dir.filter(|dir| dir.ours).map(|dir| self.let_go(uid, dir));
+        dir.into_iter().chain([Effect::Announce(Event::UserRemoved(uid))]).collect()
     }
 
     /// What becomes of the directory of a user who has left.
@@ -276,11 +284,11 @@ impl Registry {
         Effect::ParkRuntimeDir(uid)
     }
 
-    /// Counts one session of the user off; returns the user whose last it was.
+    /// Counts one session of the user off; returns the user who is gone with it.
     fn leave(&mut self, uid: Uid) -> Option<User> {
         let user = self.users.get_mut(&uid)?;
         user.sessions = user.sessions.saturating_sub(1);
-        if user.sessions > 0 {
+        if user.sessions > 0 || self.lingerers.contains_key(&uid) {
             return None;
         }
         self.users.remove(&uid)

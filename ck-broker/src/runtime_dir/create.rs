@@ -80,6 +80,14 @@ impl RuntimeRoot {
         }
     }
 
+    /// Whether there is a directory of the uid's in its place, whatever the user has made of its mode.
+    #[must_use]
+    pub fn has(&self, uid: Uid) -> bool {
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
+        let found = statx(CWD, self.of(uid), flags, StatxFlags::TYPE | StatxFlags::UID);
+        found.is_ok_and(|found| found.stx_mode & 0o170_000 == 0o040_000 && found.stx_uid == uid.get())
+    }
+
     /// Makes the uid's runtime directory where there is nothing: 0700, owned by the user. Returns
     /// the tmpfs that was mounted on it; `None` for a plain directory.
     ///

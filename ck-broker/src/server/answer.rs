@@ -137,20 +137,20 @@ impl Server {
             }
             AdminRequest::Teardowns => self.start_list(key, Outbox::Teardowns(TeardownId::FIRST)),
             AdminRequest::RetryTeardowns(only) => self.retry_teardowns(key, only),
+            AdminRequest::Linger(request) => self.answer_linger(key, request),
             AdminRequest::Subscribe => self.subscribe(key),
             AdminRequest::Users
             | AdminRequest::Seats
             | AdminRequest::Terminate(_)
             | AdminRequest::Lock(_)
             | AdminRequest::Unlock(_)
-            | AdminRequest::Activate(_)
-            | AdminRequest::Linger(_) => {
+            | AdminRequest::Activate(_) => {
                 self.send(key, &refused(RefusalCode::Failed, "not there yet"));
             }
         }
     }
 
-    fn start_list(&mut self, key: u64, list: Outbox) {
+    pub(super) fn start_list(&mut self, key: u64, list: Outbox) {
         if let Some(connection) = self.connections.get_mut(&key) {
             connection.outbox = list;
         }

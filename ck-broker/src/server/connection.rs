@@ -5,7 +5,7 @@ use super::{
     door::Door,
 };
 use crate::process;
-use ck_protocol::{Pid, SessionId, TeardownId, limits};
+use ck_protocol::{Pid, SessionId, TeardownId, Uid, limits};
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
     io::Errno,
@@ -38,6 +38,7 @@ pub(super) enum Unwelcome {
 pub(super) struct Peer {
     pub(super) pid: Pid,
     pub(super) uid: u32,
+    pub(super) gid: u32,
     /// The process itself; on `session.sock` only.
     pub(super) process: Option<OwnedFd>,
 }
@@ -56,6 +57,8 @@ pub(super) enum Outbox {
     Teardowns(TeardownId),
     /// Changes, for as long as the peer is there: see [`crate::events`]. Nothing may be asked any more.
     Changes,
+    /// Those who linger after this one, then the end mark.
+    Lingerers(Option<Uid>),
 }
 
 /// What became of an attempt to send.
@@ -96,7 +99,7 @@ impl Peer {
             Door::Session => Some(process::peer(socket, pid).map_err(Unwelcome::Unwatchable)?),
             Door::Admin => None,
         };
-        Ok(Self { pid, uid, process })
+        Ok(Self { pid, uid, gid: credentials.gid(), process })
     }
 }
 

@@ -59,6 +59,7 @@ impl Server {
                 }
             }
             Effect::Announce(event) => self.announce(event),
+            Effect::Ended(session) => self.history.ended(&session),
         }
         Vec::new()
     }

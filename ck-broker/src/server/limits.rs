@@ -21,6 +21,8 @@ const SUBSCRIBERS_PER_UID: usize = 8;
 const SUBSCRIBERS_PART: usize = 2;
 /// Teardowns that wait or run, in all, of which one user may have a quarter.
 const TEARDOWNS: usize = 1024;
+/// Users who may linger: each has a directory, and may fill it.
+pub(super) const LINGERERS: usize = 1024;
 /// The least of each, however few descriptors there are.
 const LEAST: usize = 4;
 /// Descriptors for what is neither a session nor a connection: sockets, files being written, workers.

@@ -13,6 +13,7 @@ mod disposal;
 mod door;
 mod effects;
 mod limits;
+mod linger;
 mod outbox;
 mod restore;
 mod retirement;
@@ -24,10 +25,11 @@ pub use door::DoorError;
 
 use crate::{
     events::Subscriptions,
+    history::History,
     jobs::Queue,
     registry::{Input, Registry},
     runtime_dir::RuntimeRoot,
-    store::{Left, Store},
+    store::{Left, LingerDir, Store},
 };
 use admission::Spare;
 use ck_protocol::{SessionId, SessionRef, Timestamp, Uid};
@@ -102,23 +104,35 @@ pub struct Server {
     parked: HashMap<Uid, Instant>,
     /// Directories of users who have left that could not be retired.
     stuck: HashMap<Uid, Stuck>,
+    linger: LingerDir,
+    history: History,
     started_at: Timestamp,
 }
 
+/// What a broker works with, and how.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where runtime directories are.
+    pub root: RuntimeRoot,
+    /// Who tears them down.
+    pub jobs: Queue,
+    /// Where it is said who was here.
+    pub history: History,
+    /// Where it is written who lingers.
+    pub linger: LingerDir,
+    /// How long the directory of a user who has left stays.
+    pub stop_delay: Duration,
+    /// How many descriptors can be open.
+    pub descriptors: usize,
+}
+
 impl Server {
-    /// Opens the sockets in `state_dir` and takes over what an earlier broker left; at most
-    /// `descriptors` can be open.
+    /// Opens the sockets in `state_dir` and takes over what an earlier broker left.
     ///
     /// # Errors
     /// [`ServerError`]
-    pub fn open(
-        state_dir: &Path,
-        (store, left): (Store, Left),
-        root: RuntimeRoot,
-        jobs: Queue,
-        stop_delay: Duration,
-        descriptors: usize,
-    ) -> Result<Self, ServerError> {
+    pub fn open(state_dir: &Path, (store, left): (Store, Left), parts: Parts) -> Result<Self, ServerError> {
+        let Parts { root, jobs, history, linger, stop_delay, descriptors } = parts;
         let epoll = || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ServerError::Wait);
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGTERM);
@@ -156,12 +170,15 @@ impl Server {
             stop_delay,
             parked: HashMap::new(),
             stuck: HashMap::new(),
+            linger,
+            history,
         };
         if !stop_delay.is_zero() {
             server.registry.park();
         }
         server.registry.limit(server.limits.sessions);
         server.listen().map_err(ServerError::Wait)?;
+        server.history.broker_started();
         server.take_over(&left);
         Ok(server)
     }
@@ -274,12 +291,13 @@ impl Server {
         watch(&self.epoll, &self.admin_epoll.0, Wakeup::Admin, EpollFlags::EPOLLIN)
     }
 
-    fn stop(self) -> Result<(), ServerError> {
+    fn stop(mut self) -> Result<(), ServerError> {
         self.sessions.close();
         self.admin.close();
         if let Err(error) = self.store.settle(self.registry.next_id()) {
             log::error!("{error}");
         }
+        self.history.broker_stopped(self.registry.sessions());
         log::info!("stopped; {} sessions stay as they are", self.registry.sessions());
         // The kernel closes everything when this process ends, without waiting as it would now.
         std::mem::forget(self);

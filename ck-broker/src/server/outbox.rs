@@ -94,6 +94,12 @@ impl Server {
                     return (Reply::Teardown(Box::new(job.shown(id))), Outbox::Teardowns(id.next()));
                 }
             }
+            Outbox::Lingerers(after) => {
+                if let Some((uid, lingerer)) = self.registry.next_lingerer(after) {
+                    let user = self.lingerer_seen(uid, lingerer, foreground);
+                    return (Reply::User(Box::new(user)), Outbox::Lingerers(Some(uid)));
+                }
+            }
             Outbox::Empty | Outbox::Packet(_) | Outbox::Changes => {}
         }
         (Reply::End, Outbox::Empty)

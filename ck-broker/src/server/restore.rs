@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::{process, registry::Leader, runtime_dir::Remains, store::Left};
-use ck_protocol::{SessionRef, Uid};
+use ck_protocol::{SessionId, SessionRef, Uid};
 use std::{
     path::PathBuf,
     time::{Duration, Instant},
@@ -15,6 +15,7 @@ impl Server {
     /// Keeps the sessions whose leader lives, ends the others, and retires the directories in
     /// which no session lives. The registry has the sessions already.
     pub(super) fn take_over(&mut self, left: &Left) {
+        self.linger_again();
         self.unwatched = left.sessions.iter().map(|entry| entry.session.id).collect();
         self.watch_again();
         self.retire_abandoned(left);
@@ -35,7 +36,7 @@ impl Server {
             let (pid, started, inode) = (entry.session.leader_pid, entry.leader_started, entry.leader_inode);
             let leader = Leader { pid, started, inode };
             match process::again(leader) {
-                Ok(None) => self.end(SessionRef::Id(id)),
+                Ok(None) => self.end_late(id),
                 Ok(Some(pidfd)) => {
                     if let Err(error) = self.watch_leader(id, pidfd) {
                         failed = Some(error);
@@ -53,6 +54,13 @@ impl Server {
             log::error!("leaders of {count} sessions cannot be watched: {error}; trying again");
             Instant::now() + PAUSE
         });
+    }
+
+    /// Ends a session that has ended some time ago, when nobody looked.
+    fn end_late(&mut self, id: SessionId) {
+        self.history.is_late = true;
+        self.end(SessionRef::Id(id));
+        self.history.is_late = false;
     }
 
     /// Queues what an earlier broker retired and did not see torn down.

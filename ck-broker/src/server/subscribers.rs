@@ -17,9 +17,12 @@ const PACKETS_AT_ONCE: usize = 16;
 const SUBSCRIBERS_AT_ONCE: usize = 4;
 
 impl Server {
-    /// Says that something has changed, to the log and to whoever listens.
+    /// Says that something has changed: to the log, the history, and whoever listens.
     pub(super) fn announce(&mut self, event: Event) {
         log::info!("{event}");
+        if let Event::SessionAdded(session) = &event {
+            self.history.opened(session);
+        }
         if let Err(error) = self.subscriptions.publish(&seen(event)) {
             log::error!("{error}");
         }

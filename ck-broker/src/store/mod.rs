@@ -6,13 +6,17 @@
 //! - `next-id`: no session id from this one on was ever given away;
 //! - `lock`: held while a broker runs.
 //!
-//! Files come into place whole, by rename(2). Nothing is synced: the directory lies on a tmpfs,
+//! What survives a restart of the system too is in another: who lingers ([`LingerDir`]).
+//!
+//! Files come into place whole, by rename(2). Nothing is synced: the state directory lies on a tmpfs,
 //! which a broker's death leaves alone and a machine's death does not.
 
 mod format;
+mod linger;
 mod place;
 mod records;
 
+pub use linger::{LingerDir, LingerError};
 pub use place::{PlaceError, StateDir};
 pub(crate) use place::{inspect, make};
 pub use records::UnreadableRecord;

@@ -36,7 +36,7 @@ pub(super) fn write_id(path: &Path, id: SessionId) -> Result<(), StoreError> {
 }
 
 /// Puts a file in place, whole or not at all.
-fn replace(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
+pub(super) fn replace(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let hidden = path.with_file_name(format!("{HIDDEN}{name}{HALF_MADE}"));
     write_new(&hidden, contents)
@@ -84,7 +84,7 @@ fn read_line(path: &Path) -> Option<String> {
 }
 
 /// What the file holds; of one that has more than `limit` bytes, so many and one more.
-fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+pub(super) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let mut contents = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     fs::File::open(path)?.take(most).read_to_end(&mut contents)?;

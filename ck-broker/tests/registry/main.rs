@@ -26,6 +26,8 @@ enum Step {
     Terminate(u8),
     /// Somebody ends a session that has ended, or never was.
     EndUnknown(u8),
+    /// A user lingers from now on, or no longer.
+    Linger(u8, bool),
     /// Every delay after a last logout is over.
     DelayOver,
     /// The broker dies before the `n`th effect of the next step, and starts again.
@@ -43,6 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<u8>().prop_map(Step::Death),
         1 => any::<u8>().prop_map(Step::Terminate),
         1 => any::<u8>().prop_map(Step::EndUnknown),
+        2 => (0..4u8, any::<bool>()).prop_map(|(uid, on)| Step::Linger(uid, on)),
         1 => Just(Step::DelayOver),
         1 => (0..10u8).prop_map(Step::CrashAt),
         1 => Just(Step::Restart),
@@ -68,12 +71,17 @@ proptest! {
             world.take(&Step::Death(0));
             world.check();
         }
+        for uid in 0..4 {
+            world.take(&Step::Linger(uid, false));
+            world.check();
+        }
         world.take(&Step::DelayOver);
-        prop_assert_eq!(world.registry.sessions(), 0);
+        prop_assert_eq!((world.registry.sessions(), world.registry.users()), (0, 0));
         prop_assert!(world.claims.is_empty() && world.dirs.values().all(|dir| *dir == Dir::Foreign));
         // A crash may swallow an announcement, but nothing else does.
         if !steps.iter().any(|step| matches!(step, Step::CrashAt(_))) {
-            prop_assert_eq!(world.added, world.removed);
+            prop_assert_eq!(&world.added, &world.removed);
+            prop_assert!(world.here.is_empty());
         }
     }
 }
@@ -95,6 +103,26 @@ fn a_thousand_deaths_remove_each_session_once() {
     }
     world.check();
     assert_eq!((world.added.len(), world.removed.len(), world.dirs.len()), (1000, 1000, 0));
+}
+
+/// A directory that is kept has kept all the time what is in it: it is not made anew.
+#[test]
+fn a_restart_leaves_the_directory_of_who_lingers_alone() {
+    let mut world = World::new(false);
+    for step in [
+        Step::Linger(0, true),
+        Step::Restart,
+        Step::Open { uid: 0, wants_dir: true, foreign: false },
+        Step::Close(0, false),
+        Step::Restart,
+    ] {
+        world.take(&step);
+        world.check();
+    }
+    assert_eq!((world.made, world.dirs.len(), world.registry.users()), (1, 1, 1));
+    world.take(&Step::Linger(0, false));
+    world.check();
+    assert_eq!((world.dirs.len(), world.registry.users()), (0, 0));
 }
 
 /// Found by the test above: the session that a directory was made for ends while another

@@ -1,7 +1,7 @@
 //! The world around the registry: what was done to it, and what is left of that.
 
 use super::Step;
-use ck_broker::registry::{Effect, Entry, Input, Leader, Login, Registry, RuntimeDir};
+use ck_broker::registry::{Effect, Entry, Input, Leader, Lingerer, Login, Registry, RuntimeDir};
 use ck_protocol::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
@@ -30,6 +30,8 @@ pub(crate) struct World {
     pub(crate) claims: BTreeSet<Uid>,
     covered: u64,
     pub(crate) dirs: BTreeMap<Uid, Dir>,
+    /// Who lingers.
+    lingering: BTreeSet<Uid>,
     // The processes.
     pub(crate) modules: Vec<Module>,
     dead: HashSet<Pid>,
@@ -37,6 +39,12 @@ pub(crate) struct World {
     serial: u32,
     pub(crate) added: HashSet<SessionId>,
     pub(crate) removed: HashSet<SessionId>,
+    /// What the history says has ended.
+    written: HashSet<SessionId>,
+    /// Users who are here, by what was announced since the last start of the broker.
+    pub(crate) here: HashSet<Uid>,
+    /// How many directories were made.
+    pub(crate) made: usize,
     pub(crate) crash_at: Option<u8>,
     parks: bool,
     /// Whose delay is running.
@@ -51,11 +59,15 @@ impl World {
             claims: BTreeSet::new(),
             covered: 1,
             dirs: BTreeMap::new(),
+            lingering: BTreeSet::new(),
             modules: Vec::new(),
             dead: HashSet::new(),
             serial: 0,
             added: HashSet::new(),
             removed: HashSet::new(),
+            written: HashSet::new(),
+            here: HashSet::new(),
+            made: 0,
             crash_at: None,
             parks,
             parked: BTreeSet::new(),
@@ -112,6 +124,7 @@ impl World {
                     self.apply(Input::DelayOver(uid), None);
                 }
             }
+            Step::Linger(uid, on) => self.linger(user(uid), on),
             Step::CrashAt(n) => self.crash_at = Some(n),
             Step::Restart => self.restart(),
         }
@@ -124,8 +137,7 @@ impl World {
 
     fn open(&mut self, uid: u8, wants_dir: bool, foreign: bool) {
         self.serial += 1;
-        // The last of the four is root.
-        let uid = Uid::try_from(if uid == 3 { 0 } else { 2001 + u32::from(uid) }).unwrap();
+        let uid = user(uid);
         if foreign && uid != Uid::ROOT {
             // One that is ours already stays ours.
             self.dirs.entry(uid).or_insert(Dir::Foreign);
@@ -137,6 +149,17 @@ impl World {
         self.modules.push(module.clone());
         let login = self.login(&module);
         self.apply(Input::Open(Box::new(login)), Some(module.token));
+    }
+
+    /// As the server has it: it is written down first, and root is refused.
+    fn linger(&mut self, uid: Uid, on: bool) {
+        if on && uid != Uid::ROOT {
+            self.lingering.insert(uid);
+            self.apply(Input::Linger { uid, lingerer: lingerer(), kept: None }, None);
+        } else {
+            self.lingering.remove(&uid);
+            self.apply(Input::LingerNoMore(uid), None);
+        }
     }
 
     fn login(&self, module: &Module) -> Login {
@@ -196,6 +219,7 @@ impl World {
         }
         let ours = !self.dirs.contains_key(&uid);
         if ours {
+            self.made += 1;
             self.claims.insert(uid);
             self.dirs.insert(uid, Dir::Ours);
         }
@@ -203,6 +227,10 @@ impl World {
     }
 
     fn retire(&mut self, uid: Uid) {
+        assert!(
+            !self.registry.lingers(uid) || !self.registry.has_runtime_dir(uid),
+            "who lingers lost a directory"
+        );
         assert_eq!(self.dirs.remove(&uid), Some(Dir::Ours), "only what is ours is retired, and once");
         for module in self.modules.iter().filter(|module| module.uid == uid && module.wants_dir) {
             let told = module.opened.as_ref().is_some_and(|opened| self.registry.get(opened.id).is_some());
@@ -226,6 +254,16 @@ impl World {
             }
             Effect::Announce(Event::SessionRemoved { id, .. }) => {
                 assert!(self.removed.insert(id), "a session was removed twice");
+                assert!(self.written.contains(&id), "its end is not in the history");
+            }
+            Effect::Ended(session) => {
+                assert!(self.written.insert(session.id), "an end was written twice");
+            }
+            Effect::Announce(Event::UserAdded(uid)) => {
+                assert!(self.here.insert(uid), "a user came twice");
+            }
+            Effect::Announce(Event::UserRemoved(uid)) => {
+                assert!(self.here.remove(&uid), "a user left twice");
             }
             _ => {}
         }
@@ -239,6 +277,12 @@ impl World {
             Registry::restore(entries.clone(), |uid| claims.contains(&uid), SessionId::new(self.covered));
         self.set_up();
         self.parked.clear();
+        self.here = entries.iter().map(|entry| entry.session.uid).collect();
+        for uid in self.lingering.clone() {
+            let is_kept = claims.contains(&uid) && self.dirs.contains_key(&uid);
+            let kept = is_kept.then_some(RuntimeDir { path: Text::clipped("/run/user/x"), ours: true });
+            self.apply(Input::Linger { uid, lingerer: lingerer(), kept }, None);
+        }
         // A module whose request died with the broker has no session; it logs in without.
         self.modules.retain(|module| module.opened.is_some());
         let alive: HashSet<Token> = self.modules.iter().map(|module| module.token).collect();
@@ -267,7 +311,10 @@ impl World {
         assert_eq!(live, told, "the table is what the modules know");
         assert_eq!(live, self.records.keys().copied().collect(), "the table is what is on disk");
         assert_eq!(self.registry.sessions(), live.len());
-        let users: BTreeSet<Uid> = self.modules.iter().map(|module| module.uid).collect();
+        let mut users: BTreeSet<Uid> = self.modules.iter().map(|module| module.uid).collect();
+        users.extend(&self.lingering);
+        assert_eq!(users, self.here.iter().copied().collect(), "who is here is what was announced");
+        assert!(self.lingering.iter().all(|uid| self.dirs.contains_key(uid)), "who lingers has a directory");
         assert_eq!(self.registry.users(), users.len());
         for (uid, dir) in &self.dirs {
             assert!(
@@ -283,4 +330,13 @@ impl World {
         }
         assert!(live.iter().all(|id| id.get() < self.covered));
     }
+}
+
+/// The last of the four is root.
+fn user(number: u8) -> Uid {
+    Uid::try_from(if number == 3 { 0 } else { 2001 + u32::from(number) }).unwrap()
+}
+
+fn lingerer() -> Lingerer {
+    Lingerer { gid: Gid::try_from(1).unwrap(), name: Text::clipped("u") }
 }

@@ -24,8 +24,9 @@ fn assert_printable(what: &str, text: &str) {
 
 /// All that a person may look at: of the sessions, and of what the broker did.
 fn assert_all_printable(machine: &Machine) {
-    for arguments in [&["list"][..], &["list", "--json"], &["show", "1"], &["show", "1", "--json"]] {
-        let output = machine.host.run(&[&["ckctl"], arguments].concat());
+    let shown = ["list", "show 1", "history"].map(|words| words.split(' ').collect::<Vec<_>>());
+    for arguments in shown.iter().flat_map(|words| [words.clone(), [&words[..], &["--json"]].concat()]) {
+        let output = machine.host.run(&[&["ckctl"][..], &arguments].concat());
         assert_printable(&format!("ckctl {arguments:?}"), &output.stdout);
         assert_printable(&format!("ckctl {arguments:?}"), &output.stderr);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ck_protocol::{
-    AdminRequest, DecodeError, RefusalCode, Reply, SessionRef, SessionRequest, decode, limits,
+    AdminRequest, DecodeError, Linger, RefusalCode, Reply, SessionRef, SessionRequest, decode, limits,
 };
 
 use crate::mutation::{ADMIN_SEEDS, Random, SESSION_SEEDS, frame};
@@ -111,6 +111,19 @@ fn admin(connection: &Connection, frame: &[u8]) -> Answer {
             }
             (Ok(AdminRequest::Subscribe), Some(Reply::Refused(r))) if r.code == RefusalCode::Busy => {
                 ("too many subscribers", true)
+            }
+            (Ok(AdminRequest::Linger(Linger::List)), Some(Reply::User(_))) => continue,
+            (Ok(AdminRequest::Linger(Linger::List)), Some(Reply::End)) => ("list", true),
+            (Ok(AdminRequest::Linger(Linger::Off(_))), Some(Reply::Done(_))) => ("no linger", true),
+            (Ok(AdminRequest::Linger(Linger::On { uid, .. })), Some(Reply::Done(_))) => {
+                let off = AdminRequest::Linger(Linger::Off(*uid));
+                assert!(matches!(connection.ask(&off), Some(Reply::Done(_))));
+                ("linger", true)
+            }
+            (Ok(AdminRequest::Linger(Linger::On { .. })), Some(Reply::Refused(r)))
+                if r.code == RefusalCode::Invalid =>
+            {
+                ("invalid", true)
             }
             (Err(error), reply) => refused(error, reply),
             (request, reply) => panic!("{request:?} is answered with {reply:?}"),

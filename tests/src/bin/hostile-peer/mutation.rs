@@ -2,17 +2,17 @@
 
 /// Good requests, frozen by the golden test of the protocol.
 pub(crate) const SESSION_SEEDS: [&[u8]; 3] = [
-    include_bytes!("../../../fuzz/seeds/requests/SessionRequest-Open-49"),
-    include_bytes!("../../../fuzz/seeds/requests/SessionRequest-Close-5"),
-    include_bytes!("../../../fuzz/seeds/requests/SessionRequest-Close-19"),
+    include_bytes!("../../../fuzz/seeds/requests/SessionRequest-Open-49-010030313233"),
+    include_bytes!("../../../fuzz/seeds/requests/SessionRequest-Close-5-010100ac02"),
+    include_bytes!("../../../fuzz/seeds/requests/SessionRequest-Close-19-010101ffffff"),
 ];
 pub(crate) const ADMIN_SEEDS: [&[u8]; 6] = [
-    include_bytes!("../../../fuzz/seeds/requests/AdminRequest-List-2"),
-    include_bytes!("../../../fuzz/seeds/requests/AdminRequest-Show-3"),
-    include_bytes!("../../../fuzz/seeds/requests/AdminRequest-Status-2"),
-    include_bytes!("../../../fuzz/seeds/requests/AdminRequest-Teardowns-2"),
-    include_bytes!("../../../fuzz/seeds/requests/AdminRequest-RetryTeardowns-3"),
-    include_bytes!("../../../fuzz/seeds/requests/AdminRequest-RetryTeardowns-5"),
+    include_bytes!("../../../fuzz/seeds/requests/AdminRequest-List-2-0100"),
+    include_bytes!("../../../fuzz/seeds/requests/AdminRequest-Show-3-010101"),
+    include_bytes!("../../../fuzz/seeds/requests/AdminRequest-Status-2-0102"),
+    include_bytes!("../../../fuzz/seeds/requests/AdminRequest-Teardowns-2-0103"),
+    include_bytes!("../../../fuzz/seeds/requests/AdminRequest-RetryTeardowns-3-010400"),
+    include_bytes!("../../../fuzz/seeds/requests/AdminRequest-RetryTeardowns-5-010401ac02"),
 ];
 
 /// Bytes that mean something: ends of ranges, a newline, an escape, parts of paths, a length of 2^63.

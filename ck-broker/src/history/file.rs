@@ -1,0 +1,199 @@
+//! The file that lines are appended to, and the one before it.
+//!
+//! Others may do with it what they like meanwhile: move it away and make a new one, or truncate it, as
+//! logrotate(8) does. So before each line it is looked at: whether it is still the file of that name, how long it
+//! is, and whether its last line is whole.
+
+use super::{
+    Place,
+    line::{Line, VERSION},
+    moment::Moment,
+    tail,
+};
+use crate::store::{PlaceError, make};
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use rustix::{
+    fs::{FlockOperation, Gid, Mode, fchmod, fchown, fcntl_lock},
+    io::Errno,
+};
+use std::{
+    borrow::Cow,
+    ffi::OsString,
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// Everybody may read who was here, as in wtmp(5). An administrator who changes that is not undone.
+const MODE: u32 = 0o644;
+/// How often the file may be exchanged while it is being opened.
+const TRIES: usize = 8;
+
+/// Why a line is not in the file.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FileError {
+    #[error("cannot keep the history: {0}")]
+    Directory(#[from] PlaceError),
+    #[error("cannot open {}: {source}", path.display())]
+    Open { path: PathBuf, source: io::Error },
+    #[error("{} is no ordinary file: remove it", .0.display())]
+    NoFile(PathBuf),
+    #[error("cannot lock {}: {source}", path.display())]
+    Lock { path: PathBuf, source: Errno },
+    #[error("cannot look at {}: {source}", path.display())]
+    Inspect { path: PathBuf, source: io::Error },
+    #[error("{} is exchanged again and again", .0.display())]
+    Restless(PathBuf),
+    #[error("cannot rename {} out of the way: {source}", path.display())]
+    Rotate { path: PathBuf, source: io::Error },
+    #[error("cannot write to {}: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+}
+
+/// The file, open or not.
+#[derive(Debug)]
+pub(super) struct HistoryFile {
+    place: Place,
+    boot: String,
+    /// Whether the file says that the system was started.
+    has_boot: bool,
+    file: Option<File>,
+}
+
+impl HistoryFile {
+    pub(super) fn new(place: Place, boot: String) -> Self {
+        Self { place, boot, has_boot: false, file: None }
+    }
+
+    /// Opens the file, and says in it that the system was started if nobody has yet.
+    pub(super) fn open(&mut self) -> Result<(), FileError> {
+        self.ready().map(drop)
+    }
+
+    /// Appends a line, in one write.
+    pub(super) fn append(&mut self, line: &str) -> Result<(), FileError> {
+        let appended = self.ready().and_then(|length| self.write(line, length));
+        if appended.is_err() {
+            // Who is in its way may be gone the next time: begin anew.
+            self.file = None;
+        }
+        appended
+    }
+
+    /// Has the file of that name open; returns its length.
+    fn ready(&mut self) -> Result<u64, FileError> {
+        for _ in 0..TRIES {
+            match self.inspect()? {
+                Some(found) if self.has_boot => return Ok(found.len()),
+                Some(found) => self.begin(found.len())?,
+                None => self.reopen()?,
+            }
+        }
+        Err(FileError::Restless(self.place.file.clone()))
+    }
+
+    /// What is to be known of the open file; `None` if another one has its name, or none.
+    fn inspect(&self) -> Result<Option<Metadata>, FileError> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let failed = |source| FileError::Inspect { path: self.place.file.clone(), source };
+        let open = file.metadata().map_err(failed)?;
+        // Why there is none, opening it tells.
+        let named = fs::symlink_metadata(&self.place.file).ok();
+        let is_named = named.is_some_and(|named| (named.dev(), named.ino()) == (open.dev(), open.ino()));
+        Ok(is_named.then_some(open))
+    }
+
+    /// Opens the file of that name, and waits until nobody else writes it: the process of a broker that was
+    /// killed may have some lines left. Anybody may lock by flock(2) what they may read; by
+    /// fcntl(2) only who may write it.
+    fn reopen(&mut self) -> Result<(), FileError> {
+        let path = &self.place.file;
+        self.file = None;
+        make(path.parent().unwrap_or(Path::new("/")), 0o755)?;
+        let mut options = OpenOptions::new();
+        // Without waiting for a reader, should it be a pipe.
+        let flags = O_NOFOLLOW | O_NONBLOCK;
+        let options = options.read(true).append(true).create(true).mode(MODE);
+        let file = options.custom_flags(flags).open(path);
+        let file = file.map_err(|source| FileError::Open { path: path.clone(), source })?;
+        if !file.metadata().is_ok_and(|found| found.is_file()) {
+            return Err(FileError::NoFile(path.clone()));
+        }
+        let failed = |source| FileError::Lock { path: path.clone(), source };
+        match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::AGAIN | Errno::ACCESS) => {
+                log::warn!("{}: another process writes it; waiting for that", path.display());
+                fcntl_lock(&file, FlockOperation::LockExclusive).map_err(failed)?;
+            }
+            locked => locked.map_err(failed)?,
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Says that the system was started, unless the last line was written since, or the last of the file before
+    /// where this one is empty.
+    fn begin(&mut self, length: u64) -> Result<(), FileError> {
+        let before = File::open(before(&self.place.file)).and_then(|file| last_boot(&file)).ok().flatten();
+        let last = self.file.as_ref().map(last_boot).transpose().map_err(self.failed())?.flatten();
+        if last.or(before).as_deref() != Some(&self.boot) {
+            let line = Line::new(Moment::of_boot(), &self.boot, "system_started");
+            let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
+            self.write(&line.text("kernel", &kernel, VERSION).finish(), length)?;
+        }
+        self.has_boot = true;
+        Ok(())
+    }
+
+    /// Writes a line behind the `length` bytes that there are, or into a new file if they are too many.
+    fn write(&mut self, line: &str, length: u64) -> Result<(), FileError> {
+        let is_torn = self.file.as_ref().map(|file| tail::is_torn(file, length)).transpose();
+        let is_torn = is_torn.map_err(self.failed())?.unwrap_or_default();
+        // What was cut off stays, and costs its own line only.
+        let text = if is_torn { Cow::Owned(format!("\n{line}")) } else { Cow::Borrowed(line) };
+        let more = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        if length > 0 && length.saturating_add(more) > self.place.size {
+            self.rotate()?;
+        }
+        let Some(file) = &mut self.file else { return Err(FileError::Restless(self.place.file.clone())) };
+        match file.write(text.as_bytes()) {
+            Ok(written) if written == text.len() => Ok(()),
+            // What there was room for, if for anything.
+            Ok(_) => Err(self.failed()(Errno::NOSPC.into())),
+            Err(source) => Err(self.failed()(source)),
+        }
+    }
+
+    fn failed(&self) -> impl Fn(io::Error) -> FileError + use<> {
+        let path = self.place.file.clone();
+        move |source| FileError::Write { path: path.clone(), source }
+    }
+
+    /// Begins a new file, whose permissions are those of the one before.
+    fn rotate(&mut self) -> Result<(), FileError> {
+        let path = self.place.file.clone();
+        let old = self.file.as_ref().map(File::metadata).transpose().map_err(self.failed())?;
+        fs::rename(&path, before(&path)).map_err(|source| FileError::Rotate { path, source })?;
+        self.reopen()?;
+        if let (Some(old), Some(file)) = (old, &self.file) {
+            // Then it has those of any new file, and only root's.
+            let given = fchown(file, None, Some(Gid::from_raw(old.gid())));
+            if let Err(errno) = given.and_then(|()| fchmod(file, Mode::from_raw_mode(old.mode() & 0o777))) {
+                log::warn!("{}: not as readable as it was: {errno}", self.place.file.display());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The file before `file`, named as logrotate(8) does.
+fn before(file: &Path) -> PathBuf {
+    let mut name = OsString::from(file);
+    name.push(".1");
+    name.into()
+}
+
+fn last_boot(file: &File) -> io::Result<Option<String>> {
+    tail::boot(file, file.metadata()?.len())
+}

@@ -1,0 +1,270 @@
+//! Who was here when: a line of JSON for each session opened or ended, each start and stop of the broker,
+//! and each start of the system; `docs/HISTORY.md` says what is in them.
+//!
+//! The file may lie on a disk that is slow, or hangs for good, as over a network. So the loop does not touch it:
+//! it puts lines into a pipe, where there is room for a few thousand, and a process of its own, ourselves again
+//! with another option, takes them out and appends them ([`writer`]). A pipe that is full costs lines, and
+//! a message, and no login. The process goes on until the pipe is empty, so a broker that is killed
+//! loses nothing that it has said.
+
+mod file;
+mod line;
+mod moment;
+mod tail;
+pub mod writer;
+
+use crate::log_sink;
+use ck_protocol::{Session, SessionId};
+use line::Line;
+use moment::Moment;
+use rustix::{
+    fs::{OFlags, fcntl_setfl},
+    io::{Errno, write},
+    pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
+};
+use std::{
+    collections::HashMap,
+    io,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// The option, without its dashes, by which this program is told to be the process that writes.
+pub const OPTION: &str = "write-history";
+/// Ourselves, also where the file has been replaced meanwhile.
+const PROGRAM: &str = "/proc/self/exe";
+/// How much may wait in the pipe, in bytes: as much as anybody may have (`fs.pipe-max-size` of proc(5)).
+/// That is some 3,000 lines.
+const WAITING: usize = 1 << 20;
+/// How long after its start a process that has ended is followed by another.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Where the history is, and how long it may grow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file. Beside it is the one before, with `.1` at the end.
+    pub file: PathBuf,
+    /// How large each of the two may be, in bytes.
+    pub size: u64,
+}
+
+/// What the broker has to do with the history: saying what happens.
+#[derive(Debug)]
+pub struct History {
+    place: Option<Place>,
+    boot: String,
+    writer: Option<Writer>,
+    /// Processes before it that have not been seen to end.
+    former: Vec<Child>,
+    start_again: Option<Instant>,
+    lost: u64,
+    /// When the sessions that this broker has opened were, counted from the start of the system: a clock that
+    /// nobody sets.
+    opened: HashMap<SessionId, Duration>,
+    /// Whether what ends now has ended earlier, and nobody saw it.
+    pub(crate) is_late: bool,
+}
+
+#[derive(Debug)]
+struct Writer {
+    pipe: OwnedFd,
+    process: Child,
+}
+
+/// What became of a line.
+enum Sent {
+    Yes,
+    Full,
+    Gone,
+}
+
+impl History {
+    /// A history at `place`; without one, nothing is written.
+    #[must_use]
+    pub fn new(place: Option<Place>) -> Self {
+        Self {
+            place,
+            boot: moment::boot(),
+            writer: None,
+            former: Vec::new(),
+            start_again: None,
+            lost: 0,
+            opened: HashMap::new(),
+            is_late: false,
+        }
+    }
+
+    /// The broker serves from now on.
+    pub fn broker_started(&mut self) {
+        let line = self.line("broker_started").text("version", env!("CARGO_PKG_VERSION"), line::VERSION);
+        self.append(&line.number("pid", std::process::id().into()).finish());
+    }
+
+    /// The broker ends in good order, and `sessions` stay.
+    pub fn broker_stopped(&mut self, sessions: usize) {
+        let line = self.line("broker_stopped");
+        self.append(&line.number("sessions", u64::try_from(sessions).unwrap_or(u64::MAX)).finish());
+    }
+
+    /// A session is open.
+    pub fn opened(&mut self, session: &Session) {
+        if self.place.is_none() {
+            return;
+        }
+        let at = Moment { time: session.opened_at, since_boot: moment::since_boot() };
+        self.opened.insert(session.id, at.since_boot);
+        self.append(&line_of_opened(Line::new(at, &self.boot, "session_opened"), session));
+    }
+
+    /// A session has ended, just now or while there was no broker.
+    pub fn ended(&mut self, session: &Session) {
+        if self.place.is_none() {
+            return;
+        }
+        let lasted = self.opened.remove(&session.id).map(|at| moment::since_boot().saturating_sub(at));
+        self.append(&line_of_ended(self.line("session_ended"), session, lasted, self.is_late));
+    }
+
+    fn line(&self, event: &str) -> Line {
+        Line::new(Moment::now(), &self.boot, event)
+    }
+
+    /// Hands a line over, if there is room.
+    fn append(&mut self, line: &str) {
+        if self.place.is_none() {
+            return;
+        }
+        let mut sent = self.send(line);
+        if matches!(sent, Sent::Gone) {
+            self.start(Instant::now());
+            sent = self.send(line);
+        }
+        if matches!(sent, Sent::Yes) {
+            if self.lost > 0 {
+                log::warn!("{} lines of the history were lost", self.lost);
+            }
+            self.lost = 0;
+            return;
+        }
+        if self.lost == 0 {
+            log::error!("the history cannot be written fast enough: lines are lost");
+        }
+        self.lost += 1;
+    }
+
+    fn send(&mut self, line: &str) -> Sent {
+        let Some(writer) = &self.writer else { return Sent::Gone };
+        match write(&writer.pipe, line.as_bytes()) {
+            // All or nothing, as it is shorter than PIPE_BUF (pipe(7)).
+            Ok(_) => Sent::Yes,
+            Err(Errno::AGAIN | Errno::INTR) => Sent::Full,
+            Err(_) => {
+                self.former.extend(self.writer.take().map(|writer| writer.process));
+                Sent::Gone
+            }
+        }
+    }
+
+    /// Starts the process that writes, unless the last one was started just now.
+    fn start(&mut self, now: Instant) {
+        self.former.retain_mut(|process| !matches!(process.try_wait(), Ok(Some(_))));
+        if self.start_again.is_some_and(|again| again > now) {
+            return;
+        }
+        self.start_again = Some(now + PAUSE);
+        let Some(place) = &self.place else { return };
+        match Writer::start(place) {
+            Ok(writer) => self.writer = Some(writer),
+            Err(error) => log::error!("cannot have the history written by {PROGRAM} --{OPTION}: {error}"),
+        }
+    }
+}
+
+impl Writer {
+    fn start(place: &Place) -> io::Result<Self> {
+        let (theirs, pipe) = pipe_with(PipeFlags::CLOEXEC)?;
+        fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
+        if let Err(errno) = fcntl_setpipe_size(&pipe, WAITING) {
+            log::warn!("the history has a pipe that holds some 200 lines only: {errno}");
+        }
+        let mut command = Command::new(PROGRAM);
+        command.arg(format!("--{OPTION}={}", writer::argument(place))).current_dir("/").env_clear();
+        if let Some((name, value)) = log_sink::journal() {
+            command.env(name, value);
+        }
+        let process = command.stdin(theirs).stdout(Stdio::null()).spawn()?;
+        Ok(Self { pipe, process })
+    }
+}
+
+fn line_of_opened(line: Line, session: &Session) -> String {
+    let leader = u64::try_from(session.leader_pid.get()).unwrap_or_default();
+    about(line, session).word("class", session.class.as_str()).number("leader_pid", leader).finish()
+}
+
+/// `is_late`: it has ended earlier, and nobody saw it.
+fn line_of_ended(line: Line, session: &Session, lasted: Option<Duration>, is_late: bool) -> String {
+    let mut line = about(line, session).word("opened_at", &moment::rfc3339(session.opened_at));
+    if let Some(lasted) = lasted {
+        line = line.seconds("duration", lasted);
+    }
+    if is_late { line.truth("late", true).finish() } else { line.finish() }
+}
+
+/// What names a session, and those whose it is.
+fn about(line: Line, session: &Session) -> Line {
+    let line = line.word("id", &session.id.to_string()).number("uid", session.uid.get().into());
+    let line = line.text("user", session.user.as_str(), line::USER);
+    let line = line.text("service", session.service.as_str(), line::SERVICE);
+    let line = line.optional("tty", session.tty.as_ref().map(ck_protocol::Text::as_str), line::TTY);
+    line.optional("remote_host", session.remote_host.as_ref().map(ck_protocol::Text::as_str), line::HOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ck_protocol::{Class, Kind, Pid, State, Text, Timestamp, Uid};
+
+    /// With everything as long as it can be, and `text` for all that anybody chooses.
+    fn session(text: &str) -> Session {
+        Session {
+            id: SessionId::new(u64::MAX),
+            parent: None,
+            uid: Uid::try_from(u32::MAX - 1).unwrap(),
+            user: Text::clipped(text),
+            leader_pid: Pid::try_from(i32::MAX).unwrap(),
+            service: Text::clipped(text),
+            class: Class::Background,
+            kind: Kind::Tty,
+            tty: Some(Text::clipped(text)),
+            remote: true,
+            remote_host: Some(Text::clipped(text)),
+            remote_user: None,
+            display: None,
+            seat: None,
+            vt: None,
+            state: State::Online,
+            opened_at: Timestamp::from_micros(i64::MAX),
+            runtime_dir: None,
+        }
+    }
+
+    #[test]
+    fn no_line_is_longer_than_it_may_be() {
+        let long = ["x", "\u{1}", "\"", "\\", "é", "\u{202e}", "日", "\u{1f600}", "a\u{1}é"];
+        for text in long.map(|text| text.repeat(255)) {
+            let session = session(&text);
+            let at = || Moment { time: session.opened_at, since_boot: Duration::from_secs(u32::MAX.into()) };
+            let head = |event| Line::new(at(), "01234567", event);
+            for line in [line_of_opened(head("session_opened"), &session), {
+                let lasted = Some(Duration::from_secs(u32::MAX.into()));
+                line_of_ended(head("session_ended"), &session, lasted, true)
+            }] {
+                assert!(line.len() <= line::LONGEST, "{} bytes: {line}", line.len());
+                assert!(line.ends_with("}\n") && line.matches('\n').count() == 1, "{line}");
+            }
+        }
+    }
+}

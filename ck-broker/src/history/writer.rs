@@ -1,0 +1,78 @@
+//! The process that writes: lines come on its standard input, until nobody holds the other end.
+
+use super::{Place, file::HistoryFile, moment};
+use crate::privileges;
+use nix::sys::signal::SigSet;
+use std::{
+    io::{self, Read},
+    path::PathBuf,
+};
+
+/// As much as is taken at once, in bytes: what a pipe gives in one piece unless it was made larger.
+const AT_ONCE: usize = 65_536;
+
+/// The value of the option, for `place`.
+pub(super) fn argument(place: &Place) -> String {
+    format!("{}:{}", place.size, place.file.display())
+}
+
+/// Reads the value of the option.
+#[must_use]
+pub fn place(argument: &str) -> Option<Place> {
+    let (size, file) = argument.split_once(':')?;
+    Some(Place { file: PathBuf::from(file), size: size.parse().ok()? })
+}
+
+/// Writes until there is nothing left to write.
+///
+/// # Errors
+/// Those of reading standard input. What cannot be written is logged.
+pub fn run(place: Place) -> io::Result<()> {
+    // Whoever stops the broker stops it by a signal to all of its processes, perhaps; the last line comes after.
+    SigSet::all().thread_block()?;
+    if let Err(error) = privileges::drop_all_but_chown() {
+        log::warn!("the history is written with more privileges than that needs: {error}");
+    }
+    let mut writing = Writing { file: HistoryFile::new(place, moment::boot()), missing: None };
+    let opened = writing.file.open();
+    writing.note(opened.map_err(|error| error.to_string()), 0);
+    let (mut waiting, mut piece) = (Vec::new(), vec![0; AT_ONCE]);
+    loop {
+        let read = io::stdin().lock().read(&mut piece)?;
+        if read == 0 {
+            return Ok(());
+        }
+        waiting.extend_from_slice(piece.get(..read).unwrap_or_default());
+        let whole = waiting.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        for line in String::from_utf8_lossy(waiting.get(..whole).unwrap_or_default()).split_inclusive('\n') {
+            let appended = writing.file.append(line);
+            writing.note(appended.map_err(|error| error.to_string()), 1);
+        }
+        waiting.drain(..whole);
+    }
+}
+
+/// The file, and how that goes.
+struct Writing {
+    file: HistoryFile,
+    /// How many lines could not be written since that last could be.
+    missing: Option<u64>,
+}
+
+impl Writing {
+    /// Says so when things begin to go wrong, and when that is over; not for each line.
+    fn note(&mut self, outcome: Result<(), String>, lines: u64) {
+        match (outcome, &mut self.missing) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(missing)) => {
+                log::warn!("the history is written again; {missing} lines are missing");
+                self.missing = None;
+            }
+            (Err(_), Some(missing)) => *missing += lines,
+            (Err(error), None) => {
+                log::error!("{error}; who comes and goes is not written down until that is corrected");
+                self.missing = Some(lines);
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Users who keep their runtime directory without a session.
+
+use super::{Effect, Lingerer, Registry, RuntimeDir};
+use ck_protocol::{Event, Uid};
+use std::ops::Bound;
+
+impl Registry {
+    /// From now on the user is here without a session too, and has a directory. Root has none.
+    pub(super) fn linger(&mut self, uid: Uid, lingerer: Lingerer, kept: Option<RuntimeDir>) -> Vec<Effect> {
+        if uid == Uid::ROOT {
+            return Vec::new();
+        }
+        let gid = lingerer.gid;
+        self.lingerers.insert(uid, lingerer);
+        let is_new = !self.users.contains_key(&uid);
+        let user = self.users.entry(uid).or_default();
+        user.dir = user.dir.take().or_else(|| self.parked.remove(&uid)).or(kept);
+        let mut effects = Vec::new();
+        if is_new {
+            effects.push(Effect::Announce(Event::UserAdded(uid)));
+        }
+        if user.dir.is_none() && !self.making.contains_key(&uid) {
+            self.making.insert(uid, Vec::new());
+            effects.push(Effect::MakeRuntimeDir { uid, gid });
+        }
+        effects
+    }
+
+    /// From now on the user is here with a session only.
+    pub(super) fn linger_no_more(&mut self, uid: Uid) -> Vec<Effect> {
+        if self.lingerers.remove(&uid).is_none() || self.sessions_of(uid) > 0 {
+            return Vec::new();
+        }
+        let gone = self.users.remove(&uid);
+        gone.into_iter().flat_map(|user| self.gone(uid, user)).collect()
+    }
+
+    /// The user who lingers next after `uid`, or the first, by uid.
+    #[must_use]
+    pub fn next_lingerer(&self, uid: Option<Uid>) -> Option<(Uid, &Lingerer)> {
+        let after = uid.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.lingerers.range((after, Bound::Unbounded));
+        rest.next().map(|(&uid, lingerer)| (uid, lingerer))
+    }
+
+    /// How many users linger.
+    #[must_use]
+    pub fn lingerers(&self) -> usize {
+        self.lingerers.len()
+    }
+
+    /// Whether the user lingers.
+    #[must_use]
+    pub fn lingers(&self, uid: Uid) -> bool {
+        self.lingerers.contains_key(&uid)
+    }
+
+    /// How many sessions the user has.
+    #[must_use]
+    pub fn sessions_of(&self, uid: Uid) -> usize {
+        self.users.get(&uid).map_or(0, |user| user.sessions)
+    }
+
+    /// The runtime directory of a user who is here.
+    #[must_use]
+    pub fn runtime_dir_of(&self, uid: Uid) -> Option<&RuntimeDir> {
+        self.users.get(&uid)?.dir.as_ref()
+    }
+}

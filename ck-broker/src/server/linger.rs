@@ -1,0 +1,129 @@
+//! Who keeps a runtime directory without a session.
+
+use super::{Server, answer::refused, connection::Outbox, limits::LINGERERS};
+use crate::{
+    console,
+    registry::{Input, Lingerer, RuntimeDir},
+};
+use ck_protocol::{Gid, Linger, RefusalCode, Reply, Session, SessionId, State, Uid, User, UserState, Vt};
+
+impl Server {
+    /// Answers a request about lingering.
+    pub(super) fn answer_linger(&mut self, key: u64, request: Linger) {
+        let reply = match request {
+            Linger::List => return self.start_list(key, Outbox::Lingerers(None)),
+            Linger::On { uid, gid, user } => self.linger(key, uid, Lingerer { gid, name: user }),
+            Linger::Off(uid) => self.linger_no_more(key, uid),
+        };
+        self.send(key, &reply);
+    }
+
+    /// Lets those linger who did before the broker was started. A directory that is claimed and there was theirs
+    /// all the time, and what runs without a session may use it.
+    pub(super) fn linger_again(&mut self) {
+        for (uid, lingerer) in self.linger.read(LINGERERS) {
+            let path = self.root.text_of(uid);
+            let is_kept = self.store.claims(uid) && self.root.has(uid);
+            let kept = is_kept.then_some(RuntimeDir { path, ours: true });
+            self.apply(Input::Linger { uid, lingerer, kept }, None);
+        }
+    }
+
+    fn linger(&mut self, key: u64, uid: Uid, asked: Lingerer) -> Reply {
+        if uid == Uid::ROOT {
+            return refused(RefusalCode::Invalid, "root has no runtime directory: name another user");
+        }
+        let lingerer = match self.may_linger(key, uid, asked) {
+            Ok(lingerer) => lingerer,
+            Err((code, message)) => return refused(code, message),
+        };
+        if self.registry.lingerers() >= LINGERERS && !self.registry.lingers(uid) {
+            return refused(RefusalCode::Busy, "too many users linger: see ckctl linger list");
+        }
+        // First: who has been told that it is on can rely on it.
+        if let Err(error) = self.linger.write(uid, &lingerer) {
+            log::error!("{error}");
+            return refused(RefusalCode::Failed, &error.to_string());
+        }
+        log::info!("user {uid} lingers from now on");
+        self.apply(Input::Linger { uid, lingerer, kept: None }, None);
+        self.done(uid)
+    }
+
+    fn linger_no_more(&mut self, key: u64, uid: Uid) -> Reply {
+        if !self.is_own(key, uid) {
+            return refused(RefusalCode::NotAllowed, NOT_OTHERS);
+        }
+        if let Err(error) = self.linger.remove(uid) {
+            log::error!("{error}");
+            return refused(RefusalCode::Failed, &error.to_string());
+        }
+        if self.registry.lingers(uid) {
+            log::info!("user {uid} does not linger any more");
+        }
+        self.apply(Input::LingerNoMore(uid), None);
+        self.done(uid)
+    }
+
+    fn done(&self, uid: Uid) -> Reply {
+        Reply::Done(u64::try_from(self.registry.sessions_of(uid)).unwrap_or(u64::MAX))
+    }
+
+    /// Whether the peer may say who lingers, for this user: root for anybody, and each for themselves.
+    fn is_own(&self, key: u64, uid: Uid) -> bool {
+        let peer = self.connections.get(&key).map(|connection| connection.peer.uid);
+        peer == Some(0) || peer == Some(uid.get())
+    }
+
+    /// What is written down of the user. Root is believed; of others nothing is that they say of themselves. And
+    /// they must have a session: of the uids that a user has in user namespaces, none has one.
+    fn may_linger(
+        &self,
+        key: u64,
+        uid: Uid,
+        asked: Lingerer,
+    ) -> Result<Lingerer, (RefusalCode, &'static str)> {
+        let peer = self.connections.get(&key).map(|connection| &connection.peer);
+        let peer = peer.filter(|_| self.is_own(key, uid)).ok_or((RefusalCode::NotAllowed, NOT_OTHERS))?;
+        if peer.uid == 0 {
+            return is_name(asked.name.as_str()).then_some(asked).ok_or((RefusalCode::Invalid, NO_NAME));
+        }
+        let session = self.sessions_of(uid).next().ok_or((RefusalCode::NotAllowed, NOT_WITHOUT))?;
+        let gid = Gid::try_from(peer.gid).map_err(|_| (RefusalCode::Invalid, NO_NAME))?;
+        Ok(Lingerer { gid, name: session.user.clone() })
+    }
+
+    /// The sessions of a user; those of a user without any are not looked for.
+    fn sessions_of(&self, uid: Uid) -> impl Iterator<Item = &Session> {
+        let count = self.registry.sessions_of(uid);
+        let all = (count > 0).then(|| self.registry.from(SessionId::FIRST)).into_iter().flatten();
+        all.map(|entry| &entry.session).filter(move |session| session.uid == uid).take(count)
+    }
+
+    /// A user who lingers, as others see it.
+    pub(super) fn lingerer_seen(&self, uid: Uid, lingerer: &Lingerer, foreground: Option<Vt>) -> User {
+        let is_active = |session: &Session| console::seen(session, foreground).state == State::Active;
+        let sessions = self.registry.sessions_of(uid);
+        let state = match sessions {
+            0 => UserState::Lingering,
+            _ if self.sessions_of(uid).any(is_active) => UserState::Active,
+            _ => UserState::Online,
+        };
+        User {
+            uid,
+            name: lingerer.name.clone(),
+            sessions: u64::try_from(sessions).unwrap_or(u64::MAX),
+            linger: true,
+            state,
+            runtime_dir: self.registry.runtime_dir_of(uid).map(|dir| dir.path.clone()),
+        }
+    }
+}
+
+const NOT_OTHERS: &str = "only root may say who else lingers";
+const NOT_WITHOUT: &str = "without a session you cannot have yourself linger: log in, or ask root";
+const NO_NAME: &str = "the user has no name that can be used: give one without control characters";
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(char::is_control)
+}
