@@ -2,7 +2,8 @@
 
 use crate::{
     arguments::{self, ArgumentError, Command, Options},
-    configuration::{Configuration, ConfigurationError, RuntimeDir},
+    configuration::{self, Configuration, ConfigurationError, RuntimeDir},
+    hooks::{Hooks, Rules},
     jobs::{NoRemover, Queue, Remover},
     log_sink, privileges,
     rival::{self, Rival},
@@ -127,8 +128,8 @@ fn serve(options: &Options) -> Result<(), StartError> {
     let runtime = configuration.runtime_dir;
     let (root, retired) = RuntimeRoot::prepare(&options.runtime_root, recipe(&runtime))?;
     let descriptors = raise_descriptor_limit();
-    let jobs = Queue::new(remover);
-    let mut server = Server::open(state.path(), store, root, jobs, runtime.stop_delay.0, descriptors)?;
+    let work = (Queue::new(remover), Hooks::new(rules(configuration.hooks)));
+    let mut server = Server::open(state.path(), store, root, work, runtime.stop_delay.0, descriptors)?;
     server.resume(retired);
     if let Err(error) = privileges::drop_excess() {
         log::warn!("goes on with more privileges than it needs: {error}");
@@ -144,6 +145,17 @@ fn recipe(configured: &RuntimeDir) -> Recipe {
     let size = configured.size.bytes(sysinfo.totalram.saturating_mul(sysinfo.mem_unit.into()));
     let inodes = configured.inodes.map_or(size / BYTES_PER_INODE, NonZeroU64::get);
     Recipe { backing: configured.kind, size, inodes, noexec: configured.noexec }
+}
+
+/// How hooks are run, by the configuration.
+fn rules(configured: configuration::Hooks) -> Rules {
+    Rules {
+        deadline: configured.deadline.0,
+        parallel: configured.parallel.0,
+        wait_added: configured.wait_added,
+        session_dirs: configured.session_dirs.0,
+        seat_dirs: configured.seat_dirs.0,
+    }
 }
 
 /// Refuses to run where mounts would not be seen by the users: in another mount namespace than

@@ -85,6 +85,9 @@ pub struct Status<'s> {
     teardowns_waiting: u64,
     teardowns_failed: u64,
     teardowns_abandoned: u64,
+    hooks_running: u64,
+    hooks_waiting: u64,
+    hooks_failed: u64,
 }
 
 impl<'s> From<&'s protocol::Status> for Status<'s> {
@@ -99,6 +102,9 @@ impl<'s> From<&'s protocol::Status> for Status<'s> {
             teardowns_waiting: status.teardowns_waiting,
             teardowns_failed: status.teardowns_failed,
             teardowns_abandoned: status.teardowns_abandoned,
+            hooks_running: status.hooks_running,
+            hooks_waiting: status.hooks_waiting,
+            hooks_failed: status.hooks_failed,
         }
     }
 }

@@ -97,7 +97,11 @@ pub fn status(status: &Status) -> String {
         0 => "none".to_owned(),
         count => format!("{count}: see ckctl teardown list"),
     };
-    let facts: [(&str, &dyn Display); 8] = [
+    let hooks_failed = match status.hooks_failed {
+        0 => "none".to_owned(),
+        count => format!("{count}: see the log of ck-broker"),
+    };
+    let facts: [(&str, &dyn Display); 11] = [
         ("Broker", &format!("ck-broker {}, pid {}", status.version, status.pid)),
         ("Running since", &time::for_people(status.started_at)),
         ("Sessions", &status.sessions),
@@ -106,6 +110,9 @@ pub fn status(status: &Status) -> String {
         ("Teardowns waiting", &status.teardowns_waiting),
         ("Teardowns failed", &failed),
         ("Teardowns abandoned", &status.teardowns_abandoned),
+        ("Hooks running", &status.hooks_running),
+        ("Hooks waiting", &status.hooks_waiting),
+        ("Hooks failed", &hooks_failed),
     ];
     named(&facts)
 }

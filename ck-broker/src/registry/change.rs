@@ -1,6 +1,7 @@
 //! What the registry is told, and what it wants done.
 
 use super::Login;
+use crate::hooks::Occasion;
 use ck_protocol::{Event, Gid, PathText, Reply, SessionId, SessionRef, Uid};
 
 /// Something that happened.
@@ -20,6 +21,8 @@ pub enum Input {
     End(SessionRef),
     /// The delay of [`Effect::ParkRuntimeDir`] is over.
     DelayOver(Uid),
+    /// All hooks have been told that this session was added.
+    HooksDone(SessionId),
 }
 
 /// Something to be done to the outside world.
@@ -49,6 +52,11 @@ pub enum Effect {
     Announce(Event),
     /// Answer the peer whose request this was.
     Reply(Reply),
+    /// Have hooks told, some time later.
+    RunHooks(Box<Occasion>),
+    /// The peer whose request this was is answered when hooks have been told of its session: keep it
+    /// until after [`Input::HooksDone`].
+    Await(SessionId),
 }
 
 /// A user's runtime directory.

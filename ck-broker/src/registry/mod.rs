@@ -13,14 +13,14 @@ mod tests;
 pub use change::{Effect, Input, RuntimeDir};
 pub use login::{Leader, Login};
 
-use crate::limit::Limit;
+use crate::{hooks::Occasion, limit::Limit};
 use ck_protocol::{
     Event, Gid, Opened, PathText, Pid, Refusal, RefusalCode, Reply, Session, SessionId, SessionRef, State,
     Text, Token, Uid,
 };
 use serde::{Deserialize, Serialize};
 use slots::Slots;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A session as the broker keeps it, and as the store writes it down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,10 @@ pub struct Registry {
     /// Directories of users who have left, kept for a while.
     parked: HashMap<Uid, RuntimeDir>,
     parks: bool,
+    /// Whether a login waits until hooks have been told of it.
+    waits: bool,
+    /// Those that do.
+    waiting: HashSet<SessionId>,
     limit: Limit,
     next: SessionId,
 }
@@ -71,6 +75,8 @@ impl Registry {
             making: HashMap::new(),
             parked: HashMap::new(),
             parks: false,
+            waits: false,
+            waiting: HashSet::new(),
             limit: Limit::NONE,
             next,
         };
@@ -91,6 +97,11 @@ impl Registry {
         self.parks = true;
     }
 
+    /// From now on, a login is answered when hooks have been told of it.
+    pub fn wait_for_hooks(&mut self) {
+        self.waits = true;
+    }
+
     /// From now on, no session is opened over `limit`. Those that there are stay.
     pub fn limit(&mut self, limit: Limit) {
         self.limit = limit;
@@ -106,6 +117,7 @@ impl Registry {
                 let due = self.parked.remove(&uid).map(|_| Effect::RetireRuntimeDir(uid));
                 due.into_iter().collect()
             }
+            Input::HooksDone(id) => self.hooks_done(id),
         }
     }
 
@@ -147,7 +159,7 @@ impl Registry {
     fn open(&mut self, login: &Login) -> Vec<Effect> {
         let uid = login.open.uid;
         if let Some(entry) = self.tokens.get(&login.open.token).and_then(|&id| self.slots.get(id)) {
-            return again(entry, uid);
+            return self.again(entry, uid);
         }
         if let Some(message) = self.over_limit(uid) {
             return vec![Effect::Reply(refused(RefusalCode::Busy, &message))];
@@ -173,6 +185,22 @@ impl Registry {
             effects.extend(self.complete(id, None));
         }
         effects
+    }
+
+    /// The answer to a login that asks again, because it never saw the first answer.
+    fn again(&self, entry: &Entry, uid: Uid) -> Vec<Effect> {
+        if entry.session.uid != uid {
+            let message = "this token names a session of another user: open with fresh random bits";
+            return vec![Effect::Reply(refused(RefusalCode::Invalid, message))];
+        }
+        let id = entry.session.id;
+        if self.waiting.contains(&id) {
+            return vec![Effect::Await(id)];
+        }
+        if entry.session.state == State::Opening {
+            return Vec::new();
+        }
+        vec![Effect::Reply(Reply::Opened(opened(&entry.session)))]
     }
 
     /// Why the user can have no more sessions now.
@@ -229,12 +257,27 @@ impl Registry {
         let Some(entry) = self.slots.get_mut(id) else { return Vec::new() };
         entry.session.state = State::Online;
         entry.session.runtime_dir = dir;
+        let session = Box::new(entry.session.clone());
+        let answer = if self.waits {
+            self.waiting.insert(id);
+            Effect::Await(id)
+        } else {
+            Effect::Reply(Reply::Opened(opened(&session)))
+        };
         vec![
             Effect::Watch(id),
             Effect::Record(id),
-            Effect::Announce(Event::SessionAdded(Box::new(entry.session.clone()))),
-            Effect::Reply(Reply::Opened(opened(&entry.session))),
+            Effect::Announce(Event::SessionAdded(session.clone())),
+            Effect::RunHooks(Box::new(Occasion::SessionAdded(session))),
+            answer,
         ]
+    }
+
+    /// Whoever waits for that may go on.
+    fn hooks_done(&mut self, id: SessionId) -> Vec<Effect> {
+        let waited = self.waiting.remove(&id);
+        let entry = self.slots.get(id).filter(|_| waited);
+        entry.map(|entry| Effect::Reply(Reply::Opened(opened(&entry.session)))).into_iter().collect()
     }
 
     /// Takes a session out of every table. One that is not there has ended before: nothing to do.
@@ -245,6 +288,7 @@ impl Registry {
         };
         let Some(entry) = id.and_then(|id| self.slots.remove(id)) else { return Vec::new() };
         let Session { id, uid, leader_pid, state, .. } = entry.session;
+        self.waiting.remove(&id);
         self.tokens.remove(&entry.token);
         if self.leaders.get(&leader_pid) == Some(&id) {
             self.leaders.remove(&leader_pid);
@@ -255,6 +299,8 @@ impl Registry {
             effects.push(Effect::Forget(id));
             effects.push(Effect::Unwatch(id));
             effects.push(Effect::Announce(Event::SessionRemoved { id, uid }));
+            let ended = Session { state: State::Closing, ..entry.session };
+            effects.push(Effect::RunHooks(Box::new(Occasion::SessionRemoved(Box::new(ended)))));
         }
         if let Some(user) = left {
             // The record of the session goes first: a broker that dies in between finds a
@@ -285,18 +331,6 @@ impl Registry {
         }
         self.users.remove(&uid)
     }
-}
-
-/// The answer to a login that asks again, because it never saw the first answer.
-fn again(entry: &Entry, uid: Uid) -> Vec<Effect> {
-    if entry.session.uid != uid {
-        let message = "this token names a session of another user: open with fresh random bits";
-        return vec![Effect::Reply(refused(RefusalCode::Invalid, message))];
-    }
-    if entry.session.state == State::Opening {
-        return Vec::new();
-    }
-    vec![Effect::Reply(Reply::Opened(opened(&entry.session)))]
 }
 
 fn refused(code: RefusalCode, message: &str) -> Reply {

@@ -73,6 +73,8 @@ pub(super) struct Connection {
     pub(super) peer: Peer,
     pub(super) outbox: Outbox,
     pub(super) deadline: Instant,
+    /// The session that it has opened, until hooks have been told of that: it is answered then.
+    pub(super) awaits: Option<SessionId>,
 }
 
 impl Peer {
@@ -99,7 +101,7 @@ impl Peer {
 
 impl Connection {
     pub(super) fn new(socket: OwnedFd, door: Door, peer: Peer, now: Instant) -> Self {
-        Self { socket, door, peer, outbox: Outbox::Empty, deadline: now + PATIENCE }
+        Self { socket, door, peer, outbox: Outbox::Empty, deadline: now + PATIENCE, awaits: None }
     }
 
     /// Something went forward: the patience begins anew.

@@ -12,6 +12,7 @@ mod descriptors;
 mod disposal;
 mod door;
 mod effects;
+mod hooks;
 mod limits;
 mod outbox;
 mod restore;
@@ -22,6 +23,7 @@ pub use disposal::OPTION as CLOSE_DESCRIPTORS;
 pub use door::DoorError;
 
 use crate::{
+    hooks::Hooks,
     jobs::Queue,
     registry::{Input, Registry},
     runtime_dir::RuntimeRoot,
@@ -93,6 +95,9 @@ pub struct Server {
     store: Store,
     root: RuntimeRoot,
     jobs: Queue,
+    hooks: Hooks,
+    /// Sessions whose module has not waited until hooks had been told of them.
+    given_up: Vec<SessionId>,
     /// How long the directory of a user who has left stays.
     stop_delay: Duration,
     /// When it goes, for those whose it is.
@@ -112,7 +117,7 @@ impl Server {
         state_dir: &Path,
         (store, left): (Store, Left),
         root: RuntimeRoot,
-        jobs: Queue,
+        (jobs, hooks): (Queue, Hooks),
         stop_delay: Duration,
         descriptors: usize,
     ) -> Result<Self, ServerError> {
@@ -149,12 +154,17 @@ impl Server {
             store,
             root,
             jobs,
+            hooks,
+            given_up: Vec::new(),
             stop_delay,
             parked: HashMap::new(),
             stuck: HashMap::new(),
         };
         if !stop_delay.is_zero() {
             server.registry.park();
+        }
+        if server.hooks.wait_added() {
+            server.registry.wait_for_hooks();
         }
         server.registry.limit(server.limits.sessions);
         server.listen().map_err(ServerError::Wait)?;
@@ -207,6 +217,8 @@ impl Server {
             Wakeup::Connection(key) => self.serve_connection(key),
             Wakeup::Leader(id) => self.end(SessionRef::Id(id)),
             Wakeup::Worker(id) => self.jobs.reap(id, Instant::now()),
+            Wakeup::Hook(id) => self.hooks.reap(id),
+            Wakeup::HookOutput(id) => self.take_hook_output(id),
         }
     }
 
@@ -219,6 +231,7 @@ impl Server {
         if self.watch_due.is_some_and(|due| due <= now) {
             self.watch_again();
         }
+        self.tend_waiting(now);
         let overdue = self.connections.iter().filter(|(_, connection)| connection.deadline <= now);
         for key in overdue.map(|(&key, _)| key).collect::<Vec<_>>() {
             self.drop_connection(key);
@@ -234,6 +247,7 @@ impl Server {
         self.retire_stuck(now);
         self.jobs.tend_overdue(now);
         self.start_jobs(now);
+        self.tend_hooks(now);
         for event in self.jobs.take_news() {
             log::info!("{event}");
         }
@@ -248,12 +262,16 @@ impl Server {
             .chain(self.accept_again)
             .chain(self.watch_due)
             .chain(self.disposal.due());
-        let due = due.chain(self.jobs.next_deadline());
+        let due = due.chain(self.jobs.next_deadline()).chain(self.hooks.next_deadline(Instant::now()));
         let Some(next) = due.min() else {
             return EpollTimeout::NONE;
         };
+        let left = next.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return EpollTimeout::ZERO;
+        }
         // One more, as what is left of the last millisecond would be a busy loop.
-        let millis = next.saturating_duration_since(Instant::now()).as_millis() + 1;
+        let millis = left.as_millis() + 1;
         EpollTimeout::try_from(millis).unwrap_or(EpollTimeout::MAX)
     }
 
@@ -270,6 +288,9 @@ impl Server {
         self.admin.close();
         if let Err(error) = self.store.settle(self.registry.next_id()) {
             log::error!("{error}");
+        }
+        if self.hooks.waiting() > 0 {
+            log::warn!("{} changes are told to no hook any more", self.hooks.waiting());
         }
         log::info!("stopped; {} sessions stay as they are", self.registry.sessions());
         // The kernel closes everything when this process ends, without waiting as it would now.

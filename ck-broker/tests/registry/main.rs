@@ -56,8 +56,9 @@ proptest! {
     fn whatever_happens_in_whatever_order_nothing_is_lost_doubled_or_left(
         steps in prop::collection::vec(step(), 1..80),
         parks in any::<bool>(),
+        waits in any::<bool>(),
     ) {
-        let mut world = World::new(parks);
+        let mut world = World::new(parks, waits);
         for step in &steps {
             world.take(step);
             world.check();
@@ -73,7 +74,8 @@ proptest! {
         prop_assert!(world.claims.is_empty() && world.dirs.values().all(|dir| *dir == Dir::Foreign));
         // A crash may swallow an announcement, but nothing else does.
         if !steps.iter().any(|step| matches!(step, Step::CrashAt(_))) {
-            prop_assert_eq!(world.added, world.removed);
+            prop_assert_eq!(&world.added, &world.removed);
+            prop_assert_eq!((&world.added, &world.added), (&world.told_added, &world.told_removed));
         }
     }
 }
@@ -81,7 +83,7 @@ proptest! {
 /// The failure that this project was born from: removing a session while sessions are removed.
 #[test]
 fn a_thousand_deaths_remove_each_session_once() {
-    let mut world = World::new(false);
+    let mut world = World::new(false, false);
     for _ in 0..1000 {
         world.take(&Step::Open { uid: 0, wants_dir: true, foreign: false });
     }
@@ -101,7 +103,7 @@ fn a_thousand_deaths_remove_each_session_once() {
 /// session of its user, which wanted none, lives on, and then the broker restarts.
 #[test]
 fn a_restart_forgets_no_directory_that_only_an_ended_session_used() {
-    let mut world = World::new(false);
+    let mut world = World::new(false, false);
     world.take(&Step::Open { uid: 0, wants_dir: false, foreign: false });
     world.take(&Step::Open { uid: 0, wants_dir: true, foreign: false });
     world.take(&Step::Close(1, false));

@@ -1,6 +1,7 @@
 //! The world around the registry: what was done to it, and what is left of that.
 
 use super::Step;
+use ck_broker::hooks::Occasion;
 use ck_broker::registry::{Effect, Entry, Input, Leader, Login, Registry, RuntimeDir};
 use ck_protocol::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -37,14 +38,17 @@ pub(crate) struct World {
     serial: u32,
     pub(crate) added: HashSet<SessionId>,
     pub(crate) removed: HashSet<SessionId>,
+    pub(crate) told_added: HashSet<SessionId>,
+    pub(crate) told_removed: HashSet<SessionId>,
     pub(crate) crash_at: Option<u8>,
     parks: bool,
+    waits: bool,
     /// Whose delay is running.
     parked: BTreeSet<Uid>,
 }
 
 impl World {
-    pub(crate) fn new(parks: bool) -> Self {
+    pub(crate) fn new(parks: bool, waits: bool) -> Self {
         let mut world = Self {
             registry: Registry::restore(Vec::new(), |_| false, SessionId::FIRST),
             records: BTreeMap::new(),
@@ -56,8 +60,11 @@ impl World {
             serial: 0,
             added: HashSet::new(),
             removed: HashSet::new(),
+            told_added: HashSet::new(),
+            told_removed: HashSet::new(),
             crash_at: None,
             parks,
+            waits,
             parked: BTreeSet::new(),
         };
         world.set_up();
@@ -67,6 +74,9 @@ impl World {
     fn set_up(&mut self) {
         if self.parks {
             self.registry.park();
+        }
+        if self.waits {
+            self.registry.wait_for_hooks();
         }
     }
 
@@ -184,6 +194,10 @@ impl World {
                     }
                     reply = Some(sent);
                 }
+                Effect::Await(id) => {
+                    assert!(self.waits, "nobody waits");
+                    due.extend(self.registry.apply(Input::HooksDone(id)));
+                }
                 other => self.perform(other),
             }
         }
@@ -226,6 +240,14 @@ impl World {
             }
             Effect::Announce(Event::SessionRemoved { id, .. }) => {
                 assert!(self.removed.insert(id), "a session was removed twice");
+            }
+            Effect::RunHooks(occasion) => {
+                let (session, told) = match *occasion {
+                    Occasion::SessionAdded(session) => (session, &mut self.told_added),
+                    Occasion::SessionRemoved(session) => (session, &mut self.told_removed),
+                    _ => unreachable!("there are no seats here"),
+                };
+                assert!(told.insert(session.id), "hooks were told twice");
             }
             _ => {}
         }

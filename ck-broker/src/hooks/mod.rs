@@ -1,0 +1,337 @@
+//! Hooks: root's programs that are run when sessions and seats come, change and go, as ConsoleKit's
+//! `run-session.d` and `run-seat.d`. docs/HOOKS.md says what they are told and what holds for them.
+//!
+//! An [`Occasion`] waits in a [`Schedule`] until its session has none before it and there is room; its hooks
+//! are then run one after another. Nothing here waits for a hook, and nothing that a hook does comes back
+//! in here but by the doors that everybody uses: the daemon that this project replaces ran its
+//! hooks within the removal of a session, served the next removal meanwhile, and never got out again.
+
+mod environment;
+mod json;
+mod occasion;
+mod output;
+mod process;
+mod programs;
+mod schedule;
+mod trust;
+
+pub use occasion::{Lane, Occasion};
+pub use schedule::Schedule;
+
+use crate::limit::Limit;
+use ck_protocol::{Session, SessionId, ShortName, Uid};
+use process::{Overdue, Process};
+use programs::{Complaints, Programs, Verdict};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    os::fd::BorrowedFd,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+/// How many occasions may wait. What comes over that is told to no hook, but the end of a session whose
+/// beginning was told: of those there are never more than sessions.
+const WAITING: Limit = Limit { all: 8192, per_user: 4096 };
+/// How many hooks are started before others have their turn.
+const STARTS_AT_ONCE: usize = 16;
+
+/// How hooks are run.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// How long each may take.
+    pub deadline: Duration,
+    /// How many run at once.
+    pub parallel: usize,
+    /// Whether a login waits for the hooks of its session.
+    pub wait_added: bool,
+    /// Where those for sessions are.
+    pub session_dirs: Vec<PathBuf>,
+    /// Where those for seats are.
+    pub seat_dirs: Vec<PathBuf>,
+}
+
+/// The number of a run, never used twice.
+pub type RunId = u64;
+
+/// What the loop must know of a hook that has just been started.
+#[derive(Debug)]
+pub struct Started<'h> {
+    /// Which run it is.
+    pub id: RunId,
+    /// Readable once it has ended.
+    pub process: BorrowedFd<'h>,
+    /// Readable when it has printed something.
+    pub output: Option<BorrowedFd<'h>>,
+}
+
+/// An occasion whose hooks are being run.
+#[derive(Debug)]
+struct Round {
+    occasion: Occasion,
+    /// What comes next.
+    programs: VecDeque<PathBuf>,
+}
+
+/// A hook that runs.
+#[derive(Debug)]
+struct Run {
+    round: Round,
+    /// What its lines in the log begin with.
+    label: String,
+    process: Process,
+}
+
+/// All hooks that run, and all occasions that wait for theirs.
+#[derive(Debug)]
+pub struct Hooks {
+    rules: Rules,
+    session_programs: Programs,
+    seat_programs: Programs,
+    complaints: Complaints,
+    schedule: Schedule<Lane, Occasion>,
+    /// How many occasions of each user wait.
+    waiting: HashMap<Uid, usize>,
+    /// Begun, and none of its hooks runs just now.
+    between: VecDeque<Round>,
+    running: HashMap<RunId, Run>,
+    /// Killed, and not ended: they hang in the kernel.
+    hanging: HashMap<RunId, Process>,
+    next: RunId,
+    failed: u64,
+    /// Which session each seat has shown last: it may have ended when another comes to the foreground.
+    foreground: HashMap<ShortName, Box<Session>>,
+    /// Sessions of which no hook has heard, because too much waited.
+    unheard: HashSet<SessionId>,
+    /// Sessions whose opening all hooks have been told.
+    told: Vec<SessionId>,
+}
+
+impl Hooks {
+    /// Nobody has to be told anything yet.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            session_programs: Programs::of(rules.session_dirs.clone()),
+            seat_programs: Programs::of(rules.seat_dirs.clone()),
+            complaints: Complaints::default(),
+            schedule: Schedule::new(rules.parallel),
+            waiting: HashMap::new(),
+            between: VecDeque::new(),
+            running: HashMap::new(),
+            hanging: HashMap::new(),
+            next: 0,
+            failed: 0,
+            foreground: HashMap::new(),
+            unheard: HashSet::new(),
+            told: Vec::new(),
+            rules,
+        }
+    }
+
+    /// Whether a login waits for the hooks of its session.
+    #[must_use]
+    pub fn wait_added(&self) -> bool {
+        self.rules.wait_added
+    }
+
+    /// Queues what has happened. Who hears that a session was added also hears that it was removed.
+    pub fn push(&mut self, occasion: Occasion) {
+        match &occasion {
+            Occasion::SessionRemoved(session) if self.unheard.remove(&session.id) => return,
+            Occasion::SessionRemoved(_) => {}
+            Occasion::SessionAdded(session) if !self.has_room(&occasion) => {
+                self.unheard.insert(session.id);
+                self.told.extend(self.rules.wait_added.then_some(session.id));
+                return self.lose(&occasion);
+            }
+            Occasion::SessionActiveChanged(session) if self.unheard.contains(&session.id) => return,
+            _ if !self.has_room(&occasion) => return self.lose(&occasion),
+            _ => {}
+        }
+        *self.waiting.entry(occasion.uid()).or_default() += 1;
+        self.schedule.push(occasion.lane(), occasion);
+    }
+
+    /// Takes note of the session that a seat shows now; returns the one that it showed before.
+    pub fn exchange(&mut self, seat: &ShortName, new: Option<&Session>) -> Option<Box<Session>> {
+        match new {
+            Some(new) => self.foreground.insert(seat.clone(), Box::new(new.clone())),
+            None => self.foreground.remove(seat),
+        }
+    }
+
+    fn has_room(&self, occasion: &Occasion) -> bool {
+        let own = self.waiting.get(&occasion.uid()).copied().unwrap_or(0);
+        self.schedule.waiting() < WAITING.all && own < WAITING.per_user
+    }
+
+    fn lose(&mut self, occasion: &Occasion) {
+        log::warn!("hooks: {occasion} is told to none: {} others wait", self.schedule.waiting());
+        self.failed += 1;
+    }
+
+    /// Starts as many hooks as may run, and as many at once as others can wait for; `watch` is told of each.
+    pub fn start(&mut self, now: Instant, mut watch: impl FnMut(Started<'_>)) {
+        for _ in 0..STARTS_AT_ONCE {
+            let Some(round) = self.between.pop_front().or_else(|| self.begin()) else { return };
+            if let Some(id) = self.start_next(round, now) {
+                if let Some(run) = self.running.get(&id) {
+                    watch(started(id, &run.process));
+                }
+            }
+        }
+    }
+
+    /// The next occasion whose turn it is. Its hooks are those that there are now.
+    fn begin(&mut self) -> Option<Round> {
+        // One that hangs in the kernel takes the place of one that runs, so that not ever more do.
+        if self.schedule.busy() + self.hanging.len() >= self.rules.parallel {
+            return None;
+        }
+        let (lane, occasion) = self.schedule.begin()?;
+        let uid = occasion.uid();
+        if let Some(count) = self.waiting.get_mut(&uid) {
+            *count -= 1;
+            if *count == 0 {
+                self.waiting.remove(&uid);
+            }
+        }
+        let programs = match lane {
+            Lane::Session(_) => &self.session_programs,
+            Lane::Seat(_) => &self.seat_programs,
+        };
+        Some(Round { occasion, programs: programs.list(&mut self.complaints).into() })
+    }
+
+    /// Starts the next hook that can be run, or finishes the round.
+    fn start_next(&mut self, mut round: Round, now: Instant) -> Option<RunId> {
+        while let Some(program) = round.programs.pop_front() {
+            let verdict = programs::judge(&program);
+            let refusal = match verdict {
+                Verdict::Refuse(refusal) => Some(refusal),
+                Verdict::Run => {
+                    self.complaints.settle(&program, None);
+                    match Process::start(&program, &round.occasion, self.rules.deadline, now) {
+                        Ok(process) => return Some(self.enter(round, &program, process)),
+                        Err(error) => {
+                            log::warn!("hook {} ({}): {error}", program.display(), round.occasion);
+                            self.failed += 1;
+                            continue;
+                        }
+                    }
+                }
+                Verdict::Mask => None,
+            };
+            self.complaints.settle(&program, refusal);
+        }
+        self.finish(&round.occasion);
+        None
+    }
+
+    fn enter(&mut self, round: Round, program: &std::path::Path, process: Process) -> RunId {
+        let id = self.next;
+        self.next += 1;
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        let label = format!("hook {} ({})", ck_protocol::printable(&name), round.occasion);
+        self.running.insert(id, Run { round, label, process });
+        id
+    }
+
+    /// All hooks have been told of it.
+    fn finish(&mut self, occasion: &Occasion) {
+        if let (Occasion::SessionAdded(session), true) = (occasion, self.rules.wait_added) {
+            self.told.push(session.id);
+        }
+        self.schedule.finish(occasion.lane());
+    }
+
+    /// A hook has printed something. Returns what is to be watched for more.
+    pub fn take_output(&mut self, id: RunId) -> Option<BorrowedFd<'_>> {
+        let run = self.running.get_mut(&id)?;
+        run.process.output.take(&run.label);
+        run.process.output.source()
+    }
+
+    /// A hook may have ended: takes note of how, if so.
+    pub fn reap(&mut self, id: RunId) {
+        if let Some(process) = self.hanging.get_mut(&id) {
+            if process.outcome().is_some() {
+                self.hanging.remove(&id);
+            }
+            return;
+        }
+        let Some(status) = self.running.get_mut(&id).and_then(|run| run.process.outcome()) else { return };
+        let Some(Run { round, label, process }) = self.running.remove(&id) else { return };
+        let late = process.was_late();
+        process.output.finish(&label);
+        if late {
+            log::warn!("{label}: took longer than {:?}, ended", self.rules.deadline);
+        } else if !status.success() {
+            log::warn!("{label}: {status}");
+        } else {
+            log::debug!("{label}: done");
+        }
+        self.failed += u64::from(late || !status.success());
+        self.between.push_back(round);
+    }
+
+    /// Sees to the hooks that are over their time: each is terminated, then killed, then no longer waited for.
+    pub fn tend_overdue(&mut self, now: Instant) {
+        let overdue = self.running.iter().filter(|(_, run)| run.process.due <= now);
+        for id in overdue.map(|(&id, _)| id).collect::<Vec<_>>() {
+            self.reap(id);
+            let Some(run) = self.running.get_mut(&id) else { continue };
+            match run.process.end(now) {
+                // It may have ended before, and its end was kept back until its group was killed.
+                Overdue::Signalled => self.reap(id),
+                Overdue::Hangs => self.abandon(id),
+            }
+        }
+    }
+
+    fn abandon(&mut self, id: RunId) {
+        let Some(Run { round, label, process }) = self.running.remove(&id) else { return };
+        log::error!("{label}: process {} hangs in the kernel, abandoned", process.pid());
+        self.failed += 1;
+        self.hanging.insert(id, process);
+        self.between.push_back(round);
+    }
+
+    /// When something is due next, if nothing else happens.
+    #[must_use]
+    pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        let room = self.schedule.busy() + self.hanging.len() < self.rules.parallel;
+        if !self.between.is_empty() || (room && self.schedule.is_due()) {
+            return Some(now);
+        }
+        self.running.values().map(|run| run.process.due).min()
+    }
+
+    /// The sessions whose opening all hooks have been told since this was last asked.
+    pub fn take_told(&mut self) -> Vec<SessionId> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// How many run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.running.len() + self.hanging.len()
+    }
+
+    /// How many occasions wait for their hooks.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.schedule.waiting() + self.between.len()
+    }
+
+    /// How often a hook failed, was not started, or was not told anything.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failed + self.complaints.count
+    }
+}
+
+fn started(id: RunId, process: &Process) -> Started<'_> {
+    use std::os::fd::AsFd;
+    Started { id, process: process.as_fd(), output: process.output.source() }
+}
