@@ -20,7 +20,7 @@ pub use schedule::Schedule;
 
 use crate::limit::Limit;
 use ck_protocol::{Session, SessionId, ShortName, Uid};
-use process::{Overdue, Process};
+use process::{Overdue, Process, StartError};
 use programs::{Complaints, Programs, Verdict};
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -206,23 +206,26 @@ impl Hooks {
     /// Starts the next hook that can be run, or finishes the round.
     fn start_next(&mut self, mut round: Round, now: Instant) -> Option<RunId> {
         while let Some(program) = round.programs.pop_front() {
-            let verdict = programs::judge(&program);
-            let refusal = match verdict {
-                Verdict::Refuse(refusal) => Some(refusal),
-                Verdict::Run => {
+            let started = match programs::judge(&program) {
+                Verdict::Run => Process::start(&program, &round.occasion, self.rules.deadline, now),
+                Verdict::Gone => Err(StartError::Gone),
+                Verdict::Mask => {
                     self.complaints.settle(&program, None);
-                    match Process::start(&program, &round.occasion, self.rules.deadline, now) {
-                        Ok(process) => return Some(self.enter(round, &program, process)),
-                        Err(error) => {
-                            log::warn!("hook {} ({}): {error}", program.display(), round.occasion);
-                            self.failed += 1;
-                            continue;
-                        }
-                    }
+                    continue;
                 }
-                Verdict::Mask => None,
+                Verdict::Refuse(refusal) => {
+                    self.complaints.settle(&program, Some(refusal));
+                    continue;
+                }
             };
-            self.complaints.settle(&program, refusal);
+            self.complaints.settle(&program, None);
+            match started {
+                Ok(process) => return Some(self.enter(round, &program, process)),
+                Err(error) => {
+                    log::warn!("hook {} ({}): {error}", program.display(), round.occasion);
+                    self.failed += 1;
+                }
+            }
         }
         self.finish(&round.occasion);
         None

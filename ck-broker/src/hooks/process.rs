@@ -48,6 +48,8 @@ pub(super) struct Process {
 /// Why a hook does not run.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
+    #[error("is gone")]
+    Gone,
     #[error("cannot make a pipe for what it prints: {0}")]
     Pipe(io::Error),
     #[error("cannot be run: {0}")]

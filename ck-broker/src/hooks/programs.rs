@@ -27,6 +27,8 @@ pub(super) enum Verdict {
     Run,
     /// It only keeps one of the same name in an earlier directory from being run.
     Mask,
+    /// It has been there a moment ago.
+    Gone,
     Refuse(Refusal),
 }
 
@@ -104,6 +106,7 @@ fn names(directory: &Path) -> Result<(Vec<OsString>, bool), Refusal> {
 pub(super) fn judge(path: &Path) -> Verdict {
     let found = match trust::open(path) {
         Ok(found) => found,
+        Err(Distrust::Open { path: gone, errno: Errno::NOENT }) if gone == path => return Verdict::Gone,
         Err(distrust) => return Verdict::Refuse(distrust.into()),
     };
     match found.kind() {
@@ -158,7 +161,7 @@ mod tests {
         assert_eq!(judge(Path::new("/etc")), Verdict::Refuse(Refusal::Special));
         let exposed = Verdict::Refuse(Distrust::Exposed("/tmp".into()).into());
         assert_eq!(judge(Path::new("/tmp/any.ck")), exposed);
-        assert!(matches!(judge(Path::new("/bin/none.ck")), Verdict::Refuse(Refusal::Distrust(_))));
+        assert_eq!(judge(Path::new("/etc/none.ck")), Verdict::Gone);
     }
 
     #[test]
