@@ -8,8 +8,7 @@
 //! | `CAP_KILL` | ends what a hook has started as somebody else | end the child that becomes the user |
 //! | `CAP_SETUID`, `CAP_SETGID` | | become the user |
 //! | `CAP_SETPCAP` | | empty the bounding set of the child that becomes the user |
-//! | `CAP_AUDIT_WRITE` | | `su` in a hook: PAM tells the audit system, and fails if it cannot |
-//! | `CAP_SYS_RESOURCE` | | `su` in a hook: pam_limits raises limits, and fails if it cannot |
+//! | `CAP_AUDIT_WRITE` | | `su` in a hook: PAM tells the kernel's audit system, and where it may not, it does without or, before Linux-PAM 1.5, fails |
 //! | `CAP_SYS_PTRACE` | reads when leaders started, only where /proc hides them (hidepid= in proc(5)) | |
 //!
 //! Workers and hooks are root's programs, so the kernel gives them all that the bounding set has (capabilities(7)).
@@ -33,8 +32,7 @@ const WORKERS: CapabilitySet = OWN
     .union(CapabilitySet::SETUID)
     .union(CapabilitySet::SETGID)
     .union(CapabilitySet::SETPCAP)
-    .union(CapabilitySet::AUDIT_WRITE)
-    .union(CapabilitySet::SYS_RESOURCE);
+    .union(CapabilitySet::AUDIT_WRITE);
 /// What /proc says of the first process: there is always one, and it is root's as leaders are.
 const FIRST: &str = "/proc/1/stat";
 /// The sets are 64 bits wide (capget(2)).

@@ -66,18 +66,3 @@ fn a_close_and_then_the_death_of_the_leader_while_a_hook_runs() {
     assert_in_order(&machine, 5);
     assert_sleeps(&machine);
 }
-
-/// What `su` needs: see the table in `ck-broker/src/privileges.rs`.
-#[test]
-fn su_within_a_hook_where_limits_are_raised() {
-    let mut machine = Machine::installed();
-    machine.host.run_ok(&["mkdir", "-p", ETC]);
-    machine.start_broker_by(&["prlimit", "--nofile=1024:4096", "/usr/sbin/ck-broker"], &[]);
-    machine.host.write_file("/etc/security/limits.conf", "bob hard nofile 5000\n", 0o644);
-    machine.host.run_ok(&["sh", "-c", "echo 'session required pam_limits.so' >>/etc/pam.d/su"]);
-    let script = format!("[ $CK_SESSION_USER = alice ] || exit 0; su bob -c 'ulimit -Hn' >>{}", super::TOLD);
-    hook(&machine, &format!("{ETC}/x.ck"), &script);
-    super::come_and_go(&machine);
-    await_hooks(&machine, SOON);
-    assert_eq!(told(&machine), ["5000", "5000"], "{}", machine.broker().stderr());
-}
