@@ -6,6 +6,7 @@
 //! in here but by the doors that everybody uses: the daemon that this project replaces ran its
 //! hooks within the removal of a session, served the next removal meanwhile, and never got out again.
 
+mod backlog;
 mod environment;
 mod json;
 mod occasion;
@@ -18,20 +19,17 @@ mod trust;
 pub use occasion::{Lane, Occasion};
 pub use schedule::Schedule;
 
-use crate::limit::Limit;
-use ck_protocol::{Session, SessionId, ShortName, Uid};
+use backlog::Backlog;
+use ck_protocol::{Session, SessionId, ShortName, printable};
 use process::{Overdue, Process, StartError};
 use programs::{Complaints, Programs, Verdict};
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    os::fd::BorrowedFd,
-    path::PathBuf,
+    collections::{HashMap, VecDeque},
+    os::fd::{AsFd, BorrowedFd},
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-/// How many occasions may wait. What comes over that is told to no hook, but the end of a session whose
-/// beginning was told: of those there are never more than sessions.
-const WAITING: Limit = Limit { all: 8192, per_user: 4096 };
 /// How many hooks are started before others have their turn.
 const STARTS_AT_ONCE: usize = 16;
 
@@ -88,9 +86,7 @@ pub struct Hooks {
     session_programs: Programs,
     seat_programs: Programs,
     complaints: Complaints,
-    schedule: Schedule<Lane, Occasion>,
-    /// How many occasions of each user wait.
-    waiting: HashMap<Uid, usize>,
+    backlog: Backlog,
     /// Begun, and none of its hooks runs just now.
     between: VecDeque<Round>,
     running: HashMap<RunId, Run>,
@@ -100,8 +96,6 @@ pub struct Hooks {
     failed: u64,
     /// Which session each seat has shown last: it may have ended when another comes to the foreground.
     foreground: HashMap<ShortName, Box<Session>>,
-    /// Sessions of which no hook has heard, because too much waited.
-    unheard: HashSet<SessionId>,
     /// Sessions whose opening all hooks have been told.
     told: Vec<SessionId>,
 }
@@ -114,15 +108,13 @@ impl Hooks {
             session_programs: Programs::of(rules.session_dirs.clone()),
             seat_programs: Programs::of(rules.seat_dirs.clone()),
             complaints: Complaints::default(),
-            schedule: Schedule::new(rules.parallel),
-            waiting: HashMap::new(),
+            backlog: Backlog::new(rules.parallel),
             between: VecDeque::new(),
             running: HashMap::new(),
             hanging: HashMap::new(),
             next: 0,
             failed: 0,
             foreground: HashMap::new(),
-            unheard: HashSet::new(),
             told: Vec::new(),
             rules,
         }
@@ -134,22 +126,18 @@ impl Hooks {
         self.rules.wait_added
     }
 
-    /// Queues what has happened. Who hears that a session was added also hears that it was removed.
+    /// How many run at once.
+    #[must_use]
+    pub fn parallel(&self) -> usize {
+        self.rules.parallel
+    }
+
+    /// Queues what has happened.
     pub fn push(&mut self, occasion: Occasion) {
-        match &occasion {
-            Occasion::SessionRemoved(session) if self.unheard.remove(&session.id) => return,
-            Occasion::SessionRemoved(_) => {}
-            Occasion::SessionAdded(session) if !self.has_room(&occasion) => {
-                self.unheard.insert(session.id);
-                self.told.extend(self.rules.wait_added.then_some(session.id));
-                return self.lose(&occasion);
-            }
-            Occasion::SessionActiveChanged(session) if self.unheard.contains(&session.id) => return,
-            _ if !self.has_room(&occasion) => return self.lose(&occasion),
-            _ => {}
-        }
-        *self.waiting.entry(occasion.uid()).or_default() += 1;
-        self.schedule.push(occasion.lane(), occasion);
+        let Err(lost) = self.backlog.push(occasion) else { return };
+        log::warn!("hooks: {lost} is told to none: {} others wait", self.backlog.waiting());
+        self.failed += 1;
+        self.note_told(&lost);
     }
 
     /// Takes note of the session that a seat shows now; returns the one that it showed before.
@@ -158,16 +146,6 @@ impl Hooks {
             Some(new) => self.foreground.insert(seat.clone(), Box::new(new.clone())),
             None => self.foreground.remove(seat),
         }
-    }
-
-    fn has_room(&self, occasion: &Occasion) -> bool {
-        let own = self.waiting.get(&occasion.uid()).copied().unwrap_or(0);
-        self.schedule.waiting() < WAITING.all && own < WAITING.per_user
-    }
-
-    fn lose(&mut self, occasion: &Occasion) {
-        log::warn!("hooks: {occasion} is told to none: {} others wait", self.schedule.waiting());
-        self.failed += 1;
     }
 
     /// Starts as many hooks as may run, and as many at once as others can wait for; `watch` is told of each.
@@ -185,22 +163,19 @@ impl Hooks {
     /// The next occasion whose turn it is. Its hooks are those that there are now.
     fn begin(&mut self) -> Option<Round> {
         // One that hangs in the kernel takes the place of one that runs, so that not ever more do.
-        if self.schedule.busy() + self.hanging.len() >= self.rules.parallel {
+        if !self.has_place() {
             return None;
         }
-        let (lane, occasion) = self.schedule.begin()?;
-        let uid = occasion.uid();
-        if let Some(count) = self.waiting.get_mut(&uid) {
-            *count -= 1;
-            if *count == 0 {
-                self.waiting.remove(&uid);
-            }
-        }
+        let (lane, occasion) = self.backlog.begin()?;
         let programs = match lane {
             Lane::Session(_) => &self.session_programs,
             Lane::Seat(_) => &self.seat_programs,
         };
         Some(Round { occasion, programs: programs.list(&mut self.complaints).into() })
+    }
+
+    fn has_place(&self) -> bool {
+        self.backlog.busy() + self.hanging.len() < self.rules.parallel
     }
 
     /// Starts the next hook that can be run, or finishes the round.
@@ -231,21 +206,26 @@ impl Hooks {
         None
     }
 
-    fn enter(&mut self, round: Round, program: &std::path::Path, process: Process) -> RunId {
+    fn enter(&mut self, round: Round, program: &Path, process: Process) -> RunId {
         let id = self.next;
         self.next += 1;
         let name = program.file_name().unwrap_or_default().to_string_lossy();
-        let label = format!("hook {} ({})", ck_protocol::printable(&name), round.occasion);
+        let label = format!("hook {} ({})", printable(&name), round.occasion);
         self.running.insert(id, Run { round, label, process });
         id
     }
 
     /// All hooks have been told of it.
     fn finish(&mut self, occasion: &Occasion) {
+        self.note_told(occasion);
+        self.backlog.finish(occasion);
+    }
+
+    /// Nobody has to wait any longer until this is told.
+    fn note_told(&mut self, occasion: &Occasion) {
         if let (Occasion::SessionAdded(session), true) = (occasion, self.rules.wait_added) {
             self.told.push(session.id);
         }
-        self.schedule.finish(occasion.lane());
     }
 
     /// A hook has printed something. Returns what is to be watched for more.
@@ -303,8 +283,7 @@ impl Hooks {
     /// When something is due next, if nothing else happens.
     #[must_use]
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
-        let room = self.schedule.busy() + self.hanging.len() < self.rules.parallel;
-        if !self.between.is_empty() || (room && self.schedule.is_due()) {
+        if !self.between.is_empty() || (self.has_place() && self.backlog.is_due()) {
             return Some(now);
         }
         self.running.values().map(|run| run.process.due).min()
@@ -324,7 +303,7 @@ impl Hooks {
     /// How many occasions wait for their hooks.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.schedule.waiting() + self.between.len()
+        self.backlog.waiting() + self.between.len()
     }
 
     /// How often a hook failed, was not started, or was not told anything.
@@ -335,6 +314,38 @@ impl Hooks {
 }
 
 fn started(id: RunId, process: &Process) -> Started<'_> {
-    use std::os::fd::AsFd;
     Started { id, process: process.as_fd(), output: process.output.source() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{environment::tests::session, *};
+
+    fn hooks() -> Hooks {
+        let none = || vec![PathBuf::from("/etc/ck-broker-test/none")];
+        let deadline = Duration::from_secs(1);
+        Hooks::new(Rules { deadline, parallel: 2, wait_added: true, session_dirs: none(), seat_dirs: none() })
+    }
+
+    #[test]
+    fn without_hooks_everything_is_told_at_once() {
+        let mut hooks = hooks();
+        for _ in 0..3 {
+            hooks.push(Occasion::SessionAdded(Box::new(session())));
+        }
+        let now = Instant::now();
+        assert_eq!((hooks.waiting(), hooks.next_deadline(now)), (3, Some(now)));
+        hooks.start(now, |started| panic!("{started:?}"));
+        assert_eq!((hooks.waiting(), hooks.take_told().len()), (0, 3));
+        assert_eq!(hooks.next_deadline(now), None, "nothing to wake up for");
+    }
+
+    #[test]
+    fn a_seat_remembers_which_session_it_showed() {
+        let mut hooks = hooks();
+        let seat = ShortName::clipped("seat0");
+        assert_eq!(hooks.exchange(&seat, Some(&session())), None);
+        assert_eq!(hooks.exchange(&seat, None), Some(Box::new(session())));
+        assert_eq!(hooks.exchange(&seat, None), None);
+    }
 }

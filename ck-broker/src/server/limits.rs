@@ -19,8 +19,10 @@ const ADMIN_CONNECTIONS_PER_UID: usize = 16;
 const TEARDOWNS: usize = 1024;
 /// The least of each, however few descriptors there are.
 const LEAST: usize = 4;
-/// Descriptors for what is neither a session nor a connection: sockets, files being written, workers.
-const OWN_DESCRIPTORS: usize = 64;
+/// Descriptors for what is neither a session, a connection nor a hook: sockets, files being written, workers.
+const OWN_DESCRIPTORS: usize = 32;
+/// Descriptors of a hook that runs: its process, and what it prints.
+const HOOK_DESCRIPTORS: usize = 2;
 
 /// Connections and requests on `admin.sock` together, of one uid, in a second; root is not counted.
 const RATE: u32 = 100;
@@ -42,9 +44,9 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// The limits where `descriptors` can be open.
-    pub(super) fn within(descriptors: usize) -> Self {
-        let room = descriptors.saturating_sub(OWN_DESCRIPTORS);
+    /// The limits where `descriptors` can be open, and so many `hooks` run at once.
+    pub(super) fn within(descriptors: usize, hooks: usize) -> Self {
+        let room = descriptors.saturating_sub(OWN_DESCRIPTORS + HOOK_DESCRIPTORS * hooks);
         let sessions = SESSIONS.min(room / 4 * 3).max(LEAST);
         let teardowns = TEARDOWNS.min(room / 16).max(LEAST);
         Self {
@@ -131,19 +133,19 @@ mod tests {
     #[test]
     fn all_limits_together_fit_into_the_descriptors() {
         for descriptors in [1024, 4096, 20_000, 524_288, 1 << 20] {
-            let limits = Limits::within(descriptors);
+            let limits = Limits::within(descriptors, 16);
             let taken = limits.sessions.all
                 + 2 * limits.session_connections
                 + limits.admin_connections
                 + limits.teardowns.all;
             assert!(taken + ADMIN_CONNECTIONS_PER_UID + 48 <= descriptors, "{descriptors}: {limits:?}");
         }
-        assert_eq!(Limits::within(524_288).sessions.all, SESSIONS);
+        assert_eq!(Limits::within(524_288, 16).sessions.all, SESSIONS);
     }
 
     #[test]
     fn one_uid_leaves_room_for_others_and_all_of_them_for_root() {
-        let limits = Limits::within(1 << 20);
+        let limits = Limits::within(1 << 20, 16);
         let greedy = || std::iter::repeat_n(2001, ADMIN_CONNECTIONS_PER_UID);
         assert!(!limits.admit_admin(2001, greedy()));
         assert!(limits.admit_admin(2002, greedy()));

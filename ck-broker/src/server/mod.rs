@@ -140,7 +140,7 @@ impl Server {
             sessions,
             admin,
             spare: Spare::take(),
-            limits: Limits::within(descriptors),
+            limits: Limits::within(descriptors, hooks.parallel()),
             rates: Rates::default(),
             connections: HashMap::new(),
             next_connection: 0,
