@@ -1,7 +1,7 @@
 //! Hooks: root's programs that are run when sessions and seats come, change and go, as ConsoleKit's
 //! `run-session.d` and `run-seat.d`. docs/HOOKS.md says what they are told and what holds for them.
 //!
-//! An [`Occasion`] waits in a [`Schedule`] until its session has none before it and there is room; its hooks
+//! An [`Occasion`] waits in a backlog until its session has none before it and there is room; its hooks
 //! are then run one after another. Nothing here waits for a hook, and nothing that a hook does comes back
 //! in here but by the doors that everybody uses: the daemon that this project replaces ran its
 //! hooks within the removal of a session, served the next removal meanwhile, and never got out again.
@@ -17,7 +17,6 @@ mod schedule;
 mod trust;
 
 pub use occasion::{Lane, Occasion};
-pub use schedule::Schedule;
 
 use backlog::Backlog;
 use ck_protocol::{Session, SessionId, ShortName, printable};

@@ -8,7 +8,7 @@ use std::{
 /// Work in lanes. Within a lane one piece is done after the other, in the order in which they came;
 /// as many lanes as `parallel` are busy at once, and whoever waits longest is next.
 #[derive(Debug)]
-pub struct Schedule<L, T> {
+pub(super) struct Schedule<L, T> {
     parallel: usize,
     /// What waits. A lane without anything that waits is not in here.
     lanes: HashMap<L, VecDeque<T>>,
@@ -20,13 +20,12 @@ pub struct Schedule<L, T> {
 
 impl<L: Clone + Eq + Hash, T> Schedule<L, T> {
     /// One without work, of which as many lanes as `parallel` are busy at once.
-    #[must_use]
-    pub fn new(parallel: usize) -> Self {
+    pub(super) fn new(parallel: usize) -> Self {
         Self { parallel, lanes: HashMap::new(), ready: VecDeque::new(), busy: HashSet::new(), waiting: 0 }
     }
 
     /// Adds work at the end of its lane.
-    pub fn push(&mut self, lane: L, work: T) {
+    pub(super) fn push(&mut self, lane: L, work: T) {
         let queue = self.lanes.entry(lane.clone()).or_default();
         queue.push_back(work);
         self.waiting += 1;
@@ -36,7 +35,7 @@ impl<L: Clone + Eq + Hash, T> Schedule<L, T> {
     }
 
     /// The next piece of work, if one may be begun. Its lane is busy until [`Schedule::finish`].
-    pub fn begin(&mut self) -> Option<(L, T)> {
+    pub(super) fn begin(&mut self) -> Option<(L, T)> {
         if self.busy.len() >= self.parallel {
             return None;
         }
@@ -52,27 +51,24 @@ impl<L: Clone + Eq + Hash, T> Schedule<L, T> {
     }
 
     /// The work that was begun in this lane is done.
-    pub fn finish(&mut self, lane: L) {
+    pub(super) fn finish(&mut self, lane: L) {
         if self.busy.remove(&lane) && self.lanes.contains_key(&lane) {
             self.ready.push_back(lane);
         }
     }
 
     /// How many pieces of work have not begun.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.waiting
     }
 
     /// How many lanes are busy.
-    #[must_use]
-    pub fn busy(&self) -> usize {
+    pub(super) fn busy(&self) -> usize {
         self.busy.len()
     }
 
     /// Whether [`Schedule::begin`] would return work.
-    #[must_use]
-    pub fn is_due(&self) -> bool {
+    pub(super) fn is_due(&self) -> bool {
         self.busy.len() < self.parallel && !self.ready.is_empty()
     }
 }
