@@ -99,7 +99,7 @@ fn what_fails_while_it_runs_is_told_and_the_rest_is_run() {
     let once = "[ $1 = session_added ] || exit 0; ";
     hook(&machine, &path("10-fails.ck"), &format!("{once} exit 3"));
     hook(&machine, &path("11-dies.ck"), &format!("{once} kill -9 $$"));
-    hook(&machine, &path("20-hangs.ck"), &format!("{once} sleep 1000"));
+    hook(&machine, &path("20-hangs.ck"), &format!("{once} (trap '' TERM; exec sleep 1005) & sleep 1000"));
     let stubborn = "trap '' TERM; setpriv --reuid=2001 --clear-groups sleep 1001 & sleep 1002 & while :; do sleep 1003; done";
     hook(&machine, &path("21-ignores.ck"), &format!("{once} {stubborn}"));
     hook(&machine, &path("30-floods.ck"), &format!("{once} yes flood"));
