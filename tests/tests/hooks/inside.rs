@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ck_tests::{Machine, wait_until};
+use ck_tests::Machine;
 use rustix::process::Signal;
 
 use super::{ETC, SOON, assert_sleeps, await_hooks, descriptors, hook, machine, note, status, told};
@@ -48,19 +48,20 @@ fn ckctl_su_and_ssh_within_a_hook() {
 /// While a hook runs, its session is closed, and then its leader ends: one end, not two.
 #[test]
 fn a_close_and_then_the_death_of_the_leader_while_a_hook_runs() {
-    let machine = machine("");
-    hook(
-        &machine,
-        &format!("{ETC}/x.ck"),
-        &format!("{}; ckctl list >/dev/null; sleep 0.5", note("$1 $CK_SESSION_ID")),
+    let machine = machine("[hooks]\ndeadline = \"1min\"\n");
+    let script = format!(
+        "{}; ckctl list >/dev/null; while [ ! -e /tmp/go ]; do sleep 0.1; done",
+        note("$1 $CK_SESSION_ID")
     );
-    let logins = "for i in 1 2 3 4; do su alice -c true & done; wait";
-    machine.host.run_ok(&["sh", "-c", logins]);
+    hook(&machine, &format!("{ETC}/x.ck"), &script);
+    machine.host.run_ok(&["sh", "-c", "for i in 1 2 3 4; do su alice -c true & done; wait"]);
     let killed = machine.host.spawn(&["su", "alice", "-c", "sleep 100"]);
     machine.await_sessions(1);
     killed.signal(Signal::KILL);
     machine.await_sessions(0);
-    wait_until(SOON, "a hook runs still", || status(&machine)["hooks_running"] != 0);
+    let status = status(&machine);
+    assert_eq!((&status["hooks_running"], &status["hooks_waiting"]), (&5.into(), &5.into()));
+    machine.host.run_ok(&["touch", "/tmp/go"]);
     await_hooks(&machine, SOON);
     machine.await_nothing_left();
     assert_in_order(&machine, 5);
