@@ -15,6 +15,11 @@ use std::{
 
 /// The longest time that makes sense, in milliseconds: a day.
 const LONGEST: u64 = 24 * 3_600_000;
+/// How many hooks run at once, and how many may at most: each takes a process and two descriptors.
+const PARALLEL: usize = 16;
+const MOST_PARALLEL: usize = 64;
+/// How many directories of hooks there may be.
+const DIRECTORIES: usize = 8;
 
 /// The least that a history may hold, in bytes: some 200 lines.
 const SMALLEST_HISTORY: u64 = 64 << 10;
@@ -29,6 +34,8 @@ pub struct Configuration {
     pub history: History,
     /// The table `[log]`.
     pub log: Log,
+    /// The table `[hooks]`.
+    pub hooks: Hooks,
 }
 
 /// How runtime directories are made, and when they go.
@@ -46,6 +53,85 @@ pub struct RuntimeDir {
     pub noexec: bool,
     /// How long after the last logout the directory stays, for a login that comes soon.
     pub stop_delay: Period,
+}
+
+/// How hooks are run.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hooks {
+    /// How long each may take before it is ended.
+    pub deadline: Period,
+    /// How many run at once.
+    pub parallel: Parallel,
+    /// Whether a login waits for the hooks that are told of it.
+    pub wait_added: bool,
+    /// Where those for sessions are; of two with the same name, the one in the later directory counts.
+    pub session_dirs: Directories,
+    /// Where those for seats are.
+    pub seat_dirs: Directories,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        let directories = |name: &str| {
+            Directories(["/usr/lib/ck", "/etc/ck"].map(|parent| Path::new(parent).join(name)).to_vec())
+        };
+        Self {
+            deadline: Period(Duration::from_secs(15)),
+            parallel: Parallel(PARALLEL),
+            wait_added: false,
+            session_dirs: directories("run-session.d"),
+            seat_dirs: directories("run-seat.d"),
+        }
+    }
+}
+
+/// How many hooks run at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "usize")]
+pub struct Parallel(pub usize);
+
+/// A number of hooks at once that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` hooks cannot run at once: use 1 to {MOST_PARALLEL}")]
+pub struct BadParallel(usize);
+
+impl TryFrom<usize> for Parallel {
+    type Error = BadParallel;
+
+    fn try_from(number: usize) -> Result<Self, BadParallel> {
+        if (1..=MOST_PARALLEL).contains(&number) { Ok(Self(number)) } else { Err(BadParallel(number)) }
+    }
+}
+
+/// Directories, each named from the root.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<PathBuf>")]
+pub struct Directories(pub Vec<PathBuf>);
+
+/// Directories that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BadDirectories {
+    /// It would depend on where the broker was started.
+    #[error("`{}` does not begin with a slash", .0.display())]
+    Relative(PathBuf),
+    /// There are too many.
+    #[error("more than {DIRECTORIES} directories")]
+    TooMany,
+}
+
+impl TryFrom<Vec<PathBuf>> for Directories {
+    type Error = BadDirectories;
+
+    fn try_from(paths: Vec<PathBuf>) -> Result<Self, BadDirectories> {
+        if paths.len() > DIRECTORIES {
+            return Err(BadDirectories::TooMany);
+        }
+        match paths.iter().find(|path| !path.is_absolute()) {
+            Some(path) => Err(BadDirectories::Relative(path.clone())),
+            None => Ok(Self(paths)),
+        }
+    }
 }
 
 /// A time: a number with `ms`, `s`, `min` or `h`.
@@ -274,11 +360,16 @@ mod tests {
             ("[runtime_dir]\ninodes = 0", 2, "0"),
             ("[runtime_dir]\nstop_delay = 10", 2, "string"),
             ("[runtime_dir]\nstop_delay = \"10\"", 2, "10s"),
-            ("[hooks]", 1, "hooks"),
             ("[history]\nfile = \"history.jsonl\"", 2, "absolute"),
             ("[history]\nfile = \"/\"", 2, "absolute"),
             ("[history]\nsize = \"10%\"", 2, "64k"),
             ("[history]\nsize = \"1k\"", 2, "64k"),
+            ("[hook]", 1, "hook"),
+            ("[hooks]\nparallel = 0", 2, "1 to 64"),
+            ("[hooks]\n\nparallel = 65", 3, "1 to 64"),
+            ("[hooks]\nparallel = -1", 2, "-1"),
+            ("[hooks]\nsession_dirs = [\"/a\", \"b\"]", 2, "`b`"),
+            ("[hooks]\ndeadline = \"15\"", 2, "10s"),
         ] {
             let (found, message) = Configuration::parse(text).unwrap_err();
             assert_eq!(found, line, "{message}");

@@ -3,6 +3,7 @@
 //!
 //! - [`registry`] is the heart: a pure table that turns what happened into what is to be done;
 //! - [`server`] is the loop around it: sockets, peers, requests, and carrying out effects;
+//! - [`hooks`] runs root's programs when sessions come and go;
 //! - [`runtime_dir`] makes and retires directories in microseconds; [`jobs`] tears down what was
 //!   retired, in processes of its own;
 //! - [`store`] keeps what a restart must find, and [`history`] what people want to know later;
@@ -20,6 +21,7 @@ pub mod configuration;
 pub mod console;
 pub mod events;
 pub mod history;
+pub mod hooks;
 pub mod jobs;
 pub mod limit;
 pub mod log_sink;

@@ -1,18 +1,18 @@
 //! Giving up what root can do and a broker need not.
 //!
-//! | capability | the broker | its workers |
+//! | capability | the broker | its workers, and hooks |
 //! | --- | --- | --- |
 //! | `CAP_SYS_ADMIN` | mounts and detaches | detach what a user has mounted |
 //! | `CAP_CHOWN` | gives a plain directory to its user | take directories from their owner |
 //! | `CAP_DAC_OVERRIDE` | moves a user's directory to another parent (rename(2)) | enter and empty what is not root's |
+//! | `CAP_KILL` | ends what a hook has started as somebody else | end the child that becomes the user |
 //! | `CAP_SETUID`, `CAP_SETGID` | | become the user |
 //! | `CAP_SETPCAP` | | empty the bounding set of the child that becomes the user |
-//! | `CAP_KILL` | | end that child |
+//! | `CAP_AUDIT_WRITE` | | `su` in a hook: PAM tells the kernel's audit system, and where it may not, it does without or, before Linux-PAM 1.5, fails |
 //! | `CAP_SYS_PTRACE` | reads when leaders started, only where /proc hides them (hidepid= in proc(5)) | |
 //!
 //! The process that writes the history keeps `CAP_CHOWN` only: a new file belongs to the group of the one before.
-//!
-//! A worker is root's program, so the kernel gives it all that the bounding set has (capabilities(7)).
+//! Workers and hooks are root's programs, so the kernel gives them all that the bounding set has (capabilities(7)).
 
 use rustix::{
     io::Errno,
@@ -24,14 +24,16 @@ use rustix::{
 use std::fs;
 
 /// What the broker keeps.
-const OWN: CapabilitySet =
-    CapabilitySet::SYS_ADMIN.union(CapabilitySet::CHOWN).union(CapabilitySet::DAC_OVERRIDE);
-/// What its workers can have.
+const OWN: CapabilitySet = CapabilitySet::SYS_ADMIN
+    .union(CapabilitySet::CHOWN)
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::KILL);
+/// What its workers and hooks can have.
 const WORKERS: CapabilitySet = OWN
     .union(CapabilitySet::SETUID)
     .union(CapabilitySet::SETGID)
     .union(CapabilitySet::SETPCAP)
-    .union(CapabilitySet::KILL);
+    .union(CapabilitySet::AUDIT_WRITE);
 /// What /proc says of the first process: there is always one, and it is root's as leaders are.
 const FIRST: &str = "/proc/1/stat";
 /// The sets are 64 bits wide (capget(2)).

@@ -2,8 +2,9 @@
 
 use crate::{
     arguments::{self, ArgumentError, Command, Options},
-    configuration::{Configuration, ConfigurationError, RuntimeDir},
+    configuration::{self, Configuration, ConfigurationError, RuntimeDir},
     history::{self, History},
+    hooks::{Hooks, Rules},
     jobs::{NoRemover, Queue, Remover},
     log_sink, privileges,
     rival::{self, Rival},
@@ -137,8 +138,9 @@ fn serve(options: &Options) -> Result<(), StartError> {
     let descriptors = raise_descriptor_limit();
     let jobs = Queue::new(remover);
     let history = History::new(configuration.history.place());
+    let hooks = Hooks::new(rules(configuration.hooks));
     let linger = LingerDir::new(&options.linger_dir);
-    let parts = Parts { root, jobs, history, linger, stop_delay: runtime.stop_delay.0, descriptors };
+    let parts = Parts { root, jobs, history, hooks, linger, stop_delay: runtime.stop_delay.0, descriptors };
     let mut server = Server::open(state.path(), store, parts)?;
     server.resume(retired);
     if let Err(error) = privileges::drop_excess() {
@@ -155,6 +157,17 @@ fn recipe(configured: &RuntimeDir) -> Recipe {
     let size = configured.size.bytes(sysinfo.totalram.saturating_mul(sysinfo.mem_unit.into()));
     let inodes = configured.inodes.map_or(size / BYTES_PER_INODE, NonZeroU64::get);
     Recipe { backing: configured.kind, size, inodes, noexec: configured.noexec }
+}
+
+/// How hooks are run, by the configuration.
+fn rules(configured: configuration::Hooks) -> Rules {
+    Rules {
+        deadline: configured.deadline.0,
+        parallel: configured.parallel.0,
+        wait_added: configured.wait_added,
+        session_dirs: configured.session_dirs.0,
+        seat_dirs: configured.seat_dirs.0,
+    }
 }
 
 /// Refuses to run where mounts would not be seen by the users: in another mount namespace than

@@ -1,6 +1,8 @@
 //! What the broker and its workers may do: as docs/THREATS.md and `ck-broker/src/privileges.rs` have it.
 
-use ck_tests::{ALICES, Guarded, Machine};
+use std::time::Duration;
+
+use ck_tests::{ALICES, Guarded, Machine, wait_until};
 
 // The numbers of linux/capability.h.
 const CHOWN: u32 = 0;
@@ -11,8 +13,9 @@ const SETUID: u32 = 7;
 const SETPCAP: u32 = 8;
 const SYS_PTRACE: u32 = 19;
 const SYS_ADMIN: u32 = 21;
-const BROKERS: [u32; 3] = [CHOWN, DAC_OVERRIDE, SYS_ADMIN];
-const WORKERS: [u32; 7] = [CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID, SETPCAP, SYS_ADMIN];
+const AUDIT_WRITE: u32 = 29;
+const BROKERS: [u32; 4] = [CHOWN, DAC_OVERRIDE, KILL, SYS_ADMIN];
+const WORKERS: [u32; 8] = [CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID, SETPCAP, SYS_ADMIN, AUDIT_WRITE];
 
 /// The sets in a text as proc_pid_status(5) has it: effective, permitted, inheritable, ambient, bounding.
 fn sets(status: &str) -> [u64; 5] {
@@ -31,7 +34,7 @@ fn of_broker(machine: &Machine) -> [u64; 5] {
 }
 
 #[test]
-fn the_broker_keeps_three_capabilities_and_its_workers_get_seven() {
+fn the_broker_keeps_four_capabilities_and_its_workers_get_eight() {
     let guarded = Guarded::up_kind("directory");
     let machine = &guarded.machine;
     let (own, workers) = (mask(&BROKERS), mask(&WORKERS));
@@ -45,9 +48,23 @@ fn the_broker_keeps_three_capabilities_and_its_workers_get_seven() {
     assert_eq!(sets(&machine.host.read_file("/tmp/status")), [workers, workers, 0, 0, workers]);
 }
 
+#[test]
+fn hooks_get_what_workers_get() {
+    let mut machine = Machine::installed();
+    machine.host.run_ok(&["mkdir", "-p", "/etc/ck/run-session.d"]);
+    let hook = "#!/bin/sh\ncat /proc/self/status >/tmp/status\n";
+    machine.host.write_file("/etc/ck/run-session.d/x.ck", hook, 0o755);
+    machine.start_broker(&[]);
+    machine.host.run_ok(&["su", "alice", "-c", "true"]);
+    let found = || machine.host.run_ok(&["sh", "-c", "cat /tmp/status 2>/dev/null || true"]);
+    wait_until(Duration::from_secs(10), "the hook has run", || found().contains("CapAmb"));
+    let workers = mask(&WORKERS);
+    assert_eq!(sets(&found()), [workers, workers, 0, 0, workers]);
+}
+
 /// Without `CAP_SYS_PTRACE` it could not tell when a leader started, and would refuse every login.
 #[test]
-fn where_proc_hides_processes_it_keeps_a_fourth() {
+fn where_proc_hides_processes_it_keeps_a_fifth() {
     let mut machine = Machine::installed();
     machine.host.run_ok(&["mount", "-o", "remount,hidepid=2,gid=4711", "/proc"]);
     machine.start_broker(&[]);
@@ -57,7 +74,7 @@ fn where_proc_hides_processes_it_keeps_a_fourth() {
     machine.await_nothing_left();
 }
 
-/// Each of the three, taken from it: what then cannot be done, and that logins go on.
+/// Each of those that runtime directories need, taken from it: what then cannot be done, and that logins go on.
 #[test]
 fn each_is_needed() {
     for (without, kind, told) in [

@@ -1,6 +1,7 @@
 //! What the registry is told, and what it wants done.
 
 use super::Login;
+use crate::hooks::Occasion;
 use ck_protocol::{Event, Gid, PathText, Reply, Session, SessionId, SessionRef, Uid, UserName};
 
 /// Something that happened.
@@ -31,6 +32,8 @@ pub enum Input {
     },
     /// From now on the user does not.
     LingerNoMore(Uid),
+    /// All hooks have been told that this session was added.
+    HooksDone(SessionId),
 }
 
 /// Something to be done to the outside world.
@@ -62,6 +65,11 @@ pub enum Effect {
     Ended(Box<Session>),
     /// Answer the peer whose request this was.
     Reply(Reply),
+    /// Have hooks told, some time later.
+    RunHooks(Box<Occasion>),
+    /// The peer whose request this was is answered when hooks have been told of its session: keep it
+    /// until after [`Input::HooksDone`].
+    Await(SessionId),
 }
 
 /// A user who lingers: keeps a runtime directory without a session.

@@ -14,14 +14,14 @@ mod tests;
 pub use change::{Effect, Input, Lingerer, RuntimeDir};
 pub use login::{Leader, Login};
 
-use crate::limit::Limit;
+use crate::{hooks::Occasion, limit::Limit};
 use ck_protocol::{
     Event, Gid, Opened, PathText, Pid, Refusal, RefusalCode, Reply, Session, SessionId, SessionRef, State,
     Text, Token, Uid,
 };
 use serde::{Deserialize, Serialize};
 use slots::Slots;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A session as the broker keeps it, and as the store writes it down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,10 @@ pub struct Registry {
     parks: bool,
     /// Who is here without a session too.
     lingerers: BTreeMap<Uid, Lingerer>,
+    /// Whether a login waits until hooks have been told of it.
+    waits: bool,
+    /// Those that do.
+    waiting: HashSet<SessionId>,
     limit: Limit,
     next: SessionId,
 }
@@ -75,6 +79,8 @@ impl Registry {
             parked: HashMap::new(),
             parks: false,
             lingerers: BTreeMap::new(),
+            waits: false,
+            waiting: HashSet::new(),
             limit: Limit::NONE,
             next,
         };
@@ -95,6 +101,11 @@ impl Registry {
         self.parks = true;
     }
 
+    /// From now on, a login is answered when hooks have been told of it.
+    pub fn wait_for_hooks(&mut self) {
+        self.waits = true;
+    }
+
     /// From now on, no session is opened over `limit`. Those that there are stay.
     pub fn limit(&mut self, limit: Limit) {
         self.limit = limit;
@@ -112,6 +123,7 @@ impl Registry {
             }
             Input::Linger { uid, lingerer, kept } => self.linger(uid, lingerer, kept),
             Input::LingerNoMore(uid) => self.linger_no_more(uid),
+            Input::HooksDone(id) => self.hooks_done(id),
         }
     }
 
@@ -153,7 +165,7 @@ impl Registry {
     fn open(&mut self, login: &Login) -> Vec<Effect> {
         let uid = login.open.uid;
         if let Some(entry) = self.tokens.get(&login.open.token).and_then(|&id| self.slots.get(id)) {
-            return again(entry, uid);
+            return self.again(entry, uid);
         }
         if let Some(message) = self.over_limit(uid) {
             return vec![Effect::Reply(refused(RefusalCode::Busy, &message))];
@@ -179,6 +191,22 @@ impl Registry {
             effects.extend(self.complete(id, None));
         }
         effects
+    }
+
+    /// The answer to a login that asks again, because it never saw the first answer.
+    fn again(&self, entry: &Entry, uid: Uid) -> Vec<Effect> {
+        if entry.session.uid != uid {
+            let message = "this token names a session of another user: open with fresh random bits";
+            return vec![Effect::Reply(refused(RefusalCode::Invalid, message))];
+        }
+        let id = entry.session.id;
+        if self.waiting.contains(&id) {
+            return vec![Effect::Await(id)];
+        }
+        if entry.session.state == State::Opening {
+            return Vec::new();
+        }
+        vec![Effect::Reply(Reply::Opened(opened(&entry.session)))]
     }
 
     /// Why the user can have no more sessions now.
@@ -235,12 +263,27 @@ impl Registry {
         let Some(entry) = self.slots.get_mut(id) else { return Vec::new() };
         entry.session.state = State::Online;
         entry.session.runtime_dir = dir;
+        let session = Box::new(entry.session.clone());
+        let answer = if self.waits {
+            self.waiting.insert(id);
+            Effect::Await(id)
+        } else {
+            Effect::Reply(Reply::Opened(opened(&session)))
+        };
         vec![
             Effect::Watch(id),
             Effect::Record(id),
-            Effect::Announce(Event::SessionAdded(Box::new(entry.session.clone()))),
-            Effect::Reply(Reply::Opened(opened(&entry.session))),
+            Effect::Announce(Event::SessionAdded(session.clone())),
+            Effect::RunHooks(Box::new(Occasion::SessionAdded(session))),
+            answer,
         ]
+    }
+
+    /// Whoever waits for that may go on.
+    fn hooks_done(&mut self, id: SessionId) -> Vec<Effect> {
+        let waited = self.waiting.remove(&id);
+        let entry = self.slots.get(id).filter(|_| waited);
+        entry.map(|entry| Effect::Reply(Reply::Opened(opened(&entry.session)))).into_iter().collect()
     }
 
     /// Takes a session out of every table. One that is not there has ended before: nothing to do.
@@ -251,6 +294,7 @@ impl Registry {
         };
         let Some(entry) = id.and_then(|id| self.slots.remove(id)) else { return Vec::new() };
         let Session { id, uid, leader_pid, state, .. } = entry.session;
+        self.waiting.remove(&id);
         self.tokens.remove(&entry.token);
         if self.leaders.get(&leader_pid) == Some(&id) {
             self.leaders.remove(&leader_pid);
@@ -260,8 +304,10 @@ impl Registry {
         if state != State::Opening {
             effects.push(Effect::Forget(id));
             effects.push(Effect::Unwatch(id));
-            effects.push(Effect::Ended(Box::new(entry.session)));
+            let ended = Session { state: State::Closing, ..entry.session };
+            effects.push(Effect::Ended(Box::new(ended.clone())));
             effects.push(Effect::Announce(Event::SessionRemoved { id, uid }));
+            effects.push(Effect::RunHooks(Box::new(Occasion::SessionRemoved(Box::new(ended)))));
         }
         // The record of the session goes first: a broker that dies in between finds a
         // directory of its own with no session, and retires it then.
@@ -293,18 +339,6 @@ impl Registry {
         }
         self.users.remove(&uid)
     }
-}
-
-/// The answer to a login that asks again, because it never saw the first answer.
-fn again(entry: &Entry, uid: Uid) -> Vec<Effect> {
-    if entry.session.uid != uid {
-        let message = "this token names a session of another user: open with fresh random bits";
-        return vec![Effect::Reply(refused(RefusalCode::Invalid, message))];
-    }
-    if entry.session.state == State::Opening {
-        return Vec::new();
-    }
-    vec![Effect::Reply(Reply::Opened(opened(&entry.session)))]
 }
 
 fn refused(code: RefusalCode, message: &str) -> Reply {

@@ -65,3 +65,37 @@ fn a_token_serves_one_user_only() {
     let effects = registry.apply(Input::Open(other));
     assert!(matches!(effects[..], [Effect::Reply(Reply::Refused(_))]), "{effects:?}");
 }
+
+/// What it answers, and whether somebody is to wait.
+fn answers(effects: &[Effect]) -> (Vec<&Reply>, bool) {
+    let replies = effects.iter().filter_map(|effect| match effect {
+        Effect::Reply(reply) => Some(reply),
+        _ => None,
+    });
+    (replies.collect(), effects.iter().any(|effect| matches!(effect, Effect::Await(_))))
+}
+
+#[test]
+fn a_login_that_waits_for_hooks_is_answered_once_and_not_before() {
+    let mut registry = empty();
+    registry.wait_for_hooks();
+    registry.apply(login(1, 10));
+    assert!(matches!(answers(&registry.apply(made())), (replies, true) if replies.is_empty()));
+    // Its module asks again meanwhile.
+    assert!(matches!(answers(&registry.apply(login(1, 10))), (replies, true) if replies.is_empty()));
+    let done = registry.apply(Input::HooksDone(SessionId::FIRST));
+    assert!(matches!(done[..], [Effect::Reply(Reply::Opened(_))]), "{done:?}");
+    assert_eq!(registry.apply(Input::HooksDone(SessionId::FIRST)), []);
+    assert!(matches!(answers(&registry.apply(login(1, 10))), (replies, false) if replies.len() == 1));
+}
+
+#[test]
+fn a_session_that_ends_while_its_login_waits_is_not_opened() {
+    let mut registry = empty();
+    registry.wait_for_hooks();
+    registry.apply(login(1, 10));
+    registry.apply(made());
+    registry.apply(Input::End(SessionRef::Id(SessionId::FIRST)));
+    assert_eq!(registry.apply(Input::HooksDone(SessionId::FIRST)), []);
+    assert_eq!((registry.waiting.len(), registry.sessions()), (0, 0));
+}

@@ -155,6 +155,7 @@ impl Server {
     pub(super) fn drop_connection(&mut self, key: u64) {
         if let Some(connection) = self.connections.remove(&key) {
             let door = connection.door;
+            self.given_up.extend(connection.awaits);
             unwatch(self.epoll(door), &connection);
             self.subscriptions.remove(key);
             self.close(connection.into_socket(), door);

@@ -188,9 +188,9 @@ impl Server {
             teardowns_abandoned: teardowns(TeardownState::Abandoned),
             sessions_limit: count(self.limits.sessions.all),
             subscribers: count(self.subscriptions.count()),
-            hooks_running: 0,
-            hooks_waiting: 0,
-            hooks_failed: 0,
+            hooks_running: count(self.hooks.running()),
+            hooks_waiting: count(self.hooks.waiting()),
+            hooks_failed: self.hooks.failed(),
         })
     }
 }

@@ -79,6 +79,8 @@ pub(super) struct Connection {
     pub(super) outbox: Outbox,
     /// When it is closed if nothing goes forward; a subscriber's never.
     pub(super) deadline: Option<Instant>,
+    /// The session that it has opened, until hooks have been told of that: it is answered then.
+    pub(super) awaits: Option<SessionId>,
 }
 
 impl Peer {
@@ -105,7 +107,7 @@ impl Peer {
 
 impl Connection {
     pub(super) fn new(socket: OwnedFd, door: Door, peer: Peer, now: Instant) -> Self {
-        Self { socket, door, peer, outbox: Outbox::Empty, deadline: Some(now + PATIENCE) }
+        Self { socket, door, peer, outbox: Outbox::Empty, deadline: Some(now + PATIENCE), awaits: None }
     }
 
     /// Something went forward: the patience begins anew.

@@ -53,7 +53,10 @@ impl Server {
                 }
             }
             Effect::Watch(id) => return self.watch_peer(id, peer),
+            Effect::RunHooks(occasion) => self.run_hooks(*occasion),
+            Effect::Await(id) => self.await_hooks(id, peer),
             Effect::Unwatch(id) => {
+                self.answer_ended(id);
                 if let Some(leader) = self.leaders.remove(&id) {
                     unwatch(&self.epoll, leader);
                 }

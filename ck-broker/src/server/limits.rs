@@ -25,8 +25,10 @@ const TEARDOWNS: usize = 1024;
 pub(super) const LINGERERS: usize = 1024;
 /// The least of each, however few descriptors there are.
 const LEAST: usize = 4;
-/// Descriptors for what is neither a session nor a connection: sockets, files being written, workers.
-const OWN_DESCRIPTORS: usize = 64;
+/// Descriptors for what is neither a session, a connection nor a hook: sockets, files being written, workers.
+const OWN_DESCRIPTORS: usize = 32;
+/// Descriptors of a hook that runs: its process, and what it prints.
+const HOOK_DESCRIPTORS: usize = 2;
 
 /// Connections and requests on `admin.sock` together, of one uid, in a second; root is not counted.
 const RATE: u32 = 100;
@@ -48,9 +50,9 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// The limits where `descriptors` can be open.
-    pub(super) fn within(descriptors: usize) -> Self {
-        let room = descriptors.saturating_sub(OWN_DESCRIPTORS);
+    /// The limits where `descriptors` can be open, and so many `hooks` run at once.
+    pub(super) fn within(descriptors: usize, hooks: usize) -> Self {
+        let room = descriptors.saturating_sub(OWN_DESCRIPTORS + HOOK_DESCRIPTORS * hooks);
         let sessions = SESSIONS.min(room / 16 * 11).max(LEAST);
         let teardowns = TEARDOWNS.min(room / 16).max(LEAST);
         Self {
@@ -151,19 +153,19 @@ mod tests {
     #[test]
     fn all_limits_together_fit_into_the_descriptors() {
         for descriptors in [1024, 4096, 20_000, 524_288, 1 << 20] {
-            let limits = Limits::within(descriptors);
+            let limits = Limits::within(descriptors, 16);
             let taken = limits.sessions.all
                 + 2 * limits.session_connections
                 + limits.admin_connections
                 + limits.teardowns.all;
             assert!(taken + OWN_DESCRIPTORS <= descriptors, "{descriptors}: {limits:?}");
         }
-        assert_eq!(Limits::within(524_288).sessions.all, SESSIONS);
+        assert_eq!(Limits::within(524_288, 16).sessions.all, SESSIONS);
     }
 
     #[test]
     fn one_uid_leaves_room_for_others_and_all_of_them_for_root() {
-        let limits = Limits::within(1 << 20);
+        let limits = Limits::within(1 << 20, 16);
         let greedy = || std::iter::repeat_n(2001, ADMIN_CONNECTIONS_PER_UID);
         assert!(!limits.admit_admin(2001, greedy()));
         assert!(limits.admit_admin(2002, greedy()));
@@ -175,7 +177,7 @@ mod tests {
 
     #[test]
     fn subscribers_leave_connections_to_those_who_only_ask() {
-        let limits = Limits::within(1 << 20);
+        let limits = Limits::within(1 << 20, 16);
         let (all, own) = (ADMIN_CONNECTIONS / SUBSCRIBERS_PART, SUBSCRIBERS_PER_UID);
         let many = |count: usize| (0..count).map(|n| 3000 + u32::try_from(n).unwrap());
         assert!(limits.admit_subscriber(2001, many(all - 1)) && !limits.admit_subscriber(2001, many(all)));

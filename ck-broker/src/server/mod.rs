@@ -12,6 +12,7 @@ mod descriptors;
 mod disposal;
 mod door;
 mod effects;
+mod hooks;
 mod limits;
 mod linger;
 mod outbox;
@@ -26,6 +27,7 @@ pub use door::DoorError;
 use crate::{
     events::Subscriptions,
     history::History,
+    hooks::Hooks,
     jobs::Queue,
     registry::{Input, Registry},
     runtime_dir::RuntimeRoot,
@@ -98,6 +100,9 @@ pub struct Server {
     store: Store,
     root: RuntimeRoot,
     jobs: Queue,
+    hooks: Hooks,
+    /// Sessions whose module has not waited until hooks had been told of them.
+    given_up: Vec<SessionId>,
     /// How long the directory of a user who has left stays.
     stop_delay: Duration,
     /// When it goes, for those whose it is.
@@ -118,6 +123,8 @@ pub struct Parts {
     pub jobs: Queue,
     /// Where it is said who was here.
     pub history: History,
+    /// Who is told of what happens.
+    pub hooks: Hooks,
     /// Where it is written who lingers.
     pub linger: LingerDir,
     /// How long the directory of a user who has left stays.
@@ -132,7 +139,7 @@ impl Server {
     /// # Errors
     /// [`ServerError`]
     pub fn open(state_dir: &Path, (store, left): (Store, Left), parts: Parts) -> Result<Self, ServerError> {
-        let Parts { root, jobs, history, linger, stop_delay, descriptors } = parts;
+        let Parts { root, jobs, history, hooks, linger, stop_delay, descriptors } = parts;
         let epoll = || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ServerError::Wait);
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGTERM);
@@ -152,7 +159,7 @@ impl Server {
             sessions,
             admin,
             spare: Spare::take(),
-            limits: Limits::within(descriptors),
+            limits: Limits::within(descriptors, hooks.parallel()),
             rates: Rates::default(),
             connections: HashMap::new(),
             next_connection: 0,
@@ -167,6 +174,8 @@ impl Server {
             store,
             root,
             jobs,
+            hooks,
+            given_up: Vec::new(),
             stop_delay,
             parked: HashMap::new(),
             stuck: HashMap::new(),
@@ -175,6 +184,9 @@ impl Server {
         };
         if !stop_delay.is_zero() {
             server.registry.park();
+        }
+        if server.hooks.wait_added() {
+            server.registry.wait_for_hooks();
         }
         server.registry.limit(server.limits.sessions);
         server.listen().map_err(ServerError::Wait)?;
@@ -228,6 +240,8 @@ impl Server {
             Wakeup::Connection(key) => self.serve_connection(key),
             Wakeup::Leader(id) => self.end(SessionRef::Id(id)),
             Wakeup::Worker(id) => self.jobs.reap(id, Instant::now()),
+            Wakeup::Hook(id) => self.hooks.reap(id),
+            Wakeup::HookOutput(id) => self.take_hook_output(id),
         }
     }
 
@@ -240,6 +254,7 @@ impl Server {
         if self.watch_due.is_some_and(|due| due <= now) {
             self.watch_again();
         }
+        self.tend_waiting(now);
         let is_over = |connection: &Connection| connection.deadline.is_some_and(|deadline| deadline <= now);
         let overdue = self.connections.iter().filter(|(_, connection)| is_over(connection));
         for key in overdue.map(|(&key, _)| key).collect::<Vec<_>>() {
@@ -256,6 +271,7 @@ impl Server {
         self.retire_stuck(now);
         self.jobs.tend_overdue(now);
         self.start_jobs(now);
+        self.tend_hooks(now);
         for event in self.jobs.take_news() {
             self.announce(event);
         }
@@ -274,12 +290,16 @@ impl Server {
             .chain(self.accept_again)
             .chain(self.watch_due)
             .chain(self.disposal.due());
-        let due = due.chain(self.jobs.next_deadline());
+        let due = due.chain(self.jobs.next_deadline()).chain(self.hooks.next_deadline(Instant::now()));
         let Some(next) = due.min() else {
             return EpollTimeout::NONE;
         };
+        let left = next.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return EpollTimeout::ZERO;
+        }
         // One more, as what is left of the last millisecond would be a busy loop.
-        let millis = next.saturating_duration_since(Instant::now()).as_millis() + 1;
+        let millis = left.as_millis() + 1;
         EpollTimeout::try_from(millis).unwrap_or(EpollTimeout::MAX)
     }
 
@@ -296,6 +316,9 @@ impl Server {
         self.admin.close();
         if let Err(error) = self.store.settle(self.registry.next_id()) {
             log::error!("{error}");
+        }
+        if self.hooks.waiting() > 0 {
+            log::warn!("{} changes are told to no hook any more", self.hooks.waiting());
         }
         self.history.broker_stopped(self.registry.sessions());
         log::info!("stopped; {} sessions stay as they are", self.registry.sessions());

@@ -17,15 +17,17 @@ const PACKETS_AT_ONCE: usize = 16;
 const SUBSCRIBERS_AT_ONCE: usize = 4;
 
 impl Server {
-    /// Says that something has changed: to the log, the history, and whoever listens.
+    /// Says that something has changed: to the log, the history, whoever listens, and hooks.
     pub(super) fn announce(&mut self, event: Event) {
         log::info!("{event}");
         if let Event::SessionAdded(session) = &event {
             self.history.opened(session);
         }
-        if let Err(error) = self.subscriptions.publish(&seen(event)) {
+        let event = seen(event);
+        if let Err(error) = self.subscriptions.publish(&event) {
             log::error!("{error}");
         }
+        self.run_hooks_of(event);
     }
 
     /// From now on the peer is told of every change.

@@ -1,6 +1,7 @@
 //! What an event of epoll is about, in the 64 bits that epoll carries.
 
 use super::door::Door;
+use crate::hooks::RunId;
 use ck_protocol::{SessionId, TeardownId};
 
 /// The source of an event. None of the numbers is ever used twice, so an event that was fetched
@@ -14,6 +15,10 @@ pub(super) enum Wakeup {
     Connection(u64),
     Leader(SessionId),
     Worker(TeardownId),
+    /// The end of a hook.
+    Hook(RunId),
+    /// What a hook has printed.
+    HookOutput(RunId),
 }
 
 /// The kind is in the uppermost bits; the rest would last for 10^17 logins.
@@ -30,6 +35,8 @@ impl Wakeup {
             Self::Connection(key) => (3, key),
             Self::Leader(id) => (4, id.get()),
             Self::Worker(id) => (5, id.get()),
+            Self::Hook(id) => (6, id),
+            Self::HookOutput(id) => (7, id),
         };
         (kind << SHIFT) | (number & NUMBER)
     }
@@ -43,7 +50,9 @@ impl Wakeup {
             2 => Self::Admin,
             3 => Self::Connection(number),
             4 => Self::Leader(SessionId::new(number)),
-            _ => Self::Worker(TeardownId::new(number)),
+            5 => Self::Worker(TeardownId::new(number)),
+            6 => Self::Hook(number),
+            _ => Self::HookOutput(number),
         }
     }
 }
@@ -62,6 +71,8 @@ mod tests {
             Wakeup::Connection(7),
             Wakeup::Leader(SessionId::new(NUMBER)),
             Wakeup::Worker(TeardownId::FIRST),
+            Wakeup::Hook(0),
+            Wakeup::HookOutput(NUMBER),
         ] {
             assert_eq!(Wakeup::from_data(wakeup.to_data()), wakeup);
         }

@@ -59,8 +59,9 @@ proptest! {
     fn whatever_happens_in_whatever_order_nothing_is_lost_doubled_or_left(
         steps in prop::collection::vec(step(), 1..80),
         parks in any::<bool>(),
+        waits in any::<bool>(),
     ) {
-        let mut world = World::new(parks);
+        let mut world = World::new(parks, waits);
         for step in &steps {
             world.take(step);
             world.check();
@@ -82,6 +83,7 @@ proptest! {
         if !steps.iter().any(|step| matches!(step, Step::CrashAt(_))) {
             prop_assert_eq!(&world.added, &world.removed);
             prop_assert!(world.here.is_empty());
+            prop_assert_eq!((&world.added, &world.added), (&world.told_added, &world.told_removed));
         }
     }
 }
@@ -89,7 +91,7 @@ proptest! {
 /// The failure that this project was born from: removing a session while sessions are removed.
 #[test]
 fn a_thousand_deaths_remove_each_session_once() {
-    let mut world = World::new(false);
+    let mut world = World::new(false, false);
     for _ in 0..1000 {
         world.take(&Step::Open { uid: 0, wants_dir: true, foreign: false });
     }
@@ -108,7 +110,7 @@ fn a_thousand_deaths_remove_each_session_once() {
 /// A directory that is kept has kept all the time what is in it: it is not made anew.
 #[test]
 fn a_restart_leaves_the_directory_of_who_lingers_alone() {
-    let mut world = World::new(false);
+    let mut world = World::new(false, false);
     for step in [
         Step::Linger(0, true),
         Step::Restart,
@@ -129,7 +131,7 @@ fn a_restart_leaves_the_directory_of_who_lingers_alone() {
 /// session of its user, which wanted none, lives on, and then the broker restarts.
 #[test]
 fn a_restart_forgets_no_directory_that_only_an_ended_session_used() {
-    let mut world = World::new(false);
+    let mut world = World::new(false, false);
     world.take(&Step::Open { uid: 0, wants_dir: false, foreign: false });
     world.take(&Step::Open { uid: 0, wants_dir: true, foreign: false });
     world.take(&Step::Close(1, false));

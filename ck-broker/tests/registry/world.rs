@@ -1,6 +1,7 @@
 //! The world around the registry: what was done to it, and what is left of that.
 
 use super::Step;
+use ck_broker::hooks::Occasion;
 use ck_broker::registry::{Effect, Entry, Input, Leader, Lingerer, Login, Registry, RuntimeDir};
 use ck_protocol::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -45,14 +46,17 @@ pub(crate) struct World {
     pub(crate) here: HashSet<Uid>,
     /// How many directories were made.
     pub(crate) made: usize,
+    pub(crate) told_added: HashSet<SessionId>,
+    pub(crate) told_removed: HashSet<SessionId>,
     pub(crate) crash_at: Option<u8>,
     parks: bool,
+    waits: bool,
     /// Whose delay is running.
     parked: BTreeSet<Uid>,
 }
 
 impl World {
-    pub(crate) fn new(parks: bool) -> Self {
+    pub(crate) fn new(parks: bool, waits: bool) -> Self {
         let mut world = Self {
             registry: Registry::restore(Vec::new(), |_| false, SessionId::FIRST),
             records: BTreeMap::new(),
@@ -68,8 +72,11 @@ impl World {
             written: HashSet::new(),
             here: HashSet::new(),
             made: 0,
+            told_added: HashSet::new(),
+            told_removed: HashSet::new(),
             crash_at: None,
             parks,
+            waits,
             parked: BTreeSet::new(),
         };
         world.set_up();
@@ -79,6 +86,9 @@ impl World {
     fn set_up(&mut self) {
         if self.parks {
             self.registry.park();
+        }
+        if self.waits {
+            self.registry.wait_for_hooks();
         }
     }
 
@@ -207,6 +217,10 @@ impl World {
                     }
                     reply = Some(sent);
                 }
+                Effect::Await(id) => {
+                    assert!(self.waits, "nobody waits");
+                    due.extend(self.registry.apply(Input::HooksDone(id)));
+                }
                 other => self.perform(other),
             }
         }
@@ -264,6 +278,14 @@ impl World {
             }
             Effect::Announce(Event::UserRemoved(uid)) => {
                 assert!(self.here.remove(&uid), "a user left twice");
+            }
+            Effect::RunHooks(occasion) => {
+                let (session, told) = match *occasion {
+                    Occasion::SessionAdded(session) => (session, &mut self.told_added),
+                    Occasion::SessionRemoved(session) => (session, &mut self.told_removed),
+                    _ => unreachable!("there are no seats here"),
+                };
+                assert!(told.insert(session.id), "hooks were told twice");
             }
             _ => {}
         }

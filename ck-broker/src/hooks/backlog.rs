@@ -1,0 +1,122 @@
+//! What hooks are still to be told, and how much of that there may be.
+
+use super::{
+    occasion::{Lane, Occasion},
+    schedule::Schedule,
+};
+use crate::limit::Limit;
+use ck_protocol::{SessionId, Uid};
+use std::collections::{HashMap, HashSet};
+
+/// How many occasions may wait. What comes over that is told to no hook, but the end of a session whose
+/// beginning was told: of those there are never more than sessions.
+pub(super) const WAITING: Limit = Limit { all: 8192, per_user: 4096 };
+
+/// All occasions that wait, and the lanes of those that are being told.
+#[derive(Debug)]
+pub(super) struct Backlog {
+    schedule: Schedule<Lane, Occasion>,
+    /// How many of each user wait.
+    of: HashMap<Uid, usize>,
+    /// Sessions of which no hook has heard, because too much waited.
+    unheard: HashSet<SessionId>,
+}
+
+impl Backlog {
+    pub(super) fn new(parallel: usize) -> Self {
+        Self { schedule: Schedule::new(parallel), of: HashMap::new(), unheard: HashSet::new() }
+    }
+
+    /// Adds what has happened; gives back what there is no room for. Who hears that a session was
+    /// added also hears that it was removed, and nobody else does.
+    pub(super) fn push(&mut self, occasion: Occasion) -> Result<(), Occasion> {
+        match &occasion {
+            Occasion::SessionRemoved(session) if self.unheard.remove(&session.id) => return Ok(()),
+            Occasion::SessionActiveChanged(session) if self.unheard.contains(&session.id) => return Ok(()),
+            Occasion::SessionRemoved(_) => {}
+            Occasion::SessionAdded(session) if !self.has_room(&occasion) => {
+                self.unheard.insert(session.id);
+                return Err(occasion);
+            }
+            _ if !self.has_room(&occasion) => return Err(occasion),
+            _ => {}
+        }
+        *self.of.entry(occasion.uid()).or_default() += 1;
+        self.schedule.push(occasion.lane(), occasion);
+        Ok(())
+    }
+
+    fn has_room(&self, occasion: &Occasion) -> bool {
+        let own = self.of.get(&occasion.uid()).copied().unwrap_or(0);
+        self.schedule.waiting() < WAITING.all && own < WAITING.per_user
+    }
+
+    /// The next one, if one may be begun. Its lane is busy until [`Backlog::finish`].
+    pub(super) fn begin(&mut self) -> Option<(Lane, Occasion)> {
+        let begun = self.schedule.begin()?;
+        let uid = begun.1.uid();
+        if let Some(count) = self.of.get_mut(&uid) {
+            *count -= 1;
+            if *count == 0 {
+                self.of.remove(&uid);
+            }
+        }
+        Some(begun)
+    }
+
+    /// It has been told.
+    pub(super) fn finish(&mut self, occasion: &Occasion) {
+        self.schedule.finish(occasion.lane());
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.schedule.waiting()
+    }
+
+    /// How many are being told.
+    pub(super) fn busy(&self) -> usize {
+        self.schedule.busy()
+    }
+
+    /// Whether [`Backlog::begin`] would return one.
+    pub(super) fn is_due(&self) -> bool {
+        self.schedule.is_due()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::environment::tests::session, *};
+    use ck_protocol::Session;
+
+    /// A session of the uid.
+    fn of(uid: u32, id: usize) -> Box<Session> {
+        let id = SessionId::new(u64::try_from(id).unwrap());
+        Box::new(Session { id, uid: Uid::try_from(uid).unwrap(), ..session() })
+    }
+
+    #[test]
+    fn who_is_told_of_a_session_is_told_of_its_end_and_nobody_else_is() {
+        let mut backlog = Backlog::new(2);
+        for id in 0..WAITING.per_user {
+            backlog.push(Occasion::SessionAdded(of(2001, id))).unwrap();
+        }
+        let lost = Occasion::SessionAdded(of(2001, WAITING.per_user));
+        assert_eq!(backlog.push(lost.clone()), Err(lost));
+        backlog.push(Occasion::SessionAdded(of(2002, WAITING.all))).unwrap();
+        backlog.push(Occasion::SessionActiveChanged(of(2001, WAITING.per_user))).unwrap();
+        for id in 0..=WAITING.per_user {
+            backlog.push(Occasion::SessionRemoved(of(2001, id))).unwrap();
+        }
+        assert_eq!(backlog.waiting(), 2 * WAITING.per_user + 1);
+        let more = Occasion::SessionActiveChanged(of(2002, WAITING.all));
+        assert_eq!(backlog.push(more.clone()), Err(more), "it is too much in all");
+        while let Some((_, occasion)) = backlog.begin() {
+            backlog.finish(&occasion);
+        }
+        assert_eq!(
+            (backlog.waiting(), backlog.busy(), backlog.of.len(), backlog.unheard.len()),
+            (0, 0, 0, 0)
+        );
+    }
+}

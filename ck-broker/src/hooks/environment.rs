@@ -1,0 +1,167 @@
+//! What a hook is told: ConsoleKit's variables, with its values, and ours. See docs/HOOKS.md.
+
+use super::{json, occasion::Occasion};
+use ck_protocol::{Session, State, Text, printable};
+
+/// Where a hook's own programs are looked for.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// All variables of a hook.
+pub(super) fn of(occasion: &Occasion) -> Vec<(String, String)> {
+    let mut variables = Variables { prefix: "", all: Vec::new() };
+    variables.put("PATH", PATH);
+    match occasion {
+        Occasion::SessionAdded(session)
+        | Occasion::SessionRemoved(session)
+        | Occasion::SessionActiveChanged(session) => variables.put_session(session),
+        Occasion::SeatAdded(seat) | Occasion::SeatRemoved(seat) => {
+            variables.put("CK_SEAT_ID", printable(seat.as_str()));
+        }
+        Occasion::SeatActiveSessionChanged { seat, old, new } => {
+            variables.put("CK_SEAT_ID", printable(seat.as_str()));
+            variables.put_seat_session("CK_SEAT_OLD_SESSION_", old.as_deref());
+            variables.put_seat_session("CK_SEAT_SESSION_", new.as_deref());
+        }
+    }
+    variables.all
+}
+
+struct Variables {
+    prefix: &'static str,
+    all: Vec<(String, String)>,
+}
+
+impl Variables {
+    fn put(&mut self, name: &str, value: impl ToString) {
+        self.all.push((format!("{}{name}", self.prefix), value.to_string()));
+    }
+
+    /// What comes from outside can hold anything: no control character gets into a variable.
+    fn put_text<const MAX: usize>(&mut self, name: &str, value: Option<&Text<MAX>>) {
+        if let Some(value) = value.filter(|value| !value.as_str().is_empty()) {
+            self.put(name, printable(value.as_str()));
+        }
+    }
+
+    /// The variables of `run-session.d`.
+    fn put_session(&mut self, session: &Session) {
+        self.prefix = "CK_SESSION_";
+        self.put("ID", session.id);
+        self.put_text("SERVICE", Some(&session.service));
+        self.put("TYPE", session.kind);
+        self.put("SEAT_ID", printable(session.seat.as_ref().map_or("", Text::as_str)));
+        self.put("USER_UID", session.uid);
+        self.put_display(session);
+        if session.display.is_none() {
+            self.put("X11_DISPLAY", "");
+        }
+        self.put_text("REMOTE_HOST_NAME", session.remote_host.as_ref());
+        self.put("IS_ACTIVE", session.state == State::Active);
+        self.put("IS_LOCAL", !session.remote);
+        self.put_text("USER", Some(&session.user));
+        self.put("CLASS", session.class);
+        self.put("LEADER_PID", session.leader_pid);
+        self.put_text("RUNTIME_DIR", session.runtime_dir.as_ref());
+        self.put("JSON", json::of(session));
+    }
+
+    /// The variables of `run-seat.d` for one of its two sessions. Without the session, there are none.
+    fn put_seat_session(&mut self, prefix: &'static str, session: Option<&Session>) {
+        let Some(session) = session else { return };
+        self.prefix = prefix;
+        self.put("ID", session.id);
+        self.put("TYPE", session.kind);
+        self.put("USER_UID", session.uid);
+        self.put_display(session);
+        self.put_text("REMOTE_HOST_NAME", session.remote_host.as_ref());
+        self.put("IS_LOCAL", !session.remote);
+    }
+
+    /// Where it is seen: the terminal of a text session; the display, and its terminal, of a graphical one.
+    fn put_display(&mut self, session: &Session) {
+        let device = session.tty.as_ref().map(|tty| format!("/dev/{}", printable(tty.as_str())));
+        let name = if session.display.is_some() { "X11_DISPLAY_DEVICE" } else { "DISPLAY_DEVICE" };
+        if let Some(device) = device {
+            self.put(name, device);
+        }
+        self.put_text("X11_DISPLAY", session.display.as_ref());
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use ck_protocol::*;
+
+    /// A session of bob's on the console.
+    pub(in crate::hooks) fn session() -> Session {
+        Session {
+            id: SessionId::new(7),
+            parent: None,
+            uid: Uid::try_from(2002).unwrap(),
+            user: Text::clipped("bob"),
+            leader_pid: Pid::try_from(11).unwrap(),
+            service: Text::clipped("login"),
+            class: Class::User,
+            kind: Kind::Tty,
+            tty: Some(Text::clipped("tty2")),
+            remote: false,
+            remote_host: None,
+            remote_user: None,
+            display: None,
+            seat: Some(Text::clipped("seat0")),
+            vt: Vt::try_from(2).ok(),
+            state: State::Active,
+            opened_at: Timestamp::from_micros(0),
+            runtime_dir: Some(Text::clipped("/run/user/2002")),
+        }
+    }
+
+    fn shown(occasion: &Occasion) -> Vec<String> {
+        let variables =
+            of(occasion).into_iter().filter(|(name, _)| name != "PATH" && !name.ends_with("_JSON"));
+        variables.map(|(name, value)| format!("{name}={value}")).collect()
+    }
+
+    #[test]
+    fn a_session_is_told_as_consolekit_told_it() {
+        let expected = "CK_SESSION_ID=7 CK_SESSION_SERVICE=login CK_SESSION_TYPE=tty CK_SESSION_SEAT_ID=seat0 \
+            CK_SESSION_USER_UID=2002 CK_SESSION_DISPLAY_DEVICE=/dev/tty2 CK_SESSION_X11_DISPLAY= \
+            CK_SESSION_IS_ACTIVE=true CK_SESSION_IS_LOCAL=true CK_SESSION_USER=bob CK_SESSION_CLASS=user \
+            CK_SESSION_LEADER_PID=11 CK_SESSION_RUNTIME_DIR=/run/user/2002";
+        assert_eq!(shown(&Occasion::SessionAdded(Box::new(session()))).join(" "), expected);
+    }
+
+    #[test]
+    fn a_remote_session_without_anything_else_has_no_empty_variables_but_two() {
+        let mut session = session();
+        (session.tty, session.seat, session.vt, session.runtime_dir) = (None, None, None, None);
+        (session.remote, session.remote_host) = (true, Some(Text::clipped("203.0.113.9")));
+        let shown = shown(&Occasion::SessionRemoved(Box::new(session)));
+        let empty: Vec<_> = shown.iter().filter(|line| line.ends_with('=')).collect();
+        assert_eq!(empty, ["CK_SESSION_SEAT_ID=", "CK_SESSION_X11_DISPLAY="]);
+        assert!(shown.contains(&"CK_SESSION_REMOTE_HOST_NAME=203.0.113.9".to_owned()));
+        assert!(shown.contains(&"CK_SESSION_IS_LOCAL=false".to_owned()));
+    }
+
+    #[test]
+    fn a_seat_tells_of_the_sessions_that_there_are() {
+        let seat: ShortName = Text::clipped("seat0");
+        assert_eq!(shown(&Occasion::SeatAdded(seat.clone())), ["CK_SEAT_ID=seat0"]);
+        let mut graphical = session();
+        graphical.display = Some(Text::clipped(":0"));
+        let change = Occasion::SeatActiveSessionChanged { seat, old: None, new: Some(Box::new(graphical)) };
+        let expected = "CK_SEAT_ID=seat0 CK_SEAT_SESSION_ID=7 CK_SEAT_SESSION_TYPE=tty CK_SEAT_SESSION_USER_UID=2002 \
+            CK_SEAT_SESSION_X11_DISPLAY_DEVICE=/dev/tty2 CK_SEAT_SESSION_X11_DISPLAY=:0 CK_SEAT_SESSION_IS_LOCAL=true";
+        assert_eq!(shown(&change).join(" "), expected);
+    }
+
+    #[test]
+    fn nothing_from_outside_breaks_a_line() {
+        let mut session = session();
+        session.remote_host = Some(Text::clipped("a\nCK_SESSION_USER_UID=0\0b"));
+        for (name, value) in of(&Occasion::SessionAdded(Box::new(session))) {
+            assert!(!value.chars().any(char::is_control), "{name}={value}");
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! Hooks: root's programs that are run when sessions and seats come, change and go, as ConsoleKit's
+//! `run-session.d` and `run-seat.d`. docs/HOOKS.md says what they are told and what holds for them.
+//!
+//! An [`Occasion`] waits in a backlog until its session has none before it and there is room; its hooks
+//! are then run one after another. Nothing here waits for a hook, and nothing that a hook does comes back
+//! in here but by the doors that everybody uses: the daemon that this project replaces ran its
+//! hooks within the removal of a session, served the next removal meanwhile, and never got out again.
+
+mod backlog;
+mod environment;
+mod json;
+mod occasion;
+mod output;
+mod process;
+mod programs;
+mod schedule;
+mod trust;
+
+pub use occasion::{Lane, Occasion};
+
+use backlog::Backlog;
+use ck_protocol::{Session, SessionId, ShortName, printable};
+use process::{Overdue, Process, StartError};
+use programs::{Complaints, Programs, Verdict};
+use std::{
+    collections::{HashMap, VecDeque},
+    os::fd::{AsFd, BorrowedFd},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// How many hooks are started before others have their turn.
+const STARTS_AT_ONCE: usize = 16;
+
+/// How hooks are run.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// How long each may take.
+    pub deadline: Duration,
+    /// How many run at once.
+    pub parallel: usize,
+    /// Whether a login waits for the hooks of its session.
+    pub wait_added: bool,
+    /// Where those for sessions are.
+    pub session_dirs: Vec<PathBuf>,
+    /// Where those for seats are.
+    pub seat_dirs: Vec<PathBuf>,
+}
+
+/// The number of a run, never used twice.
+pub type RunId = u64;
+
+/// What the loop must know of a hook that has just been started.
+#[derive(Debug)]
+pub struct Started<'h> {
+    /// Which run it is.
+    pub id: RunId,
+    /// Readable once it has ended.
+    pub process: BorrowedFd<'h>,
+    /// Readable when it has printed something.
+    pub output: Option<BorrowedFd<'h>>,
+}
+
+/// An occasion whose hooks are being run.
+#[derive(Debug)]
+struct Round {
+    occasion: Occasion,
+    /// What comes next.
+    programs: VecDeque<PathBuf>,
+}
+
+/// A hook that runs.
+#[derive(Debug)]
+struct Run {
+    round: Round,
+    /// What its lines in the log begin with.
+    label: String,
+    process: Process,
+}
+
+/// All hooks that run, and all occasions that wait for theirs.
+#[derive(Debug)]
+pub struct Hooks {
+    rules: Rules,
+    session_programs: Programs,
+    seat_programs: Programs,
+    complaints: Complaints,
+    backlog: Backlog,
+    /// Begun, and none of its hooks runs just now.
+    between: VecDeque<Round>,
+    running: HashMap<RunId, Run>,
+    /// Killed, and not ended: they hang in the kernel.
+    hanging: HashMap<RunId, Process>,
+    next: RunId,
+    failed: u64,
+    /// Which session each seat has shown last: it may have ended when another comes to the foreground.
+    foreground: HashMap<ShortName, Box<Session>>,
+    /// Sessions whose opening all hooks have been told.
+    told: Vec<SessionId>,
+}
+
+impl Hooks {
+    /// Nobody has to be told anything yet.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            session_programs: Programs::of(rules.session_dirs.clone()),
+            seat_programs: Programs::of(rules.seat_dirs.clone()),
+            complaints: Complaints::default(),
+            backlog: Backlog::new(rules.parallel),
+            between: VecDeque::new(),
+            running: HashMap::new(),
+            hanging: HashMap::new(),
+            next: 0,
+            failed: 0,
+            foreground: HashMap::new(),
+            told: Vec::new(),
+            rules,
+        }
+    }
+
+    /// Whether a login waits for the hooks of its session.
+    #[must_use]
+    pub fn wait_added(&self) -> bool {
+        self.rules.wait_added
+    }
+
+    /// How many run at once.
+    #[must_use]
+    pub fn parallel(&self) -> usize {
+        self.rules.parallel
+    }
+
+    /// Queues what has happened.
+    pub fn push(&mut self, occasion: Occasion) {
+        let Err(lost) = self.backlog.push(occasion) else { return };
+        log::warn!("hooks: {lost} is told to none: {} others wait", self.backlog.waiting());
+        self.failed += 1;
+        self.note_told(&lost);
+    }
+
+    /// Takes note of the session that a seat shows now; returns the one that it showed before.
+    pub fn exchange(&mut self, seat: &ShortName, new: Option<&Session>) -> Option<Box<Session>> {
+        match new {
+            Some(new) => self.foreground.insert(seat.clone(), Box::new(new.clone())),
+            None => self.foreground.remove(seat),
+        }
+    }
+
+    /// Starts as many hooks as may run, and as many at once as others can wait for; `watch` is told of each.
+    pub fn start(&mut self, now: Instant, mut watch: impl FnMut(Started<'_>)) {
+        for _ in 0..STARTS_AT_ONCE {
+            let Some(round) = self.between.pop_front().or_else(|| self.begin()) else { return };
+            if let Some(id) = self.start_next(round, now) {
+                if let Some(run) = self.running.get(&id) {
+                    watch(started(id, &run.process));
+                }
+            }
+        }
+    }
+
+    /// The next occasion whose turn it is. Its hooks are those that there are now.
+    fn begin(&mut self) -> Option<Round> {
+        // One that hangs in the kernel takes the place of one that runs, so that not ever more do.
+        if !self.has_place() {
+            return None;
+        }
+        let (lane, occasion) = self.backlog.begin()?;
+        let programs = match lane {
+            Lane::Session(_) => &self.session_programs,
+            Lane::Seat(_) => &self.seat_programs,
+        };
+        Some(Round { occasion, programs: programs.list(&mut self.complaints).into() })
+    }
+
+    fn has_place(&self) -> bool {
+        self.backlog.busy() + self.hanging.len() < self.rules.parallel
+    }
+
+    /// Starts the next hook that can be run, or finishes the round.
+    fn start_next(&mut self, mut round: Round, now: Instant) -> Option<RunId> {
+        while let Some(program) = round.programs.pop_front() {
+            let started = match programs::judge(&program) {
+                Verdict::Run => Process::start(&program, &round.occasion, self.rules.deadline, now),
+                Verdict::Gone => Err(StartError::Gone),
+                Verdict::Mask => {
+                    self.complaints.settle(&program, None);
+                    continue;
+                }
+                Verdict::Refuse(refusal) => {
+                    self.complaints.settle(&program, Some(refusal));
+                    continue;
+                }
+            };
+            self.complaints.settle(&program, None);
+            match started {
+                Ok(process) => return Some(self.enter(round, &program, process)),
+                Err(error) => {
+                    log::warn!("hook {} ({}): {error}", program.display(), round.occasion);
+                    self.failed += 1;
+                }
+            }
+        }
+        self.finish(&round.occasion);
+        None
+    }
+
+    fn enter(&mut self, round: Round, program: &Path, process: Process) -> RunId {
+        let id = self.next;
+        self.next += 1;
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        let label = format!("hook {} ({})", printable(&name), round.occasion);
+        self.running.insert(id, Run { round, label, process });
+        id
+    }
+
+    /// All hooks have been told of it.
+    fn finish(&mut self, occasion: &Occasion) {
+        self.note_told(occasion);
+        self.backlog.finish(occasion);
+    }
+
+    /// Nobody has to wait any longer until this is told.
+    fn note_told(&mut self, occasion: &Occasion) {
+        if let (Occasion::SessionAdded(session), true) = (occasion, self.rules.wait_added) {
+            self.told.push(session.id);
+        }
+    }
+
+    /// A hook has printed something. Returns what is to be watched for more.
+    pub fn take_output(&mut self, id: RunId) -> Option<BorrowedFd<'_>> {
+        let run = self.running.get_mut(&id)?;
+        run.process.output.take(&run.label);
+        run.process.output.source()
+    }
+
+    /// A hook may have ended: takes note of how, if so.
+    pub fn reap(&mut self, id: RunId) {
+        if let Some(process) = self.hanging.get_mut(&id) {
+            if process.outcome().is_some() {
+                self.hanging.remove(&id);
+            }
+            return;
+        }
+        let Some(status) = self.running.get_mut(&id).and_then(|run| run.process.outcome()) else { return };
+        let Some(Run { round, label, process }) = self.running.remove(&id) else { return };
+        let late = process.was_late();
+        process.output.finish(&label);
+        if late {
+            log::warn!("{label}: took longer than {:?}, ended", self.rules.deadline);
+        } else if !status.success() {
+            log::warn!("{label}: {status}");
+        } else {
+            log::debug!("{label}: done");
+        }
+        self.failed += u64::from(late || !status.success());
+        self.between.push_back(round);
+    }
+
+    /// Sees to the hooks that are over their time: each is terminated, then killed, then no longer waited for.
+    pub fn tend_overdue(&mut self, now: Instant) {
+        let overdue = self.running.iter().filter(|(_, run)| run.process.due <= now);
+        for id in overdue.map(|(&id, _)| id).collect::<Vec<_>>() {
+            self.reap(id);
+            let Some(run) = self.running.get_mut(&id) else { continue };
+            match run.process.end(now) {
+                // It may have ended before, and its end was kept back until its group was killed.
+                Overdue::Signalled => self.reap(id),
+                Overdue::Hangs => self.abandon(id),
+            }
+        }
+    }
+
+    fn abandon(&mut self, id: RunId) {
+        let Some(Run { round, label, process }) = self.running.remove(&id) else { return };
+        log::error!("{label}: process {} hangs in the kernel, abandoned", process.pid());
+        self.failed += 1;
+        self.hanging.insert(id, process);
+        self.between.push_back(round);
+    }
+
+    /// When something is due next, if nothing else happens.
+    #[must_use]
+    pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        if !self.between.is_empty() || (self.has_place() && self.backlog.is_due()) {
+            return Some(now);
+        }
+        self.running.values().map(|run| run.process.due).min()
+    }
+
+    /// The sessions whose opening all hooks have been told since this was last asked.
+    pub fn take_told(&mut self) -> Vec<SessionId> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// How many run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.running.len() + self.hanging.len()
+    }
+
+    /// How many occasions wait for their hooks.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.backlog.waiting() + self.between.len()
+    }
+
+    /// How often a hook failed, was not started, or was not told anything.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failed + self.complaints.count
+    }
+}
+
+fn started(id: RunId, process: &Process) -> Started<'_> {
+    Started { id, process: process.as_fd(), output: process.output.source() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{environment::tests::session, *};
+
+    fn hooks() -> Hooks {
+        let none = || vec![PathBuf::from("/etc/ck-broker-test/none")];
+        let deadline = Duration::from_secs(1);
+        Hooks::new(Rules { deadline, parallel: 2, wait_added: true, session_dirs: none(), seat_dirs: none() })
+    }
+
+    #[test]
+    fn without_hooks_everything_is_told_at_once() {
+        let mut hooks = hooks();
+        for _ in 0..3 {
+            hooks.push(Occasion::SessionAdded(Box::new(session())));
+        }
+        let now = Instant::now();
+        assert_eq!((hooks.waiting(), hooks.next_deadline(now)), (3, Some(now)));
+        hooks.start(now, |started| panic!("{started:?}"));
+        assert_eq!((hooks.waiting(), hooks.take_told().len()), (0, 3));
+        assert_eq!(hooks.next_deadline(now), None, "nothing to wake up for");
+    }
+
+    #[test]
+    fn a_seat_remembers_which_session_it_showed() {
+        let mut hooks = hooks();
+        let seat = ShortName::clipped("seat0");
+        assert_eq!(hooks.exchange(&seat, Some(&session())), None);
+        assert_eq!(hooks.exchange(&seat, None), Some(Box::new(session())));
+        assert_eq!(hooks.exchange(&seat, None), None);
+    }
+}
