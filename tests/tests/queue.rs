@@ -127,8 +127,9 @@ fn a_directory_that_cannot_be_retired_is_tried_again() {
 #[test]
 fn what_a_killed_worker_had_taken_from_its_owner_goes_too() {
     let mut machine = Machine::installed();
-    machine.host.run_ok(&["install", "-d", "-m", "700", "/run/user/.ck-retired/2001-0/sub"]);
+    machine.host.run_ok(&["install", "-d", "-m", "3700", "/run/user/.ck-retired/2001-0/sub"]);
     machine.host.run_ok(&["touch", "/run/user/.ck-retired/2001-0/sub/file"]);
+    machine.host.run_ok(&["chmod", "3700", "/run/user/.ck-retired/2001-0"]);
     machine.start_broker(&[]);
     machine.await_nothing_left();
 }

@@ -2,7 +2,7 @@
 
 use ck_protocol::Uid;
 use rustix::{
-    fs::{AtFlags, CWD, MemfdFlags, chownat, memfd_create},
+    fs::{MemfdFlags, memfd_create},
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, setpriority_pgrp},
 };
 use std::{
@@ -94,10 +94,6 @@ impl Remover {
 
     /// Starts the removal of the directory at `path`, among the retired.
     pub(super) fn remove(&self, uid: Uid, path: &Path, now: Instant) -> Result<Worker, SpawnError> {
-        // A remover that was killed may have taken it from its owner, and the next one would refuse what
-        // is not the uid's. Nobody but root can put anything there. If it fails, the remover says why.
-        let owner = Some(rustix::fs::Uid::from_raw(uid.get()));
-        let _ = chownat(CWD, path, owner, None, AtFlags::SYMLINK_NOFOLLOW);
         self.start(self.command(uid, path).stdin(Stdio::null()), now)
     }
 

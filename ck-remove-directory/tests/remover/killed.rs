@@ -58,7 +58,9 @@ fn kill_and_repeat(mount: bool) {
         // More than once, each time further on.
         for _ in 0..2 {
             let outcome = kill_at_some_time(&stage, round % 2 == 0);
-            assert!(matches!(outcome.code, None | Some(0)), "{outcome:?}");
+            // The first child of one that is mounted only asks what it is; nothing is done without its answer.
+            let unanswered = outcome.code == Some(2) && outcome.stderr.contains("does not answer");
+            assert!(matches!(outcome.code, None | Some(0)) || unanswered, "{outcome:?}");
             cut_short += usize::from(outcome.code.is_none());
         }
         stage.remove(&[]).assert_silent_success();
