@@ -1,5 +1,9 @@
 //! The configuration file, `/etc/ck/broker.toml`.
 
+mod admin;
+
+pub use admin::{Admin, Group};
+
 use crate::runtime_dir::{Backing, Size};
 use log::LevelFilter;
 use serde::Deserialize;
@@ -21,6 +25,8 @@ pub struct Configuration {
     pub runtime_dir: RuntimeDir,
     /// The table `[log]`.
     pub log: Log,
+    /// The table `[admin]`.
+    pub admin: Admin,
 }
 
 /// How runtime directories are made, and when they go.

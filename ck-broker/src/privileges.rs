@@ -7,7 +7,7 @@
 //! | `CAP_DAC_OVERRIDE` | moves a user's directory to another parent (rename(2)) | enter and empty what is not root's |
 //! | `CAP_SETUID`, `CAP_SETGID` | | become the user |
 //! | `CAP_SETPCAP` | | empty the bounding set of the child that becomes the user |
-//! | `CAP_KILL` | | end that child |
+//! | `CAP_KILL` | ends leaders that are no longer root's (`ckctl terminate`) | end that child |
 //! | `CAP_SYS_PTRACE` | reads when leaders started, only where /proc hides them (hidepid= in proc(5)) | |
 //!
 //! A worker is root's program, so the kernel gives it all that the bounding set has (capabilities(7)).
@@ -22,14 +22,13 @@ use rustix::{
 use std::fs;
 
 /// What the broker keeps.
-const OWN: CapabilitySet =
-    CapabilitySet::SYS_ADMIN.union(CapabilitySet::CHOWN).union(CapabilitySet::DAC_OVERRIDE);
-/// What its workers can have.
-const WORKERS: CapabilitySet = OWN
-    .union(CapabilitySet::SETUID)
-    .union(CapabilitySet::SETGID)
-    .union(CapabilitySet::SETPCAP)
+const OWN: CapabilitySet = CapabilitySet::SYS_ADMIN
+    .union(CapabilitySet::CHOWN)
+    .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::KILL);
+/// What its workers can have.
+const WORKERS: CapabilitySet =
+    OWN.union(CapabilitySet::SETUID).union(CapabilitySet::SETGID).union(CapabilitySet::SETPCAP);
 /// What /proc says of the first process: there is always one, and it is root's as leaders are.
 const FIRST: &str = "/proc/1/stat";
 /// The sets are 64 bits wide (capget(2)).

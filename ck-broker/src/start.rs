@@ -7,7 +7,7 @@ use crate::{
     log_sink, privileges,
     rival::{self, Rival},
     runtime_dir::{Backing, Recipe, RootError, RuntimeRoot},
-    server::{Server, ServerError},
+    server::{Admins, Server, ServerError},
     store::{self, PlaceError, StateDir, Store, StoreError},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -129,6 +129,7 @@ fn serve(options: &Options) -> Result<(), StartError> {
     let descriptors = raise_descriptor_limit();
     let jobs = Queue::new(remover);
     let mut server = Server::open(state.path(), store, root, jobs, runtime.stop_delay.0, descriptors)?;
+    server.permit(Admins { listing: configuration.admin.list, group: configuration.admin.group.gid() });
     server.resume(retired);
     if let Err(error) = privileges::drop_excess() {
         log::warn!("goes on with more privileges than it needs: {error}");

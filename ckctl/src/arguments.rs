@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[command(
     name = "ckctl",
     version,
-    after_help = "Exit status: 0 done; 1 refused, or no such session; 2 bad arguments; 3 no broker answers."
+    after_help = "Exit status: 0 done; 1 refused, or no such session or user; 2 bad arguments; 3 no broker answers."
 )]
 pub struct Arguments {
     /// Print JSON: an array for a list, an object otherwise
@@ -30,7 +30,7 @@ pub struct Arguments {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Verb {
     /// List all sessions (what happens without a verb)
     List,
@@ -39,8 +39,32 @@ pub enum Verb {
         /// The session's id, as list prints it
         id: SessionId,
     },
+    /// List the users who are here
+    Users,
     /// Show how the broker is
     Status,
+    /// End sessions: by SIGTERM to their leaders, and five seconds later SIGKILL
+    #[command(arg_required_else_help = true)]
+    Terminate {
+        /// All sessions of a user, by name or uid
+        #[arg(long, value_name = "USER", conflicts_with = "ids")]
+        user: Option<String>,
+        /// The sessions' ids, as list prints them
+        #[arg(value_name = "ID")]
+        ids: Vec<SessionId>,
+    },
+    /// Ask the programs of sessions to lock them
+    Lock {
+        /// The sessions' ids, as list prints them
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<SessionId>,
+    },
+    /// Ask the programs of sessions to unlock them
+    Unlock {
+        /// The sessions' ids, as list prints them
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<SessionId>,
+    },
     /// Show what waits to be torn down, or could not be
     #[command(subcommand)]
     Teardown(TeardownVerb),
@@ -51,7 +75,7 @@ pub enum Verb {
 pub enum TeardownVerb {
     /// List all teardowns that are not finished
     List,
-    /// Have teardowns that were given up tried again (root only)
+    /// Have teardowns that were given up tried again (root and administrators only)
     Retry {
         /// The teardown's id, as list prints it; without one, all of them
         id: Option<TeardownId>,

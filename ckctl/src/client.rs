@@ -2,7 +2,7 @@
 
 use ck_protocol::{
     AdminRequest, DecodeError, EncodeError, Refusal, RefusalCode, Reply, Session, SessionId, Status,
-    Teardown, TeardownId, decode, encode, limits,
+    Teardown, TeardownId, User, decode, encode, limits,
 };
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
@@ -189,6 +189,34 @@ impl Client {
         self.send(AdminRequest::RetryTeardowns(only))?;
         match self.receive()? {
             Reply::Retrying(count) => Ok(count),
+            _ => Err(ClientError::Unexpected),
+        }
+    }
+
+    /// All users who are here, by uid.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn users(&self) -> Result<Vec<User>, ClientError> {
+        self.send(AdminRequest::Users)?;
+        let mut users = Vec::new();
+        loop {
+            match self.receive()? {
+                Reply::User(user) => users.push(*user),
+                Reply::End => return Ok(users),
+                _ => return Err(ClientError::Unexpected),
+            }
+        }
+    }
+
+    /// Has something done; says how many sessions it was about.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn act(&self, request: AdminRequest) -> Result<u64, ClientError> {
+        self.send(request)?;
+        match self.receive()? {
+            Reply::Done(count) => Ok(count),
             _ => Err(ClientError::Unexpected),
         }
     }

@@ -129,6 +129,37 @@ impl<'t> From<&'t protocol::Teardown> for Teardown<'t> {
     }
 }
 
+/// A user who is here.
+#[derive(Debug, Serialize)]
+pub struct User<'u> {
+    uid: u32,
+    user: &'u str,
+    sessions: u64,
+    linger: bool,
+    state: &'static str,
+    runtime_dir: Option<&'u str>,
+}
+
+impl<'u> From<&'u protocol::User> for User<'u> {
+    fn from(user: &'u protocol::User) -> Self {
+        Self {
+            uid: user.uid.get(),
+            user: user.name.as_str(),
+            sessions: user.sessions,
+            linger: user.linger,
+            state: user.state.as_str(),
+            runtime_dir: user.runtime_dir.as_ref().map(protocol::Text::as_str),
+        }
+    }
+}
+
+/// The answer to `terminate`, `lock` and `unlock`.
+#[derive(Debug, Serialize)]
+pub struct Done {
+    /// How many sessions that was about.
+    pub sessions: u64,
+}
+
 /// The answer to `teardown retry`.
 #[derive(Debug, Serialize)]
 pub struct Retrying {

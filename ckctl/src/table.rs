@@ -1,7 +1,7 @@
 //! Tables for people, as loginctl(1) lays them out.
 
 use crate::time;
-use ck_protocol::{Session, Status, Teardown};
+use ck_protocol::{Session, Status, Teardown, User};
 use std::{
     fmt::{Display, Write as _},
     io::{self, Write},
@@ -37,6 +37,30 @@ pub fn sessions(sessions: &[Session], legend: bool) -> String {
         row(&mut rows, &cells);
     }
     counted(&rows, sessions.len(), "session", legend)
+}
+
+/// A line a user, then their count.
+#[must_use]
+pub fn users(users: &[User], legend: bool) -> String {
+    if users.is_empty() {
+        return if legend { "No users.\n".to_owned() } else { String::new() };
+    }
+    let mut rows = String::new();
+    if legend {
+        rows.push_str("UID\tUSER\tSESSIONS\tLINGER\tSTATE\tRUNTIME DIRECTORY\n");
+    }
+    for user in users {
+        let cells: [&dyn Display; 6] = [
+            &user.uid,
+            &user.name,
+            &user.sessions,
+            &if user.linger { "yes" } else { "no" },
+            &user.state,
+            &or_none(user.runtime_dir.as_ref()),
+        ];
+        row(&mut rows, &cells);
+    }
+    counted(&rows, users.len(), "user", legend)
 }
 
 /// A line a teardown, then their count.

@@ -11,7 +11,7 @@ const SETUID: u32 = 7;
 const SETPCAP: u32 = 8;
 const SYS_PTRACE: u32 = 19;
 const SYS_ADMIN: u32 = 21;
-const BROKERS: [u32; 3] = [CHOWN, DAC_OVERRIDE, SYS_ADMIN];
+const BROKERS: [u32; 4] = [CHOWN, DAC_OVERRIDE, KILL, SYS_ADMIN];
 const WORKERS: [u32; 7] = [CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID, SETPCAP, SYS_ADMIN];
 
 /// The sets in a text as proc_pid_status(5) has it: effective, permitted, inheritable, ambient, bounding.
@@ -31,7 +31,7 @@ fn of_broker(machine: &Machine) -> [u64; 5] {
 }
 
 #[test]
-fn the_broker_keeps_three_capabilities_and_its_workers_get_seven() {
+fn the_broker_keeps_four_capabilities_and_its_workers_get_seven() {
     let guarded = Guarded::up_kind("directory");
     let machine = &guarded.machine;
     let (own, workers) = (mask(&BROKERS), mask(&WORKERS));
@@ -47,7 +47,7 @@ fn the_broker_keeps_three_capabilities_and_its_workers_get_seven() {
 
 /// Without `CAP_SYS_PTRACE` it could not tell when a leader started, and would refuse every login.
 #[test]
-fn where_proc_hides_processes_it_keeps_a_fourth() {
+fn where_proc_hides_processes_it_keeps_a_fifth() {
     let mut machine = Machine::installed();
     machine.host.run_ok(&["mount", "-o", "remount,hidepid=2,gid=4711", "/proc"]);
     machine.start_broker(&[]);
@@ -57,7 +57,7 @@ fn where_proc_hides_processes_it_keeps_a_fourth() {
     machine.await_nothing_left();
 }
 
-/// Each of the three, taken from it: what then cannot be done, and that logins go on.
+/// Each but CAP_KILL (see `terminate`), taken from it: what then cannot be done, and that logins go on.
 #[test]
 fn each_is_needed() {
     for (without, kind, told) in [

@@ -20,6 +20,10 @@ pub enum Input {
     End(SessionRef),
     /// The delay of [`Effect::ParkRuntimeDir`] is over.
     DelayOver(Uid),
+    /// A session is to be locked by its owner's programs.
+    Lock(SessionId),
+    /// It is to be unlocked.
+    Unlock(SessionId),
 }
 
 /// Something to be done to the outside world.

@@ -9,6 +9,7 @@ mod login;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod users;
 
 pub use change::{Effect, Input, RuntimeDir};
 pub use login::{Leader, Login};
@@ -20,7 +21,7 @@ use ck_protocol::{
 };
 use serde::{Deserialize, Serialize};
 use slots::Slots;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A session as the broker keeps it, and as the store writes it down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +39,7 @@ pub struct Entry {
 /// A uid with at least one session.
 #[derive(Debug, Default)]
 struct User {
-    sessions: usize,
+    sessions: BTreeSet<SessionId>,
     dir: Option<RuntimeDir>,
 }
 
@@ -47,8 +48,9 @@ struct User {
 pub struct Registry {
     slots: Slots,
     tokens: HashMap<Token, SessionId>,
-    leaders: HashMap<Pid, SessionId>,
-    users: HashMap<Uid, User>,
+    /// Most lead one session; the one that was opened last comes last.
+    leaders: HashMap<Pid, Vec<SessionId>>,
+    users: BTreeMap<Uid, User>,
     /// Who waits for a runtime directory that is being made.
     making: HashMap<Uid, Vec<SessionId>>,
     /// Directories of users who have left, kept for a while.
@@ -67,7 +69,7 @@ impl Registry {
             slots: Slots::default(),
             tokens: HashMap::new(),
             leaders: HashMap::new(),
-            users: HashMap::new(),
+            users: BTreeMap::new(),
             making: HashMap::new(),
             parked: HashMap::new(),
             parks: false,
@@ -102,6 +104,8 @@ impl Registry {
             Input::Open(login) => self.open(&login),
             Input::RuntimeDir { uid, dir } => self.runtime_dir(uid, dir),
             Input::End(session) => self.end(session),
+            Input::Lock(id) => self.tell(id, |id, uid| Event::LockRequested { id, uid }),
+            Input::Unlock(id) => self.tell(id, |id, uid| Event::UnlockRequested { id, uid }),
             Input::DelayOver(uid) => {
                 let due = self.parked.remove(&uid).map(|_| Effect::RetireRuntimeDir(uid));
                 due.into_iter().collect()
@@ -154,7 +158,7 @@ impl Registry {
         }
         let id = self.next;
         self.next = id.next();
-        let parent = login.ancestors.iter().find_map(|pid| self.leaders.get(pid)).copied();
+        let parent = login.ancestors.iter().find_map(|pid| self.leaders.get(pid)?.last()).copied();
         let parent = parent.and_then(|id| self.slots.get(id)).map(|entry| &entry.session);
         let entry = Entry {
             session: login.session(id, parent),
@@ -177,7 +181,7 @@ impl Registry {
 
     /// Why the user can have no more sessions now.
     fn over_limit(&self, uid: Uid) -> Option<String> {
-        let own = self.users.get(&uid).map_or(0, |user| user.sessions);
+        let own = self.users.get(&uid).map_or(0, |user| user.sessions.len());
         if own >= self.limit.per_user {
             return Some(format!("uid {uid} has {own} sessions, and cannot have more: end some"));
         }
@@ -189,8 +193,8 @@ impl Registry {
     fn insert(&mut self, entry: Entry) {
         let id = entry.session.id;
         self.tokens.insert(entry.token, id);
-        self.leaders.insert(entry.session.leader_pid, id);
-        self.users.entry(entry.session.uid).or_default().sessions += 1;
+        self.leaders.entry(entry.session.leader_pid).or_default().push(id);
+        self.users.entry(entry.session.uid).or_default().sessions.insert(id);
         self.slots.push(entry);
     }
 
@@ -227,7 +231,7 @@ impl Registry {
     /// The session has all it needs: make it known.
     fn complete(&mut self, id: SessionId, dir: Option<PathText>) -> Vec<Effect> {
         let Some(entry) = self.slots.get_mut(id) else { return Vec::new() };
-        entry.session.state = State::Online;
+        entry.session.state = if entry.session.seat.is_none() { State::Active } else { State::Online };
         entry.session.runtime_dir = dir;
         vec![
             Effect::Watch(id),
@@ -246,10 +250,8 @@ impl Registry {
         let Some(entry) = id.and_then(|id| self.slots.remove(id)) else { return Vec::new() };
         let Session { id, uid, leader_pid, state, .. } = entry.session;
         self.tokens.remove(&entry.token);
-        if self.leaders.get(&leader_pid) == Some(&id) {
-            self.leaders.remove(&leader_pid);
-        }
-        let left = self.leave(uid);
+        self.lead_no_more(leader_pid, id);
+        let left = self.leave(uid, id);
         let mut effects = Vec::new();
         if state != State::Opening {
             effects.push(Effect::Forget(id));
@@ -267,6 +269,12 @@ impl Registry {
         effects
     }
 
+    /// Asks the programs of a session's owner for something.
+    fn tell(&self, id: SessionId, event: fn(SessionId, Uid) -> Event) -> Vec<Effect> {
+        let Some(entry) = self.slots.get(id) else { return Vec::new() };
+        vec![Effect::Announce(event(id, entry.session.uid)), Effect::Reply(Reply::Done(1))]
+    }
+
     /// What becomes of the directory of a user who has left.
     fn let_go(&mut self, uid: Uid, dir: RuntimeDir) -> Effect {
         if !self.parks {
@@ -276,14 +284,23 @@ impl Registry {
         Effect::ParkRuntimeDir(uid)
     }
 
-    /// Counts one session of the user off; returns the user whose last it was.
-    fn leave(&mut self, uid: Uid) -> Option<User> {
+    /// Takes one session of the user off; returns the user whose last it was.
+    fn leave(&mut self, uid: Uid, id: SessionId) -> Option<User> {
         let user = self.users.get_mut(&uid)?;
-        user.sessions = user.sessions.saturating_sub(1);
-        if user.sessions > 0 {
+        user.sessions.remove(&id);
+        if !user.sessions.is_empty() {
             return None;
         }
         self.users.remove(&uid)
+    }
+
+    fn lead_no_more(&mut self, leader: Pid, id: SessionId) {
+        if let Some(led) = self.leaders.get_mut(&leader) {
+            led.retain(|other| *other != id);
+            if led.is_empty() {
+                self.leaders.remove(&leader);
+            }
+        }
     }
 }
 

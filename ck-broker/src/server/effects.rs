@@ -54,6 +54,7 @@ impl Server {
             }
             Effect::Watch(id) => return self.watch_peer(id, peer),
             Effect::Unwatch(id) => {
+                self.ending.remove(&id);
                 if let Some(leader) = self.leaders.remove(&id) {
                     unwatch(&self.epoll, leader);
                 }

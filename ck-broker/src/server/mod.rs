@@ -5,6 +5,7 @@
 //! system that a user controls. What `admin.sock` brings has an epoll of its own, of which the loop
 //! takes a little at a time: however much it is, logins have their turn.
 
+mod admin;
 mod admission;
 mod answer;
 mod connection;
@@ -14,10 +15,13 @@ mod door;
 mod effects;
 mod limits;
 mod outbox;
+pub mod permissions;
 mod restore;
 mod retirement;
+mod terminate;
 mod wakeup;
 
+pub use admin::Admins;
 pub use disposal::OPTION as CLOSE_DESCRIPTORS;
 pub use door::DoorError;
 
@@ -81,11 +85,14 @@ pub struct Server {
     admin_closed: bool,
     disposal: Disposal,
     spare: Spare,
+    admins: Admins,
     limits: Limits,
     rates: Rates,
     connections: HashMap<u64, Connection>,
     next_connection: u64,
     leaders: HashMap<SessionId, OwnedFd>,
+    /// Sessions whose leader was told to end, and when it is killed.
+    ending: HashMap<SessionId, Instant>,
     /// Sessions of an earlier broker whose leader could not be watched yet, and when it can be tried again.
     unwatched: Vec<SessionId>,
     watch_due: Option<Instant>,
@@ -135,11 +142,13 @@ impl Server {
             sessions,
             admin,
             spare: Spare::take(),
+            admins: Admins::default(),
             limits: Limits::within(descriptors),
             rates: Rates::default(),
             connections: HashMap::new(),
             next_connection: 0,
             leaders: HashMap::new(),
+            ending: HashMap::new(),
             unwatched: Vec::new(),
             watch_due: None,
             started_at: SystemTime::now().into(),
@@ -160,6 +169,11 @@ impl Server {
         server.listen().map_err(ServerError::Wait)?;
         server.take_over(&left);
         Ok(server)
+    }
+
+    /// From now on, peers of `admin.sock` may see and do what this says.
+    pub fn permit(&mut self, admins: Admins) {
+        self.admins = admins;
     }
 
     /// Serves until SIGTERM or SIGINT. Sessions and their directories stay: a stop is no logout.
@@ -231,6 +245,7 @@ impl Server {
         if self.disposal.due().is_some_and(|due| due <= now) {
             self.tend_disposal(now);
         }
+        self.kill_overdue(now);
         self.retire_stuck(now);
         self.jobs.tend_overdue(now);
         self.start_jobs(now);
@@ -247,6 +262,7 @@ impl Server {
             .chain(directories)
             .chain(self.accept_again)
             .chain(self.watch_due)
+            .chain(self.ending.values().copied())
             .chain(self.disposal.due());
         let due = due.chain(self.jobs.next_deadline());
         let Some(next) = due.min() else {

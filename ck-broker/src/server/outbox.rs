@@ -3,9 +3,10 @@
 use super::{
     Server,
     connection::{Outbox, Sent},
+    permissions::{Asked, Asker},
 };
 use crate::{console, registry::Entry};
-use ck_protocol::{Reply, Vt, encode, limits};
+use ck_protocol::{Reply, SessionId, TeardownId, Uid, Vt, encode, limits};
 use std::time::Instant;
 
 /// How many packets of a list are sent before others have their turn.
@@ -64,10 +65,11 @@ impl Server {
     /// that is gone.
     fn send_list(&self, key: u64, mut list: Outbox) -> Option<Outbox> {
         let connection = self.connections.get(&key)?;
+        let asker = self.asker(key);
         let foreground = console::foreground();
         let mut buffer = [0; limits::REPLY];
         for _ in 0..AT_ONCE {
-            let (reply, rest) = self.next_of(&list, foreground);
+            let (reply, rest) = self.next_of(&list, &asker, foreground);
             match connection.send(encode(&reply, &mut buffer).ok()?) {
                 Sent::Yes => list = rest,
                 Sent::Full => break,
@@ -80,22 +82,40 @@ impl Server {
         Some(list)
     }
 
-    /// The next packet of a list, and what then remains of it.
-    fn next_of(&self, list: &Outbox, foreground: Option<Vt>) -> (Reply, Outbox) {
-        match *list {
-            Outbox::Sessions(from) => {
-                if let Some(Entry { session, .. }) = self.registry.from(from).next() {
-                    let reply = Reply::Session(Box::new(console::seen(session, foreground)));
-                    return (reply, Outbox::Sessions(session.id.next()));
-                }
-            }
-            Outbox::Teardowns(from) => {
-                if let Some((id, job)) = self.jobs.from(from).next() {
-                    return (Reply::Teardown(Box::new(job.shown(id))), Outbox::Teardowns(id.next()));
-                }
-            }
-            Outbox::Empty | Outbox::Packet(_) => {}
-        }
-        (Reply::End, Outbox::Empty)
+    /// The next packet of a list, and what then remains of it. Only what the peer may see is in it.
+    fn next_of(&self, list: &Outbox, asker: &Asker, foreground: Option<Vt>) -> (Reply, Outbox) {
+        let next = match *list {
+            Outbox::Sessions(from) => self.next_session(from, asker, foreground),
+            Outbox::Teardowns(from) => self.next_teardown(from, asker),
+            Outbox::Users(from) => from.and_then(|from| self.next_user(from, asker)),
+            Outbox::Empty | Outbox::Packet(_) => None,
+        };
+        next.unwrap_or((Reply::End, Outbox::Empty))
+    }
+
+    fn next_session(
+        &self,
+        from: SessionId,
+        asker: &Asker,
+        foreground: Option<Vt>,
+    ) -> Option<(Reply, Outbox)> {
+        let visible = |entry: &&Entry| asker.may(Asked::See, Some(entry.session.uid));
+        let Entry { session, .. } = self.registry.from(from).find(visible)?;
+        let reply = Reply::Session(Box::new(console::seen(session, foreground)));
+        Some((reply, Outbox::Sessions(session.id.next())))
+    }
+
+    fn next_teardown(&self, from: TeardownId, asker: &Asker) -> Option<(Reply, Outbox)> {
+        let mut shown = self.jobs.from(from).map(|(id, job)| job.shown(id));
+        let teardown = shown.find(|teardown| asker.may(Asked::See, Some(teardown.uid)))?;
+        let rest = Outbox::Teardowns(teardown.id.next());
+        Some((Reply::Teardown(Box::new(teardown)), rest))
+    }
+
+    fn next_user(&self, from: Uid, asker: &Asker) -> Option<(Reply, Outbox)> {
+        let mut users = self.registry.users_from(from);
+        let user = users.find(|user| asker.may(Asked::See, Some(user.uid)))?;
+        let rest = Uid::try_from(user.uid.get().saturating_add(1)).ok();
+        Some((Reply::User(Box::new(user)), Outbox::Users(rest)))
     }
 }
