@@ -1,13 +1,16 @@
 //! The configuration file, `/etc/ck/broker.toml`.
 
 mod admin;
+mod services;
 
 pub use admin::{Admin, Group};
+pub use services::Service;
 
 use crate::runtime_dir::{Backing, Size};
 use log::LevelFilter;
 use serde::Deserialize;
 use std::{
+    collections::HashMap,
     fs, io,
     num::NonZeroU64,
     path::{Path, PathBuf},
@@ -27,6 +30,8 @@ pub struct Configuration {
     pub log: Log,
     /// The table `[admin]`.
     pub admin: Admin,
+    /// The tables `[services.NAME]`, by the name of the PAM service.
+    pub services: HashMap<String, Service>,
 }
 
 /// How runtime directories are made, and when they go.

@@ -5,6 +5,7 @@ use crate::{
     configuration::{Configuration, ConfigurationError, RuntimeDir},
     jobs::{NoRemover, Queue, Remover},
     log_sink, privileges,
+    registry::Services,
     rival::{self, Rival},
     runtime_dir::{Backing, Recipe, RootError, RuntimeRoot},
     server::{Admins, Server, ServerError},
@@ -130,6 +131,8 @@ fn serve(options: &Options) -> Result<(), StartError> {
     let jobs = Queue::new(remover);
     let mut server = Server::open(state.path(), store, root, jobs, runtime.stop_delay.0, descriptors)?;
     server.permit(Admins { listing: configuration.admin.list, group: configuration.admin.group.gid() });
+    let services = configuration.services.into_iter().map(|(name, service)| (name, service.into()));
+    server.services(Services::new(services.collect()));
     server.resume(retired);
     if let Err(error) = privileges::drop_excess() {
         log::warn!("goes on with more privileges than it needs: {error}");

@@ -1,7 +1,7 @@
 //! What the registry is told, and what it wants done.
 
 use super::Login;
-use ck_protocol::{Event, Gid, PathText, Reply, SessionId, SessionRef, Uid};
+use ck_protocol::{Event, Gid, Opened, PathText, Reply, SessionId, SessionRef, Uid};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -53,6 +53,9 @@ pub enum Effect {
     Announce(Event),
     /// Answer the peer whose request this was.
     Reply(Reply),
+    /// Tell the peer that its login is part of this session, which was there before and stays whatever
+    /// becomes of the peer. Nothing is kept of such a login, so its close finds nothing to end.
+    Join(Opened),
 }
 
 /// A user's runtime directory.

@@ -6,6 +6,7 @@
 
 mod change;
 mod login;
+mod services;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod users;
 
 pub use change::{Effect, Input, RuntimeDir};
 pub use login::{Leader, Login};
+pub use services::{Belonging, Service, Services};
 
 use crate::limit::Limit;
 use ck_protocol::{
@@ -57,6 +59,7 @@ pub struct Registry {
     parked: HashMap<Uid, RuntimeDir>,
     parks: bool,
     limit: Limit,
+    services: Services,
     next: SessionId,
 }
 
@@ -74,6 +77,7 @@ impl Registry {
             parked: HashMap::new(),
             parks: false,
             limit: Limit::NONE,
+            services: Services::default(),
             next,
         };
         let mut entries = entries;
@@ -96,6 +100,11 @@ impl Registry {
     /// From now on, no session is opened over `limit`. Those that there are stay.
     pub fn limit(&mut self, limit: Limit) {
         self.limit = limit;
+    }
+
+    /// From now on, what logins become is as configured here.
+    pub fn services(&mut self, services: Services) {
+        self.services = services;
     }
 
     /// Takes in what happened; returns what is to be done about it, in that order.
@@ -153,19 +162,21 @@ impl Registry {
         if let Some(entry) = self.tokens.get(&login.open.token).and_then(|&id| self.slots.get(id)) {
             return again(entry, uid);
         }
+        let parent = self.parent(login);
+        if let Some(outer) = parent.filter(|parent| self.is_part_of(parent, login)) {
+            return vec![Effect::Join(opened(outer))];
+        }
         if let Some(message) = self.over_limit(uid) {
             return vec![Effect::Reply(refused(RefusalCode::Busy, &message))];
         }
         let id = self.next;
-        self.next = id.next();
-        let parent = login.ancestors.iter().find_map(|pid| self.leaders.get(pid)?.last()).copied();
-        let parent = parent.and_then(|id| self.slots.get(id)).map(|entry| &entry.session);
         let entry = Entry {
-            session: login.session(id, parent),
+            session: login.session(id, parent, &self.services),
             token: login.open.token,
             leader_started: login.leader.started,
             leader_inode: login.leader.inode,
         };
+        self.next = id.next();
         let mut effects = Vec::new();
         if !self.users.contains_key(&uid) {
             effects.push(Effect::Announce(Event::UserAdded(uid)));
@@ -177,6 +188,20 @@ impl Registry {
             effects.extend(self.complete(id, None));
         }
         effects
+    }
+
+    /// The session that the login was started in.
+    fn parent(&self, login: &Login) -> Option<&Session> {
+        let id = login.ancestors.iter().find_map(|pid| self.leaders.get(pid)?.last())?;
+        self.slots.get(*id).map(|entry| &entry.session)
+    }
+
+    /// Whether the login is none of its own: its user is in that session already.
+    fn is_part_of(&self, parent: &Session, login: &Login) -> bool {
+        let open = &login.open;
+        parent.uid == open.uid
+            && parent.state != State::Opening
+            && self.services.belonging(&open.service) == Belonging::Inner
     }
 
     /// Why the user can have no more sessions now.

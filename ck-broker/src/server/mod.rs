@@ -27,7 +27,7 @@ pub use door::DoorError;
 
 use crate::{
     jobs::Queue,
-    registry::{Input, Registry},
+    registry::{Input, Registry, Services},
     runtime_dir::RuntimeRoot,
     store::{Left, Store},
 };
@@ -174,6 +174,11 @@ impl Server {
     /// From now on, peers of `admin.sock` may see and do what this says.
     pub fn permit(&mut self, admins: Admins) {
         self.admins = admins;
+    }
+
+    /// From now on, logins become what this says.
+    pub fn services(&mut self, services: Services) {
+        self.registry.services(services);
     }
 
     /// Serves until SIGTERM or SIGINT. Sessions and their directories stay: a stop is no logout.

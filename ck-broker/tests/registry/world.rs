@@ -19,6 +19,8 @@ pub(crate) struct Module {
     uid: Uid,
     wants_dir: bool,
     pid: Pid,
+    /// The login that it was started in.
+    parent: Option<Pid>,
     /// The answer that it got.
     opened: Option<Opened>,
 }
@@ -33,6 +35,8 @@ pub(crate) struct World {
     // The processes.
     pub(crate) modules: Vec<Module>,
     dead: HashSet<Pid>,
+    /// Logins that are part of another session.
+    inner: Vec<Token>,
     // Bookkeeping of the test.
     serial: u32,
     pub(crate) added: HashSet<SessionId>,
@@ -53,6 +57,7 @@ impl World {
             dirs: BTreeMap::new(),
             modules: Vec::new(),
             dead: HashSet::new(),
+            inner: Vec::new(),
             serial: 0,
             added: HashSet::new(),
             removed: HashSet::new(),
@@ -73,6 +78,25 @@ impl World {
     pub(crate) fn take(&mut self, step: &Step) {
         match *step {
             Step::Open { uid, wants_dir, foreign } => self.open(uid, wants_dir, foreign),
+            Step::OpenInside { n, uid, wants_dir } => self.open_inside(n, uid, wants_dir),
+            Step::CloseInside(n) => {
+                let count = self.inner.len();
+                if count > 0 {
+                    let token = self.inner.swap_remove(usize::from(n) % count);
+                    assert_eq!(self.registry.apply(Input::End(SessionRef::Token(token))), []);
+                }
+            }
+            Step::Lock(n, lock) => {
+                let Some(Opened { id, .. }) = self.pick(n).and_then(|module| module.opened) else { return };
+                let uid = self.registry.get(id).unwrap().session.uid;
+                let (input, event) = if lock {
+                    (Input::Lock(id), Event::LockRequested { id, uid })
+                } else {
+                    (Input::Unlock(id), Event::UnlockRequested { id, uid })
+                };
+                let told = [Effect::Announce(event), Effect::Reply(Reply::Done(1))];
+                assert_eq!(self.registry.apply(input), told);
+            }
             Step::OpenAgain(n) => {
                 if let Some(module) = self.pick(n) {
                     let before = module.opened.clone();
@@ -122,21 +146,50 @@ impl World {
         (count > 0).then(|| self.modules[usize::from(n) % count].clone())
     }
 
+    fn open_inside(&mut self, n: u8, other: Option<u8>, wants_dir: bool) {
+        let Some(outer) = self.pick(n) else { return };
+        let uid = other.map_or(outer.uid, user);
+        if uid != outer.uid {
+            let token = self.open_as(uid, wants_dir, Some(outer.pid));
+            let parent = outer.opened.map(|opened| opened.id).filter(|id| self.registry.get(*id).is_some());
+            // A broker that has died meanwhile has opened none.
+            let inner = self.modules.iter().find(|module| module.token == token);
+            let inner = inner.and_then(|module| module.opened.as_ref());
+            if let Some(entry) = inner.and_then(|opened| self.registry.get(opened.id)) {
+                assert!(entry.session.parent == parent, "a session knows the one that it comes from");
+            }
+            return;
+        }
+        let module = self.module(uid, wants_dir, Some(outer.pid));
+        let effects = self.registry.apply(Input::Open(Box::new(self.login(&module))));
+        assert_eq!(effects, [Effect::Join(outer.opened.unwrap())], "no second session");
+        self.inner.push(module.token);
+    }
+
     fn open(&mut self, uid: u8, wants_dir: bool, foreign: bool) {
-        self.serial += 1;
-        // The last of the four is root.
-        let uid = Uid::try_from(if uid == 3 { 0 } else { 2001 + u32::from(uid) }).unwrap();
+        let uid = user(uid);
         if foreign && uid != Uid::ROOT {
             // One that is ours already stays ours.
             self.dirs.entry(uid).or_insert(Dir::Foreign);
         }
-        let mut random = [0; 16];
-        random[..4].copy_from_slice(&self.serial.to_le_bytes());
-        let pid = Pid::try_from(i32::try_from(self.serial).unwrap()).unwrap();
-        let module = Module { token: Token::new(random), uid, wants_dir, pid, opened: None };
+        self.open_as(uid, wants_dir, None);
+    }
+
+    fn open_as(&mut self, uid: Uid, wants_dir: bool, parent: Option<Pid>) -> Token {
+        let module = self.module(uid, wants_dir, parent);
         self.modules.push(module.clone());
         let login = self.login(&module);
         self.apply(Input::Open(Box::new(login)), Some(module.token));
+        module.token
+    }
+
+    /// Another login, by a process of its own.
+    fn module(&mut self, uid: Uid, wants_dir: bool, parent: Option<Pid>) -> Module {
+        self.serial += 1;
+        let mut random = [0; 16];
+        random[..4].copy_from_slice(&self.serial.to_le_bytes());
+        let pid = Pid::try_from(i32::try_from(self.serial).unwrap()).unwrap();
+        Module { token: Token::new(random), uid, wants_dir, pid, parent, opened: None }
     }
 
     fn login(&self, module: &Module) -> Login {
@@ -145,7 +198,7 @@ impl World {
             uid: module.uid,
             gid: Gid::try_from(1).unwrap(),
             user: Text::clipped("u"),
-            service: Text::clipped("sshd"),
+            service: Text::clipped(if module.parent.is_some() { "su" } else { "sshd" }),
             class: None,
             kind: None,
             tty: None,
@@ -155,7 +208,8 @@ impl World {
             runtime_dir: module.wants_dir,
         };
         let leader = Leader { pid: module.pid, started: 1, inode: None };
-        Login { open, leader, ancestors: Vec::new(), now: Timestamp::from_micros(0) }
+        let ancestors = module.parent.into_iter().collect();
+        Login { open, leader, ancestors, now: Timestamp::from_micros(0) }
     }
 
     /// Performs what follows from the input, unless the broker dies on the way. Returns the reply.
@@ -283,4 +337,9 @@ impl World {
         }
         assert!(live.iter().all(|id| id.get() < self.covered));
     }
+}
+
+/// The user by that number. The last of the four is root.
+fn user(number: u8) -> Uid {
+    Uid::try_from(if number == 3 { 0 } else { 2001 + u32::from(number) }).unwrap()
 }
