@@ -1,9 +1,11 @@
 //! The configuration file, `/etc/ck/broker.toml`.
 
 mod admin;
+mod seats;
 mod services;
 
 pub use admin::{Admin, Group};
+pub use seats::Seats;
 pub use services::Service;
 
 use crate::runtime_dir::{Backing, Size};
@@ -30,6 +32,8 @@ pub struct Configuration {
     pub log: Log,
     /// The table `[admin]`.
     pub admin: Admin,
+    /// The tables `[seats.NAME]`.
+    pub seats: Seats,
     /// The tables `[services.NAME]`, by the name of the PAM service.
     pub services: HashMap<String, Service>,
 }

@@ -8,6 +8,7 @@
 //! | `CAP_SETUID`, `CAP_SETGID` | | become the user |
 //! | `CAP_SETPCAP` | | empty the bounding set of the child that becomes the user |
 //! | `CAP_KILL` | ends leaders that are no longer root's (`ckctl terminate`) | end that child |
+//! | `CAP_SYS_TTY_CONFIG` | | switch to another virtual terminal, only where there are any |
 //! | `CAP_SYS_PTRACE` | reads when leaders started, only where /proc hides them (hidepid= in proc(5)) | |
 //!
 //! A worker is root's program, so the kernel gives it all that the bounding set has (capabilities(7)).
@@ -49,12 +50,12 @@ pub enum PrivilegeError {
 }
 
 /// Gives up, for good, every capability that is not in the table above. One that is missing from the
-/// start stays missing: then directories are made without mounting, for one.
+/// start stays missing: then directories are made without mounting, for one. `has_vts`: there are virtual terminals.
 ///
 /// # Errors
 /// [`PrivilegeError`]; then more is left than is needed.
-pub fn drop_excess() -> Result<(), PrivilegeError> {
-    bound(WORKERS)?;
+pub fn drop_excess(has_vts: bool) -> Result<(), PrivilegeError> {
+    bound(if has_vts { WORKERS | CapabilitySet::SYS_TTY_CONFIG } else { WORKERS })?;
     clear_ambient_capability_set().map_err(PrivilegeError::Ambient)?;
     let permitted = rustix::thread::capabilities(None).map_err(PrivilegeError::Set)?.permitted;
     set(permitted & OWN, permitted)?;

@@ -8,7 +8,7 @@ use crate::{
     registry::Services,
     rival::{self, Rival},
     runtime_dir::{Backing, Recipe, RootError, RuntimeRoot},
-    server::{Admins, Server, ServerError},
+    server::{Admins, Server, ServerError, Switcher},
     store::{self, PlaceError, StateDir, Store, StoreError},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -133,8 +133,9 @@ fn serve(options: &Options) -> Result<(), StartError> {
     server.permit(Admins { listing: configuration.admin.list, group: configuration.admin.group.gid() });
     let services = configuration.services.into_iter().map(|(name, service)| (name, service.into()));
     server.services(Services::new(services.collect()));
+    let has_vts = server.seats(configuration.seats.0, Switcher::beside(&own));
     server.resume(retired);
-    if let Err(error) = privileges::drop_excess() {
+    if let Err(error) = privileges::drop_excess(has_vts) {
         log::warn!("goes on with more privileges than it needs: {error}");
     }
     tell_ready(options.ready_fd)?;

@@ -41,8 +41,15 @@ pub enum Verb {
     },
     /// List the users who are here
     Users,
+    /// List the seats
+    Seats,
     /// Show how the broker is
     Status,
+    /// Bring a session to the foreground of its seat, by switching to its virtual terminal
+    Activate {
+        /// The session's id, as list prints it
+        id: SessionId,
+    },
     /// End sessions: by SIGTERM to their leaders, and five seconds later SIGKILL
     #[command(arg_required_else_help = true)]
     Terminate {

@@ -1,7 +1,7 @@
 //! The conversation with the broker.
 
 use ck_protocol::{
-    AdminRequest, DecodeError, EncodeError, Refusal, RefusalCode, Reply, Session, SessionId, Status,
+    AdminRequest, DecodeError, EncodeError, Refusal, RefusalCode, Reply, Seat, Session, SessionId, Status,
     Teardown, TeardownId, User, decode, encode, limits,
 };
 use nix::sys::socket::{getsockopt, sockopt};
@@ -204,6 +204,22 @@ impl Client {
             match self.receive()? {
                 Reply::User(user) => users.push(*user),
                 Reply::End => return Ok(users),
+                _ => return Err(ClientError::Unexpected),
+            }
+        }
+    }
+
+    /// All seats.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn seats(&self) -> Result<Vec<Seat>, ClientError> {
+        self.send(AdminRequest::Seats)?;
+        let mut seats = Vec::new();
+        loop {
+            match self.receive()? {
+                Reply::Seat(seat) => seats.push(*seat),
+                Reply::End => return Ok(seats),
                 _ => return Err(ClientError::Unexpected),
             }
         }

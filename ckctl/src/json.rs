@@ -153,7 +153,27 @@ impl<'u> From<&'u protocol::User> for User<'u> {
     }
 }
 
-/// The answer to `terminate`, `lock` and `unlock`.
+/// A seat.
+#[derive(Debug, Serialize)]
+pub struct Seat<'s> {
+    id: &'s str,
+    active: Option<String>,
+    sessions: u64,
+    has_vts: bool,
+}
+
+impl<'s> From<&'s protocol::Seat> for Seat<'s> {
+    fn from(seat: &'s protocol::Seat) -> Self {
+        Self {
+            id: seat.id.as_str(),
+            active: seat.active.map(|id| id.to_string()),
+            sessions: seat.sessions,
+            has_vts: seat.has_vts,
+        }
+    }
+}
+
+/// The answer to `terminate`, `lock`, `unlock` and `activate`.
 #[derive(Debug, Serialize)]
 pub struct Done {
     /// How many sessions that was about.

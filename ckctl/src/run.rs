@@ -75,6 +75,15 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
                 table::users(&users, !arguments.no_legend)
             }
         }
+        Verb::Seats => {
+            let seats = client.seats()?;
+            if json {
+                pretty(&seats.iter().map(json::Seat::from).collect::<Vec<_>>())?
+            } else {
+                table::seats(&seats, !arguments.no_legend)
+            }
+        }
+        Verb::Activate { id } => done(client.act(AdminRequest::Activate(id))?, json)?,
         Verb::Terminate { user: Some(name), .. } => {
             let target = Target::User(account::uid(&name)?);
             done(client.act(AdminRequest::Terminate(target))?, json)?

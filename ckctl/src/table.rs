@@ -1,7 +1,7 @@
 //! Tables for people, as loginctl(1) lays them out.
 
 use crate::time;
-use ck_protocol::{Session, Status, Teardown, User};
+use ck_protocol::{Seat, Session, Status, Teardown, User};
 use std::{
     fmt::{Display, Write as _},
     io::{self, Write},
@@ -61,6 +61,28 @@ pub fn users(users: &[User], legend: bool) -> String {
         row(&mut rows, &cells);
     }
     counted(&rows, users.len(), "user", legend)
+}
+
+/// A line a seat, then their count.
+#[must_use]
+pub fn seats(seats: &[Seat], legend: bool) -> String {
+    if seats.is_empty() {
+        return if legend { "No seats.\n".to_owned() } else { String::new() };
+    }
+    let mut rows = String::new();
+    if legend {
+        rows.push_str("SEAT\tACTIVE SESSION\tSESSIONS\tVIRTUAL TERMINALS\n");
+    }
+    for seat in seats {
+        let cells: [&dyn Display; 4] = [
+            &seat.id,
+            &or_none(seat.active.as_ref()),
+            &seat.sessions,
+            &if seat.has_vts { "yes" } else { "no" },
+        ];
+        row(&mut rows, &cells);
+    }
+    counted(&rows, seats.len(), "seat", legend)
 }
 
 /// A line a teardown, then their count.

@@ -148,13 +148,16 @@ fn trying_teardowns_again_needs_an_administrator_or_root() {
 
 #[test]
 fn the_group_is_the_configured_one_and_a_missing_one_has_no_members() {
+    let mut machine = machine("");
     for (toml, carol) in [
         ("[admin]\ngroup = \"ck-admin\"", true),
         ("[admin]\ngroup = 990", true),
         ("[admin]\ngroup = 991", false),
         ("[admin]\ngroup = \"no-such-group\"", false),
     ] {
-        let machine = machine(toml);
+        drop(machine.broker.take());
+        machine.host.write_file("/etc/ck/broker.toml", toml, 0o644);
+        machine.start_broker(&[]);
         let allowed = |peer: &[&str]| {
             machine.host.run(&[peer, &["ckctl", "teardown", "retry"]].concat()).status.success()
         };

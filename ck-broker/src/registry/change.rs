@@ -1,7 +1,7 @@
 //! What the registry is told, and what it wants done.
 
 use super::Login;
-use ck_protocol::{Event, Gid, Opened, PathText, Reply, SessionId, SessionRef, Uid};
+use ck_protocol::{Event, Gid, Opened, PathText, Reply, SessionId, SessionRef, Uid, Vt};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub enum Input {
     End(SessionRef),
     /// The delay of [`Effect::ParkRuntimeDir`] is over.
     DelayOver(Uid),
+    /// This virtual terminal is in the foreground, or none.
+    Foreground(Option<Vt>),
     /// A session is to be locked by its owner's programs.
     Lock(SessionId),
     /// It is to be unlocked.

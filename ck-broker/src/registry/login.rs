@@ -50,7 +50,8 @@ impl Login {
             remote_host: open.remote_host.clone(),
             remote_user: open.remote_user.clone(),
             display: open.display.clone(),
-            seat: vt.map(|_| Text::clipped("seat0")),
+            // Which seats there are, the registry knows.
+            seat: None,
             vt,
             state: State::Opening,
             opened_at: self.now,
@@ -132,19 +133,18 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_login_on_a_virtual_terminal_is_local_and_on_the_seat() {
+    fn a_login_on_a_virtual_terminal_is_local() {
         for tty in ["/dev/tty2", "tty2"] {
             let session = session(tty, None);
             assert_eq!(session.tty, Some(Text::clipped("tty2")));
             assert_eq!((session.vt.map(Vt::get), session.remote, session.kind), (Some(2), false, Kind::Tty));
-            assert_eq!(session.seat, Some(Text::clipped("seat0")));
         }
     }
 
     #[test]
     fn a_remote_host_makes_it_remote_whatever_the_terminal_says() {
         let session = session("tty2", Some("203.0.113.9"));
-        assert!(session.remote && session.seat.is_none() && session.vt.is_none());
+        assert!(session.remote && session.vt.is_none());
     }
 
     #[test]
@@ -154,7 +154,6 @@ pub(super) mod tests {
         }
         for tty in ["ttyS0", "/dev/console", "hvc0"] {
             assert!(!session(tty, None).remote, "{tty}");
-            assert!(session(tty, None).seat.is_none(), "{tty}");
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod change;
 mod login;
+mod seats;
 mod services;
 mod slots;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use ck_protocol::{
     Event, Gid, Opened, PathText, Pid, Refusal, RefusalCode, Reply, Session, SessionId, SessionRef, State,
     Text, Token, Uid,
 };
+use seats::Seats;
 use serde::{Deserialize, Serialize};
 use slots::Slots;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -60,6 +62,7 @@ pub struct Registry {
     parks: bool,
     limit: Limit,
     services: Services,
+    seats: Seats,
     next: SessionId,
 }
 
@@ -78,11 +81,15 @@ impl Registry {
             parks: false,
             limit: Limit::NONE,
             services: Services::default(),
+            seats: Seats::default(),
             next,
         };
         let mut entries = entries;
         entries.sort_by_key(|entry| entry.session.id);
-        for entry in entries {
+        for mut entry in entries {
+            if entry.session.seat.is_none() {
+                entry.session.state = State::Active;
+            }
             let uid = entry.session.uid;
             let dir = entry.session.runtime_dir.clone().map(|path| RuntimeDir { path, ours: ours(uid) });
             registry.insert(entry);
@@ -113,6 +120,7 @@ impl Registry {
             Input::Open(login) => self.open(&login),
             Input::RuntimeDir { uid, dir } => self.runtime_dir(uid, dir),
             Input::End(session) => self.end(session),
+            Input::Foreground(vt) => self.foreground(vt),
             Input::Lock(id) => self.tell(id, |id, uid| Event::LockRequested { id, uid }),
             Input::Unlock(id) => self.tell(id, |id, uid| Event::UnlockRequested { id, uid }),
             Input::DelayOver(uid) => {
@@ -170,8 +178,10 @@ impl Registry {
             return vec![Effect::Reply(refused(RefusalCode::Busy, &message))];
         }
         let id = self.next;
+        let mut session = login.session(id, parent, &self.services);
+        self.seats.place(&mut session);
         let entry = Entry {
-            session: login.session(id, parent, &self.services),
+            session,
             token: login.open.token,
             leader_started: login.leader.started,
             leader_inode: login.leader.inode,
@@ -256,14 +266,13 @@ impl Registry {
     /// The session has all it needs: make it known.
     fn complete(&mut self, id: SessionId, dir: Option<PathText>) -> Vec<Effect> {
         let Some(entry) = self.slots.get_mut(id) else { return Vec::new() };
-        entry.session.state = if entry.session.seat.is_none() { State::Active } else { State::Online };
         entry.session.runtime_dir = dir;
-        vec![
-            Effect::Watch(id),
-            Effect::Record(id),
-            Effect::Announce(Event::SessionAdded(Box::new(entry.session.clone()))),
-            Effect::Reply(Reply::Opened(opened(&entry.session))),
-        ]
+        let changes = self.sit(id);
+        let Some(Entry { session, .. }) = self.slots.get(id) else { return Vec::new() };
+        let added = Effect::Announce(Event::SessionAdded(Box::new(session.clone())));
+        let reply = Effect::Reply(Reply::Opened(opened(session)));
+        let first = [Effect::Watch(id), Effect::Record(id), added];
+        first.into_iter().chain(changes).chain([reply]).collect()
     }
 
     /// Takes a session out of every table. One that is not there has ended before: nothing to do.
@@ -274,6 +283,7 @@ impl Registry {
         };
         let Some(entry) = id.and_then(|id| self.slots.remove(id)) else { return Vec::new() };
         let Session { id, uid, leader_pid, state, .. } = entry.session;
+        let changes = self.stand(&entry.session);
         self.tokens.remove(&entry.token);
         self.lead_no_more(leader_pid, id);
         let left = self.leave(uid, id);
@@ -282,6 +292,7 @@ impl Registry {
             effects.push(Effect::Forget(id));
             effects.push(Effect::Unwatch(id));
             effects.push(Effect::Announce(Event::SessionRemoved { id, uid }));
+            effects.extend(changes);
         }
         if let Some(user) = left {
             // The record of the session goes first: a broker that dies in between finds a

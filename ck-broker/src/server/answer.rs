@@ -7,8 +7,8 @@ use super::{
     permissions::Asked,
 };
 use crate::{
-    console, process,
-    registry::{Entry, Input, Leader, Login},
+    process,
+    registry::{Input, Leader, Login},
 };
 use ck_protocol::{
     AdminRequest, DecodeError, Open, Refusal, RefusalCode, Reply, SessionId, SessionRequest, Status,
@@ -124,9 +124,8 @@ impl Server {
         match request {
             AdminRequest::List => self.start_list(key, Outbox::Sessions(SessionId::FIRST)),
             AdminRequest::Show(id) => {
-                let seen = |entry: &Entry| console::seen(&entry.session, console::foreground());
-                let shown = self.permitted(key, Asked::See, id);
-                let reply = shown.map_or_else(Reply::Refused, |entry| Reply::Session(Box::new(seen(entry))));
+                let shown = self.permitted(key, Asked::See, id).map(|entry| entry.session.clone());
+                let reply = shown.map_or_else(Reply::Refused, |session| Reply::Session(Box::new(session)));
                 self.send(key, &reply);
             }
             AdminRequest::Status => {
@@ -138,12 +137,11 @@ impl Server {
             AdminRequest::RetryTeardowns(only) => self.retry_teardowns(key, only),
             AdminRequest::Users => self.start_list(key, Outbox::Users(Some(Uid::ROOT))),
             AdminRequest::Terminate(target) => self.terminate(key, target),
+            AdminRequest::Seats => self.start_list(key, Outbox::Seats(0)),
+            AdminRequest::Activate(id) => self.activate(key, id),
             AdminRequest::Lock(id) => self.ask_to_lock(key, id, Input::Lock(id)),
             AdminRequest::Unlock(id) => self.ask_to_lock(key, id, Input::Unlock(id)),
-            AdminRequest::Subscribe
-            | AdminRequest::Seats
-            | AdminRequest::Activate(_)
-            | AdminRequest::Linger(_) => {
+            AdminRequest::Subscribe | AdminRequest::Linger(_) => {
                 self.send(key, &refused(RefusalCode::Failed, "not there yet"));
             }
         }

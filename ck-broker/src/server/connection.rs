@@ -55,6 +55,8 @@ pub(super) enum Outbox {
     Sessions(SessionId),
     /// The teardowns from this one on, then the end mark.
     Teardowns(TeardownId),
+    /// The seats but the first so many, then the end mark.
+    Seats(usize),
     /// The users from this one on, if any can follow, then the end mark.
     Users(Option<Uid>),
 }

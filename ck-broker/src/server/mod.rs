@@ -18,6 +18,7 @@ mod outbox;
 pub mod permissions;
 mod restore;
 mod retirement;
+mod seats;
 mod terminate;
 mod wakeup;
 
@@ -26,6 +27,7 @@ pub use disposal::OPTION as CLOSE_DESCRIPTORS;
 pub use door::DoorError;
 
 use crate::{
+    console::Console,
     jobs::Queue,
     registry::{Input, Registry, Services},
     runtime_dir::RuntimeRoot,
@@ -43,6 +45,8 @@ use nix::sys::{
     signalfd::{SfdFlags, SignalFd},
 };
 use retirement::Stuck;
+use seats::Switch;
+pub use seats::Switcher;
 use std::{
     collections::HashMap,
     os::fd::{AsFd, OwnedFd},
@@ -96,6 +100,9 @@ pub struct Server {
     /// Sessions of an earlier broker whose leader could not be watched yet, and when it can be tried again.
     unwatched: Vec<SessionId>,
     watch_due: Option<Instant>,
+    console: Option<Console>,
+    switcher: Option<Switcher>,
+    switch: Option<Switch>,
     registry: Registry,
     store: Store,
     root: RuntimeRoot,
@@ -151,6 +158,9 @@ impl Server {
             ending: HashMap::new(),
             unwatched: Vec::new(),
             watch_due: None,
+            console: None,
+            switcher: None,
+            switch: None,
             started_at: SystemTime::now().into(),
             epoll: epoll()?,
             admin_epoll: epoll()?,
@@ -226,6 +236,8 @@ impl Server {
             Wakeup::Connection(key) => self.serve_connection(key),
             Wakeup::Leader(id) => self.end(SessionRef::Id(id)),
             Wakeup::Worker(id) => self.jobs.reap(id, Instant::now()),
+            Wakeup::Console => self.look_at_console(),
+            Wakeup::Switch => self.end_switch(),
         }
     }
 
@@ -251,6 +263,7 @@ impl Server {
             self.tend_disposal(now);
         }
         self.kill_overdue(now);
+        self.tend_switch(now);
         self.retire_stuck(now);
         self.jobs.tend_overdue(now);
         self.start_jobs(now);
@@ -268,6 +281,7 @@ impl Server {
             .chain(self.accept_again)
             .chain(self.watch_due)
             .chain(self.ending.values().copied())
+            .chain(self.switch.as_ref().and_then(Switch::due))
             .chain(self.disposal.due());
         let due = due.chain(self.jobs.next_deadline());
         let Some(next) = due.min() else {

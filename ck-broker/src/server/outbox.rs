@@ -5,8 +5,8 @@ use super::{
     connection::{Outbox, Sent},
     permissions::{Asked, Asker},
 };
-use crate::{console, registry::Entry};
-use ck_protocol::{Reply, SessionId, TeardownId, Uid, Vt, encode, limits};
+use crate::registry::Entry;
+use ck_protocol::{Reply, Session, SessionId, TeardownId, Uid, encode, limits};
 use std::time::Instant;
 
 /// How many packets of a list are sent before others have their turn.
@@ -66,10 +66,9 @@ impl Server {
     fn send_list(&self, key: u64, mut list: Outbox) -> Option<Outbox> {
         let connection = self.connections.get(&key)?;
         let asker = self.asker(key);
-        let foreground = console::foreground();
         let mut buffer = [0; limits::REPLY];
         for _ in 0..AT_ONCE {
-            let (reply, rest) = self.next_of(&list, &asker, foreground);
+            let (reply, rest) = self.next_of(&list, &asker);
             match connection.send(encode(&reply, &mut buffer).ok()?) {
                 Sent::Yes => list = rest,
                 Sent::Full => break,
@@ -83,25 +82,21 @@ impl Server {
     }
 
     /// The next packet of a list, and what then remains of it. Only what the peer may see is in it.
-    fn next_of(&self, list: &Outbox, asker: &Asker, foreground: Option<Vt>) -> (Reply, Outbox) {
+    fn next_of(&self, list: &Outbox, asker: &Asker) -> (Reply, Outbox) {
         let next = match *list {
-            Outbox::Sessions(from) => self.next_session(from, asker, foreground),
+            Outbox::Sessions(from) => self.next_session(from, asker),
             Outbox::Teardowns(from) => self.next_teardown(from, asker),
             Outbox::Users(from) => from.and_then(|from| self.next_user(from, asker)),
+            Outbox::Seats(from) => self.next_seat(from, asker),
             Outbox::Empty | Outbox::Packet(_) => None,
         };
         next.unwrap_or((Reply::End, Outbox::Empty))
     }
 
-    fn next_session(
-        &self,
-        from: SessionId,
-        asker: &Asker,
-        foreground: Option<Vt>,
-    ) -> Option<(Reply, Outbox)> {
+    fn next_session(&self, from: SessionId, asker: &Asker) -> Option<(Reply, Outbox)> {
         let visible = |entry: &&Entry| asker.may(Asked::See, Some(entry.session.uid));
         let Entry { session, .. } = self.registry.from(from).find(visible)?;
-        let reply = Reply::Session(Box::new(console::seen(session, foreground)));
+        let reply = Reply::Session(Box::new(session.clone()));
         Some((reply, Outbox::Sessions(session.id.next())))
     }
 
@@ -110,6 +105,12 @@ impl Server {
         let teardown = shown.find(|teardown| asker.may(Asked::See, Some(teardown.uid)))?;
         let rest = Outbox::Teardowns(teardown.id.next());
         Some((Reply::Teardown(Box::new(teardown)), rest))
+    }
+
+    fn next_seat(&self, from: usize, asker: &Asker) -> Option<(Reply, Outbox)> {
+        let visible = |session: &Session| asker.may(Asked::See, Some(session.uid));
+        let seat = self.registry.shown_seats(visible).nth(from)?;
+        Some((Reply::Seat(Box::new(seat)), Outbox::Seats(from + 1)))
     }
 
     fn next_user(&self, from: Uid, asker: &Asker) -> Option<(Reply, Outbox)> {

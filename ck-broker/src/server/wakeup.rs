@@ -14,6 +14,10 @@ pub(super) enum Wakeup {
     Connection(u64),
     Leader(SessionId),
     Worker(TeardownId),
+    /// Another virtual terminal is in the foreground.
+    Console,
+    /// The program that was to switch has ended.
+    Switch,
 }
 
 /// The kind is in the uppermost bits; the rest would last for 10^17 logins.
@@ -30,6 +34,8 @@ impl Wakeup {
             Self::Connection(key) => (3, key),
             Self::Leader(id) => (4, id.get()),
             Self::Worker(id) => (5, id.get()),
+            Self::Console => (14, 0),
+            Self::Switch => (14, 1),
         };
         (kind << SHIFT) | (number & NUMBER)
     }
@@ -42,6 +48,8 @@ impl Wakeup {
             1 => Self::Accept(Door::Admin),
             2 => Self::Admin,
             3 => Self::Connection(number),
+            14 if number == 0 => Self::Console,
+            14 => Self::Switch,
             4 => Self::Leader(SessionId::new(number)),
             _ => Self::Worker(TeardownId::new(number)),
         }
@@ -62,6 +70,8 @@ mod tests {
             Wakeup::Connection(7),
             Wakeup::Leader(SessionId::new(NUMBER)),
             Wakeup::Worker(TeardownId::FIRST),
+            Wakeup::Console,
+            Wakeup::Switch,
         ] {
             assert_eq!(Wakeup::from_data(wakeup.to_data()), wakeup);
         }

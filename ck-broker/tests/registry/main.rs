@@ -22,6 +22,8 @@ enum Step {
     CloseInside(u8),
     /// The programs of a session are to lock it, or to unlock it.
     Lock(u8, bool),
+    /// Another virtual terminal comes to the foreground, or none.
+    Foreground(Option<u8>),
     /// The module of an open session asks for it again: it never saw the answer.
     OpenAgain(u8),
     /// A module closes its session, by id or by token.
@@ -48,6 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(n, uid, wants_dir)| Step::OpenInside { n, uid, wants_dir }),
         1 => any::<u8>().prop_map(Step::CloseInside),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(n, lock)| Step::Lock(n, lock)),
+        2 => prop::option::of(1..4u8).prop_map(Step::Foreground),
         1 => any::<u8>().prop_map(Step::OpenAgain),
         3 => (any::<u8>(), any::<bool>()).prop_map(|(n, by_token)| Step::Close(n, by_token)),
         2 => any::<u8>().prop_map(Step::Death),

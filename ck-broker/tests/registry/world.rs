@@ -21,6 +21,7 @@ pub(crate) struct Module {
     pid: Pid,
     /// The login that it was started in.
     parent: Option<Pid>,
+    tty: Option<&'static str>,
     /// The answer that it got.
     opened: Option<Opened>,
 }
@@ -45,7 +46,14 @@ pub(crate) struct World {
     parks: bool,
     /// Whose delay is running.
     parked: BTreeSet<Uid>,
+    foreground: Option<Vt>,
+    /// What whoever listens knows: each session's state, and each seat's active session.
+    states: BTreeMap<SessionId, State>,
+    actives: BTreeMap<ShortName, SessionId>,
 }
+
+/// The terminals that logins are on, one after the other.
+const TTYS: [Option<&str>; 5] = [None, Some("tty1"), Some("pts/0"), Some("ttyS1"), Some("tty2")];
 
 impl World {
     pub(crate) fn new(parks: bool) -> Self {
@@ -64,6 +72,9 @@ impl World {
             crash_at: None,
             parks,
             parked: BTreeSet::new(),
+            foreground: None,
+            states: BTreeMap::new(),
+            actives: BTreeMap::new(),
         };
         world.set_up();
         world
@@ -73,11 +84,22 @@ impl World {
         if self.parks {
             self.registry.park();
         }
+        self.registry.seats(true, vec![(Text::clipped("seat1"), vec![Text::clipped("ttyS1")])]);
+        self.registry.apply(Input::Foreground(self.foreground));
+        // Whoever listens begins anew with what there is.
+        let entries = self.registry.from(SessionId::FIRST);
+        self.states = entries.map(|entry| (entry.session.id, entry.session.state)).collect();
+        let seats = self.registry.shown_seats(|_| true);
+        self.actives = seats.filter_map(|seat| Some((seat.id, seat.active?))).collect();
     }
 
     pub(crate) fn take(&mut self, step: &Step) {
         match *step {
             Step::Open { uid, wants_dir, foreign } => self.open(uid, wants_dir, foreign),
+            Step::Foreground(vt) => {
+                self.foreground = vt.map(|vt| Vt::try_from(vt).unwrap());
+                self.apply(Input::Foreground(self.foreground), None);
+            }
             Step::OpenInside { n, uid, wants_dir } => self.open_inside(n, uid, wants_dir),
             Step::CloseInside(n) => {
                 let count = self.inner.len();
@@ -189,7 +211,8 @@ impl World {
         let mut random = [0; 16];
         random[..4].copy_from_slice(&self.serial.to_le_bytes());
         let pid = Pid::try_from(i32::try_from(self.serial).unwrap()).unwrap();
-        Module { token: Token::new(random), uid, wants_dir, pid, parent, opened: None }
+        let tty = TTYS[usize::try_from(self.serial).unwrap() % TTYS.len()];
+        Module { token: Token::new(random), uid, wants_dir, pid, parent, tty, opened: None }
     }
 
     fn login(&self, module: &Module) -> Login {
@@ -201,7 +224,7 @@ impl World {
             service: Text::clipped(if module.parent.is_some() { "su" } else { "sshd" }),
             class: None,
             kind: None,
-            tty: None,
+            tty: module.tty.map(Text::clipped),
             remote_host: None,
             remote_user: None,
             display: None,
@@ -277,9 +300,22 @@ impl World {
             Effect::Forget(id) => assert!(self.records.remove(&id).is_some(), "forgotten once"),
             Effect::Announce(Event::SessionAdded(session)) => {
                 assert!(self.added.insert(session.id), "an id was used twice");
+                self.states.insert(session.id, session.state);
             }
             Effect::Announce(Event::SessionRemoved { id, .. }) => {
                 assert!(self.removed.insert(id), "a session was removed twice");
+                self.states.remove(&id);
+            }
+            Effect::Announce(Event::SessionChanged(session)) => {
+                let before = self.states.insert(session.id, session.state);
+                assert!(before.is_some_and(|before| before != session.state), "a change that is none");
+            }
+            Effect::Announce(Event::SeatChanged { seat, active, before }) => {
+                let known = match active {
+                    Some(id) => self.actives.insert(seat, id),
+                    None => self.actives.remove(&seat),
+                };
+                assert!(known == before && active != before, "a change of what nobody knew");
             }
             _ => {}
         }
@@ -336,6 +372,33 @@ impl World {
             assert!(!wants || self.dirs.contains_key(&module.uid), "a live session without its directory");
         }
         assert!(live.iter().all(|id| id.get() < self.covered));
+        self.check_seats();
+    }
+
+    /// Whoever has listened knows what is so, and that is as the seats' rules have it.
+    fn check_seats(&self) {
+        let (mut states, mut actives) = (BTreeMap::new(), BTreeMap::new());
+        let sessions = || self.registry.from(SessionId::FIRST).map(|entry| &entry.session);
+        let last =
+            sessions().filter(|session| session.tty.as_ref().is_some_and(|tty| tty.as_str() == "ttyS1"));
+        let last = last.last().map(|session| session.id);
+        for session in sessions() {
+            let is_active = match session.tty.as_ref().map(Text::as_str) {
+                Some("ttyS1") => Some(session.id) == last,
+                Some("tty1" | "tty2") => session.vt == self.foreground,
+                _ => true,
+            };
+            states.insert(session.id, if is_active { State::Active } else { State::Online });
+            if let (Some(seat), true) = (session.seat.clone(), is_active) {
+                // The first on a virtual terminal, and the last, which is the only one, elsewhere.
+                actives.entry(seat).or_insert(session.id);
+            }
+        }
+        assert_eq!(self.states, states);
+        assert_eq!(self.actives, actives);
+        let shown = self.registry.shown_seats(|_| true);
+        let shown: BTreeMap<_, _> = shown.filter_map(|seat| Some((seat.id, seat.active?))).collect();
+        assert_eq!(shown, actives);
     }
 }
 
