@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ck_tests::{Machine, wait_until};
+use rustix::process::Signal;
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -52,6 +53,24 @@ fn an_inner_login_that_is_killed_does_not_end_the_first() {
     });
     machine.host.run_ok(&["sh", "-c", "sleep 0.3; pkill -9 -x su"]);
     std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(machine.session()["id"], "1");
+    assert!(machine.has_alices());
+}
+
+/// An open that nobody hears of is none; but the session that it would have been part of stays.
+#[test]
+fn an_inner_login_that_gives_up_before_its_answer_does_not_end_the_first() {
+    let machine = Machine::up();
+    let script = "until [ -e /tmp/go ]; do sleep 0.05; done; echo pw-alice | su -l alice -c 'touch /tmp/in; sleep 1000'";
+    let _held = machine.host.spawn(&["ssh", "alice@127.0.0.1", script]);
+    machine.await_sessions(1);
+    machine.broker().signal(Signal::STOP);
+    machine.host.write_file("/tmp/go", "", 0o644);
+    wait_until(SOON, "su has given up waiting", || machine.host.metadata("/tmp/in").is_some());
+    machine.broker().signal(Signal::CONT);
+    // What its request led to has been done before the next ones are answered.
+    machine.host.run_ok(&["su", "bob", "-c", "true"]);
+    machine.await_sessions(1);
     assert_eq!(machine.session()["id"], "1");
     assert!(machine.has_alices());
 }

@@ -110,7 +110,7 @@ fn a_leader_of_several_sessions_lives_as_long_as_one_of_them() {
 #[test]
 fn a_leader_that_has_become_a_user_ends_too() {
     let machine = Machine::up();
-    let script = "setpriv --reuid=2001 --regid=2001 --clear-groups sleep 1000";
+    let script = "exec setpriv --reuid=2001 --regid=2001 --clear-groups sleep 1000";
     let leader = application(&machine, &["open", "exec", script]);
     machine.await_sessions(1);
     wait_until(SOON, "it is alice", || {
