@@ -78,7 +78,7 @@ vm: setup stage
 	tests/vm/check
 
 build:
-	$(CARGO) build --locked --release --package pam_ck --package ck-broker --package ck-remove-directory --package ckctl
+	$(CARGO) build --locked --release --package pam_ck --package ck-broker --package ck-remove-directory --package ck-switch-vt --package ckctl
 
 stage: build
 	rm -rf $(STAGE)
@@ -91,6 +91,7 @@ install-files:
 	install -D -m 755 $(RELEASE)/ck-broker $(DESTDIR)$(PREFIX)/sbin/ck-broker
 	install -D -m 755 $(RELEASE)/ckctl $(DESTDIR)$(PREFIX)/bin/ckctl
 	install -D -m 755 $(RELEASE)/ck-remove-directory $(DESTDIR)$(PREFIX)/libexec/ck/ck-remove-directory
+	install -D -m 755 $(RELEASE)/ck-switch-vt $(DESTDIR)$(PREFIX)/libexec/ck/ck-switch-vt
 	install -D -m 644 $(RELEASE)/libpam_ck.so $(DESTDIR)$(PAMDIR)/pam_ck.so
 	install -D -m 644 packaging/pam/ck $(DESTDIR)$(PREFIX)/share/pam-configs/ck
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 packaging/man/ckctl/*.1
@@ -100,7 +101,8 @@ install-files:
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/ck-broker $(DESTDIR)$(PREFIX)/bin/ckctl
-	rm -f $(DESTDIR)$(PREFIX)/libexec/ck/ck-remove-directory $(DESTDIR)$(PAMDIR)/pam_ck.so
+	rm -f $(DESTDIR)$(PREFIX)/libexec/ck/ck-remove-directory $(DESTDIR)$(PREFIX)/libexec/ck/ck-switch-vt
+	rm -f $(DESTDIR)$(PAMDIR)/pam_ck.so
 	rm -f $(DESTDIR)$(PREFIX)/share/pam-configs/ck
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/ckctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/ckctl-*.1
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ckctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ckctl

@@ -1,5 +1,13 @@
 //! The configuration file, `/etc/ck/broker.toml`.
 
+mod admin;
+mod seats;
+mod services;
+
+pub use admin::{Admin, Group};
+pub use seats::Seats;
+pub use services::Service;
+
 use crate::{
     history::Place,
     runtime_dir::{Backing, Size},
@@ -7,6 +15,7 @@ use crate::{
 use log::LevelFilter;
 use serde::Deserialize;
 use std::{
+    collections::HashMap,
     fs, io,
     num::NonZeroU64,
     path::{Path, PathBuf},
@@ -36,6 +45,12 @@ pub struct Configuration {
     pub log: Log,
     /// The table `[hooks]`.
     pub hooks: Hooks,
+    /// The table `[admin]`.
+    pub admin: Admin,
+    /// The tables `[seats.NAME]`.
+    pub seats: Seats,
+    /// The tables `[services.NAME]`, by the name of the PAM service.
+    pub services: HashMap<String, Service>,
 }
 
 /// How runtime directories are made, and when they go.

@@ -1,24 +1,71 @@
-//! Which virtual terminal is in the foreground.
+//! Which virtual terminal is in the foreground, as the kernel says it.
 
-use ck_protocol::{Session, State, Vt};
-use std::fs;
+use ck_protocol::Vt;
+use std::{
+    fs::File,
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::FileExt,
+    },
+};
 
-/// The foreground virtual terminal; `None` on a machine without any. sysfs has it since
-/// Linux 2.6.38.
-#[must_use]
-pub fn foreground() -> Option<Vt> {
-    let active = fs::read_to_string("/sys/class/tty/tty0/active").ok()?;
-    let number = active.trim().strip_prefix("tty")?.parse::<u8>().ok()?;
-    Vt::try_from(number).ok()
+/// Where the kernel says it, since Linux 2.6.38. Who polls it is woken by each change.
+const ACTIVE: &str = "/sys/class/tty/tty0/active";
+/// Longer than any name of a virtual terminal, in bytes.
+const NAME: usize = 16;
+
+/// The virtual terminals of this machine.
+#[derive(Debug)]
+pub struct Console(File);
+
+impl Console {
+    /// `None` on a machine without virtual terminals.
+    #[must_use]
+    pub fn open() -> Option<Self> {
+        match File::open(ACTIVE) {
+            Ok(file) => Some(Self(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                log::warn!("cannot open {ACTIVE}: {error}; there is no seat0");
+                None
+            }
+        }
+    }
+
+    /// The terminal in the foreground, if that can be said by a number. Also makes the file quiet until the
+    /// next change (kernfs and its poll).
+    ///
+    /// # Errors
+    /// An I/O error; then the file is not quiet.
+    pub fn foreground(&self) -> io::Result<Option<Vt>> {
+        let mut name = [0; NAME];
+        let length = self.0.read_at(&mut name, 0)?;
+        Ok(parse(name.get(..length).unwrap_or_default()))
+    }
 }
 
-/// The session as it stands while `foreground` is: one on a seat is active only there, one
-/// without a seat always, as loginctl(1) shows it.
-#[must_use]
-pub fn seen(session: &Session, foreground: Option<Vt>) -> Session {
-    let mut session = session.clone();
-    if session.state == State::Online && (session.vt.is_none() || session.vt == foreground) {
-        session.state = State::Active;
+impl AsFd for Console {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
-    session
+}
+
+fn parse(name: &[u8]) -> Option<Vt> {
+    let number = std::str::from_utf8(name).ok()?.trim_end().strip_prefix("tty")?;
+    number.parse::<u8>().ok().and_then(|number| Vt::try_from(number).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_read_by_its_number() {
+        assert_eq!(parse(b"tty1\n").map(Vt::get), Some(1));
+        assert_eq!(parse(b"tty63").map(Vt::get), Some(63));
+        for none in ["", "\n", "tty", "tty0\n", "tty64\n", "ttyS0\n", "(none)\n", "1\n"] {
+            assert_eq!(parse(none.as_bytes()), None, "{none:?}");
+        }
+    }
 }

@@ -5,10 +5,11 @@
 //! | `CAP_SYS_ADMIN` | mounts and detaches | detach what a user has mounted |
 //! | `CAP_CHOWN` | gives a plain directory to its user | take directories from their owner |
 //! | `CAP_DAC_OVERRIDE` | moves a user's directory to another parent (rename(2)) | enter and empty what is not root's |
-//! | `CAP_KILL` | ends what a hook has started as somebody else | end the child that becomes the user |
+//! | `CAP_KILL` | ends what a hook has started as somebody else, and leaders that are no longer root's (`ckctl terminate`) | end the child that becomes the user |
 //! | `CAP_SETUID`, `CAP_SETGID` | | become the user |
 //! | `CAP_SETPCAP` | | empty the bounding set of the child that becomes the user |
 //! | `CAP_AUDIT_WRITE` | | `su` in a hook: PAM tells the kernel's audit system, and where it may not, it does without or, before Linux-PAM 1.5, fails |
+//! | `CAP_SYS_TTY_CONFIG` | | switch to another virtual terminal, only where there are any |
 //! | `CAP_SYS_PTRACE` | reads when leaders started, only where /proc hides them (hidepid= in proc(5)) | |
 //!
 //! The process that writes the history keeps `CAP_CHOWN` only: a new file belongs to the group of the one before.
@@ -54,12 +55,12 @@ pub enum PrivilegeError {
 }
 
 /// Gives up, for good, every capability that is not in the table above. One that is missing from the
-/// start stays missing: then directories are made without mounting, for one.
+/// start stays missing: then directories are made without mounting, for one. `has_vts`: there are virtual terminals.
 ///
 /// # Errors
 /// [`PrivilegeError`]; then more is left than is needed.
-pub fn drop_excess() -> Result<(), PrivilegeError> {
-    bound(WORKERS)?;
+pub fn drop_excess(has_vts: bool) -> Result<(), PrivilegeError> {
+    bound(if has_vts { WORKERS | CapabilitySet::SYS_TTY_CONFIG } else { WORKERS })?;
     clear_ambient_capability_set().map_err(PrivilegeError::Ambient)?;
     let permitted = rustix::thread::capabilities(None).map_err(PrivilegeError::Set)?.permitted;
     set(permitted & OWN, permitted)?;

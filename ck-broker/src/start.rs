@@ -7,9 +7,10 @@ use crate::{
     hooks::{Hooks, Rules},
     jobs::{NoRemover, Queue, Remover},
     log_sink, privileges,
+    registry::Services,
     rival::{self, Rival},
     runtime_dir::{Backing, Recipe, RootError, RuntimeRoot},
-    server::{Parts, Server, ServerError},
+    server::{Admins, Parts, Server, ServerError, Switcher},
     store::{self, LingerDir, PlaceError, StateDir, Store, StoreError},
 };
 use log::LevelFilter;
@@ -142,8 +143,12 @@ fn serve(options: &Options) -> Result<(), StartError> {
     let linger = LingerDir::new(&options.linger_dir);
     let parts = Parts { root, jobs, history, hooks, linger, stop_delay: runtime.stop_delay.0, descriptors };
     let mut server = Server::open(state.path(), store, parts)?;
+    server.permit(Admins { listing: configuration.admin.list, group: configuration.admin.group.gid() });
+    let services = configuration.services.into_iter().map(|(name, service)| (name, service.into()));
+    server.services(Services::new(services.collect()));
+    let has_vts = server.seats(configuration.seats.0, Switcher::beside(&own));
     server.resume(retired);
-    if let Err(error) = privileges::drop_excess() {
+    if let Err(error) = privileges::drop_excess(has_vts) {
         log::warn!("goes on with more privileges than it needs: {error}");
     }
     tell_ready(options.ready_fd)?;

@@ -7,7 +7,8 @@
     reason = "tests may panic, also outside functions marked #[test]"
 )]
 
-use ck_broker::events::{BYTES, CHANGES, Subscriptions};
+use ck_broker::events::{Audience, BYTES, CHANGES, Subscriptions};
+use ck_broker::server::permissions::{Asker, Listing};
 use ck_protocol::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -88,6 +89,10 @@ fn session(id: u64, state: State) -> Session {
     }
 }
 
+fn asker(uid: u32) -> Asker {
+    Asker { uid, is_admin: false, listing: Listing::All }
+}
+
 /// The one of `count` that `number` chooses.
 fn chosen<K: Copy, V>(map: &BTreeMap<K, V>, number: u8, wanted: impl Fn(&V) -> bool) -> Option<K> {
     let keys: Vec<K> = map.iter().filter(|(_, value)| wanted(value)).map(|(key, _)| *key).collect();
@@ -96,7 +101,7 @@ fn chosen<K: Copy, V>(map: &BTreeMap<K, V>, number: u8, wanted: impl Fn(&V) -> b
 
 impl World {
     fn publish(&mut self, event: Event) {
-        self.subscriptions.publish(&event).unwrap();
+        self.subscriptions.publish(&event, Audience::of(&event, |_| None)).unwrap();
         self.changes += 1;
     }
 
@@ -129,7 +134,7 @@ impl World {
 
     fn subscribe(&mut self) {
         self.next_key += 1;
-        self.subscriptions.add(self.next_key, 2001);
+        self.subscriptions.add(self.next_key, asker(2001));
         self.readers.insert(self.next_key, Reader::default());
     }
 
@@ -143,7 +148,7 @@ impl World {
                 .find(|session| session.state != State::Opening)
                 .cloned()
         };
-        let Some(offer) = self.subscriptions.offer(key, open).unwrap() else {
+        let Some(offer) = self.subscriptions.offer(key, open, |_| None).unwrap() else {
             self.subscriptions.settle(key, false);
             return false;
         };
@@ -304,7 +309,7 @@ fn what_is_kept_is_bounded_in_bytes_too() {
         world.publish(Event::SessionChanged(Box::new(large.clone())));
     }
     let (mut bytes, mut told) = (0, 0_u64);
-    while let Some(offer) = world.subscriptions.offer(1, |_| None).unwrap() {
+    while let Some(offer) = world.subscriptions.offer(1, |_| None, |_| None).unwrap() {
         bytes += offer.packet.len();
         told += 1;
         world.subscriptions.sent(1, &offer);
@@ -328,15 +333,15 @@ fn a_request_to_lock_is_for_the_owner_and_root_and_leaves_a_number_out_for_other
     let mut world = World::default();
     let (id, uid) = (SessionId::FIRST, Uid::try_from(2001).unwrap());
     for (key, uid) in [(1, 2001), (2, 0), (3, 2002)] {
-        world.subscriptions.add(key, uid);
-        let synced = world.subscriptions.offer(key, |_| None).unwrap().unwrap();
+        world.subscriptions.add(key, asker(uid));
+        let synced = world.subscriptions.offer(key, |_| None, |_| None).unwrap().unwrap();
         world.subscriptions.sent(key, &synced);
     }
     world.publish(Event::LockRequested { id, uid });
     world.publish(Event::UserAdded(uid));
     for (key, numbers) in [(1, vec![0, 1]), (2, vec![0, 1]), (3, vec![1])] {
         let mut told = Vec::new();
-        while let Some(offer) = world.subscriptions.offer(key, |_| None).unwrap() {
+        while let Some(offer) = world.subscriptions.offer(key, |_| None, |_| None).unwrap() {
             world.subscriptions.sent(key, &offer);
             let Reply::Change(change) = decode(&offer.packet, limits::REPLY).unwrap() else { panic!() };
             told.push(change.sequence);

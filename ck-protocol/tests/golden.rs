@@ -117,7 +117,7 @@ fn admin_requests() {
     frozen(&AdminRequest::Subscribe, "0105");
     frozen(&AdminRequest::Users, "0106");
     frozen(&AdminRequest::Seats, "0107");
-    frozen(&AdminRequest::Terminate(Target::Session(SessionId::new(300))), "010800ac02");
+    frozen(&AdminRequest::Terminate(Target::Session(SessionId::FIRST)), "01080001");
     frozen(&AdminRequest::Terminate(Target::User(alice().uid)), "010801d10f");
     frozen(&AdminRequest::Lock(SessionId::FIRST), "010901");
     frozen(&AdminRequest::Unlock(SessionId::FIRST), "010a01");

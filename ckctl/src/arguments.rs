@@ -11,7 +11,7 @@ use std::path::PathBuf;
     name = "ckctl",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit status: 0 done; 1 refused, or no such session; 2 bad arguments; 3 no broker answers."
+    after_help = "Exit status: 0 done; 1 refused, or no such session or user; 2 bad arguments; 3 no broker answers."
 )]
 pub struct Arguments {
     /// Print JSON: an array for a list, an object a line for watch and the history, an object otherwise
@@ -40,6 +40,37 @@ pub enum Verb {
     Show {
         /// The session's id, as list prints it
         id: SessionId,
+    },
+    /// List the users who are here
+    Users,
+    /// List the seats
+    Seats,
+    /// Bring a session to the foreground of its seat, by switching to its virtual terminal
+    Activate {
+        /// The session's id, as list prints it
+        id: SessionId,
+    },
+    /// End sessions: by SIGTERM to their leaders, and five seconds later SIGKILL
+    #[command(arg_required_else_help = true)]
+    Terminate {
+        /// All sessions of a user, by name or uid
+        #[arg(long, value_name = "USER", conflicts_with = "ids")]
+        user: Option<String>,
+        /// The sessions' ids, as list prints them
+        #[arg(value_name = "ID")]
+        ids: Vec<SessionId>,
+    },
+    /// Ask the programs of sessions to lock them
+    Lock {
+        /// The sessions' ids, as list prints them
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<SessionId>,
+    },
+    /// Ask the programs of sessions to unlock them
+    Unlock {
+        /// The sessions' ids, as list prints them
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<SessionId>,
     },
     /// Show who was logged in, the newest first
     History(Query),
@@ -74,7 +105,7 @@ pub enum Verb {
 pub enum TeardownVerb {
     /// List all teardowns that are not finished
     List,
-    /// Have teardowns that were given up tried again (root only)
+    /// Have teardowns that were given up tried again (root and administrators only)
     Retry {
         /// The teardown's id, as list prints it; without one, all of them
         id: Option<TeardownId>,

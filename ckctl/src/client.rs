@@ -1,8 +1,8 @@
 //! The conversation with the broker.
 
 use ck_protocol::{
-    AdminRequest, DecodeError, EncodeError, Linger, Refusal, RefusalCode, Reply, Session, SessionId, Status,
-    Teardown, TeardownId, User, decode, encode, limits,
+    AdminRequest, DecodeError, EncodeError, Linger, Refusal, RefusalCode, Reply, Seat, Session, SessionId,
+    Status, Teardown, TeardownId, User, decode, encode, limits,
 };
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
@@ -234,6 +234,19 @@ impl Client {
     /// [`ClientError`]
     pub fn lingerers(&self) -> Result<Vec<User>, ClientError> {
         self.send(AdminRequest::Linger(Linger::List))?;
+        self.collect_users()
+    }
+
+    /// All users who are here, by uid.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn users(&self) -> Result<Vec<User>, ClientError> {
+        self.send(AdminRequest::Users)?;
+        self.collect_users()
+    }
+
+    fn collect_users(&self) -> Result<Vec<User>, ClientError> {
         let mut users = Vec::new();
         loop {
             match self.receive()? {
@@ -241,6 +254,34 @@ impl Client {
                 Reply::End => return Ok(users),
                 _ => return Err(ClientError::Unexpected),
             }
+        }
+    }
+
+    /// All seats.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn seats(&self) -> Result<Vec<Seat>, ClientError> {
+        self.send(AdminRequest::Seats)?;
+        let mut seats = Vec::new();
+        loop {
+            match self.receive()? {
+                Reply::Seat(seat) => seats.push(*seat),
+                Reply::End => return Ok(seats),
+                _ => return Err(ClientError::Unexpected),
+            }
+        }
+    }
+
+    /// Has something done; says how many sessions it was about.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn act(&self, request: AdminRequest) -> Result<u64, ClientError> {
+        self.send(request)?;
+        match self.receive()? {
+            Reply::Done(count) => Ok(count),
+            _ => Err(ClientError::Unexpected),
         }
     }
 

@@ -155,6 +155,57 @@ impl<'t> From<&'t protocol::Teardown> for Teardown<'t> {
     }
 }
 
+/// A user who is here.
+#[derive(Debug, Serialize)]
+pub struct User<'u> {
+    uid: u32,
+    user: &'u str,
+    sessions: u64,
+    linger: bool,
+    state: &'static str,
+    runtime_dir: Option<&'u str>,
+}
+
+impl<'u> From<&'u protocol::User> for User<'u> {
+    fn from(user: &'u protocol::User) -> Self {
+        Self {
+            uid: user.uid.get(),
+            user: user.name.as_str(),
+            sessions: user.sessions,
+            linger: user.linger,
+            state: user.state.as_str(),
+            runtime_dir: user.runtime_dir.as_ref().map(protocol::Text::as_str),
+        }
+    }
+}
+
+/// A seat.
+#[derive(Debug, Serialize)]
+pub struct Seat<'s> {
+    id: &'s str,
+    active: Option<String>,
+    sessions: u64,
+    has_vts: bool,
+}
+
+impl<'s> From<&'s protocol::Seat> for Seat<'s> {
+    fn from(seat: &'s protocol::Seat) -> Self {
+        Self {
+            id: seat.id.as_str(),
+            active: seat.active.map(|id| id.to_string()),
+            sessions: seat.sessions,
+            has_vts: seat.has_vts,
+        }
+    }
+}
+
+/// The answer to `terminate`, `lock`, `unlock` and `activate`.
+#[derive(Debug, Serialize)]
+pub struct Done {
+    /// How many sessions that was about.
+    pub sessions: u64,
+}
+
 /// The answer to `teardown retry`.
 #[derive(Debug, Serialize)]
 pub struct Retrying {

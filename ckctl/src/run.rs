@@ -1,6 +1,7 @@
 //! From the command line to what is printed.
 
 use crate::{
+    account::{self, AccountError},
     arguments::{Arguments, TeardownVerb, Verb},
     client::{Client, ClientError},
     history::{self, HistoryError},
@@ -12,6 +13,7 @@ use crate::{
     table,
     watch::{self, WatchError},
 };
+use ck_protocol::{AdminRequest, SessionId, Target};
 use clap::Parser;
 use std::{
     io::{self, Write},
@@ -27,6 +29,8 @@ enum RunError {
     History(#[from] HistoryError),
     #[error(transparent)]
     Linger(#[from] LingerError),
+    #[error(transparent)]
+    Account(#[from] AccountError),
     #[error("cannot write the JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("cannot write to standard output: {0}")]
@@ -53,8 +57,7 @@ pub fn main() -> ExitCode {
     match text(&arguments).and_then(|text| print(&text)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody reads standard error if this fails.
-            let _ = writeln!(io::stderr(), "ckctl: {error}");
+            complain(&error);
             ExitCode::from(error.exit_code())
         }
     }
@@ -83,6 +86,33 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
             let session = client()?.show(id)?;
             if json { pretty(&json::Session::from(&session))? } else { table::session(&session) }
         }
+        Verb::Users => {
+            let users = client()?.users()?;
+            if json {
+                pretty(&users.iter().map(json::User::from).collect::<Vec<_>>())?
+            } else {
+                table::users(&users, screen)
+            }
+        }
+        Verb::Seats => {
+            let seats = client()?.seats()?;
+            if json {
+                pretty(&seats.iter().map(json::Seat::from).collect::<Vec<_>>())?
+            } else {
+                table::seats(&seats, screen)
+            }
+        }
+        Verb::Activate { id } => done(client()?.act(AdminRequest::Activate(id))?, json)?,
+        Verb::Terminate { user: Some(name), .. } => {
+            let target = Target::User(account::uid(&name)?);
+            done(client()?.act(AdminRequest::Terminate(target))?, json)?
+        }
+        Verb::Terminate { user: None, ids } => {
+            let request = |id| AdminRequest::Terminate(Target::Session(id));
+            done(act_on_each(&client()?, &ids, request)?, json)?
+        }
+        Verb::Lock { ids } => done(act_on_each(&client()?, &ids, AdminRequest::Lock)?, json)?,
+        Verb::Unlock { ids } => done(act_on_each(&client()?, &ids, AdminRequest::Unlock)?, json)?,
         Verb::Status { metrics } => {
             let status = client().and_then(|client| client.status()).inspect_err(|_| {
                 if metrics {
@@ -115,6 +145,38 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
             String::new()
         }
     })
+}
+
+/// Has something done with each session. One that refuses keeps no other from it: it is named, and the
+/// last of them is the error.
+fn act_on_each(
+    client: &Client,
+    ids: &[SessionId],
+    request: impl Fn(SessionId) -> AdminRequest,
+) -> Result<u64, RunError> {
+    let (mut done, mut failed) = (0, None);
+    for &id in ids {
+        match client.act(request(id)) {
+            Ok(count) => done += count,
+            Err(error @ ClientError::Refused { .. }) => {
+                if let Some(before) = failed.replace(error) {
+                    complain(&before);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    failed.map_or(Ok(done), |error| Err(error.into()))
+}
+
+/// What was done is seen in `ckctl list`, so people are told nothing.
+fn done(sessions: u64, json: bool) -> serde_json::Result<String> {
+    if json { pretty(&json::Done { sessions }) } else { Ok(String::new()) }
+}
+
+fn complain(error: &dyn std::error::Error) {
+    // Nobody reads standard error if this fails.
+    let _ = writeln!(io::stderr(), "ckctl: {error}");
 }
 
 fn print(text: &str) -> Result<(), RunError> {

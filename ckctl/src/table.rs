@@ -1,7 +1,7 @@
 //! Tables for people, as loginctl(1) lays them out.
 
 use crate::{health, screen::Screen, time};
-use ck_protocol::{Session, Status, Teardown};
+use ck_protocol::{Seat, Session, Status, Teardown, User};
 use std::{
     fmt::{Display, Write as _},
     io::{self, Write},
@@ -37,6 +37,52 @@ pub fn sessions(sessions: &[Session], screen: Screen) -> String {
         row(&mut rows, &cells);
     }
     counted(&rows, sessions.len(), "session", screen)
+}
+
+/// A line a user, then their count.
+#[must_use]
+pub fn users(users: &[User], screen: Screen) -> String {
+    if users.is_empty() {
+        return if screen.legend { "No users.\n".to_owned() } else { String::new() };
+    }
+    let mut rows = String::new();
+    if screen.legend {
+        rows.push_str("UID\tUSER\tSESSIONS\tLINGER\tSTATE\tRUNTIME DIRECTORY\n");
+    }
+    for user in users {
+        let cells: [&dyn Display; 6] = [
+            &user.uid,
+            &user.name,
+            &user.sessions,
+            &if user.linger { "yes" } else { "no" },
+            &user.state,
+            &or_none(user.runtime_dir.as_ref()),
+        ];
+        row(&mut rows, &cells);
+    }
+    counted(&rows, users.len(), "user", screen)
+}
+
+/// A line a seat, then their count.
+#[must_use]
+pub fn seats(seats: &[Seat], screen: Screen) -> String {
+    if seats.is_empty() {
+        return if screen.legend { "No seats.\n".to_owned() } else { String::new() };
+    }
+    let mut rows = String::new();
+    if screen.legend {
+        rows.push_str("SEAT\tACTIVE SESSION\tSESSIONS\tVIRTUAL TERMINALS\n");
+    }
+    for seat in seats {
+        let cells: [&dyn Display; 4] = [
+            &seat.id,
+            &or_none(seat.active.as_ref()),
+            &seat.sessions,
+            &if seat.has_vts { "yes" } else { "no" },
+        ];
+        row(&mut rows, &cells);
+    }
+    counted(&rows, seats.len(), "seat", screen)
 }
 
 /// A line a teardown, then their count.

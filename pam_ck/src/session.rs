@@ -198,9 +198,9 @@ fn set_environment(host: &mut impl Host, facts: &Open, opened: &Opened) -> Resul
 fn try_close(host: &mut impl Host, options: &Options, session: Remembered) -> Result<(), SessionError> {
     // First: whatever comes of it, the handle is free for another session.
     host.remember(None).map_err(SessionError::Remember)?;
-    let which = session.id.map_or(SessionRef::Token(session.token), SessionRef::Id);
     let client = Client::new(&options.socket, options.timeout.min(CLOSE_TIMEOUT));
-    match client.ask(&SessionRequest::Close(which))? {
+    // Not by the id: that may be of the session that this login was only a part of.
+    match client.ask(&SessionRequest::Close(SessionRef::Token(session.token)))? {
         Reply::Closed => Ok(()),
         Reply::Refused(refusal) => Err(SessionError::Refused(refusal)),
         _ => Err(SessionError::OtherReply),

@@ -1,6 +1,7 @@
 //! The last changes, for those who have not been told of them yet.
 
 use super::Audience;
+use crate::server::permissions::Asker;
 use ck_protocol::{Change, EncodeError, Event, Reply, SessionId, encode, limits};
 use std::{collections::VecDeque, rc::Rc};
 
@@ -31,7 +32,7 @@ pub(super) struct Kept {
 
 impl Kept {
     /// Whether the peer is to be told, to whom a snapshot has told the sessions below `told`, or all.
-    pub(super) fn is_for(&self, peer: u32, told: Option<SessionId>) -> bool {
+    pub(super) fn is_for(&self, peer: &Asker, told: Option<SessionId>) -> bool {
         let news = match (self.subject, told) {
             (_, None) | (Subject::Seat, _) => true,
             // What is still to be told contains the change.
@@ -70,7 +71,7 @@ impl Backlog {
     }
 
     /// Adds a change. The oldest ones go where there are too many.
-    pub(super) fn push(&mut self, event: &Event) -> Result<(), EncodeError> {
+    pub(super) fn push(&mut self, event: &Event, audience: Audience) -> Result<(), EncodeError> {
         let change = Change { sequence: self.next, event: event.clone() };
         let mut buffer = [0; limits::REPLY];
         let packet = match encode(&Reply::Change(Box::new(change)), &mut buffer) {
@@ -82,7 +83,7 @@ impl Backlog {
             }
         };
         self.next += 1;
-        self.keep(Kept { packet, subject: subject(event), audience: Audience::of(event) });
+        self.keep(Kept { packet, subject: subject(event), audience });
         Ok(())
     }
 

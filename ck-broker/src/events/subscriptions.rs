@@ -1,7 +1,8 @@
 //! The subscribers, and what each of them is to be sent next.
 
-use super::backlog::Backlog;
-use ck_protocol::{EncodeError, Event, Reply, Session, SessionId, encode, limits};
+use super::{Audience, backlog::Backlog};
+use crate::server::permissions::Asker;
+use ck_protocol::{EncodeError, Event, Reply, Seat, Session, SessionId, encode, limits};
 use std::{collections::BTreeMap, ops::Bound, rc::Rc};
 
 /// Where a subscriber stands.
@@ -9,14 +10,31 @@ use std::{collections::BTreeMap, ops::Bound, rc::Rc};
 struct Standing {
     /// The number of the first change that it has not been told of.
     next: u64,
-    /// Up to which id its snapshot has come, while that is under way.
-    snapshot: Option<SessionId>,
+    /// Up to where its snapshot has come, while that is under way.
+    snapshot: Option<Place>,
+}
+
+/// A place in a snapshot: sessions from this id on come next, and seats; or seats but the first so many.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Sessions(SessionId),
+    Seats(usize),
+}
+
+impl Place {
+    /// The first session that is not told yet, if any is.
+    fn session(self) -> Option<SessionId> {
+        match self {
+            Self::Sessions(id) => Some(id),
+            Self::Seats(_) => None,
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Subscriber {
     /// Who it is.
-    uid: u32,
+    asker: Asker,
     standing: Standing,
     /// Whether more is sent only when its connection has room.
     waits: bool,
@@ -48,13 +66,14 @@ impl Subscriptions {
 
     /// The uids of all subscribers.
     pub fn uids(&self) -> impl Iterator<Item = u32> {
-        self.subscribers.values().map(|subscriber| subscriber.uid)
+        self.subscribers.values().map(|subscriber| subscriber.asker.uid)
     }
 
     /// Takes in one more: a snapshot of what is there, then what changes from now on.
-    pub fn add(&mut self, key: u64, uid: u32) {
-        let standing = Standing { next: self.backlog.next(), snapshot: Some(SessionId::FIRST) };
-        self.subscribers.insert(key, Subscriber { uid, standing, waits: false });
+    pub fn add(&mut self, key: u64, asker: Asker) {
+        let standing =
+            Standing { next: self.backlog.next(), snapshot: Some(Place::Sessions(SessionId::FIRST)) };
+        self.subscribers.insert(key, Subscriber { asker, standing, waits: false });
     }
 
     /// Forgets one, and what only that one had still to be told.
@@ -64,20 +83,20 @@ impl Subscriptions {
         }
     }
 
-    /// Takes note of a change. Without a subscriber it is only counted.
+    /// Takes note of a change, for those who may hear of it. Without a subscriber it is only counted.
     ///
     /// # Errors
     /// [`EncodeError`]; then all subscribers are told that something is missing.
-    pub fn publish(&mut self, event: &Event) -> Result<(), EncodeError> {
+    pub fn publish(&mut self, event: &Event, audience: Audience) -> Result<(), EncodeError> {
         if self.subscribers.is_empty() {
             self.backlog.skip();
             return Ok(());
         }
-        self.backlog.push(event)
+        self.backlog.push(event, audience)
     }
 
     /// What the subscriber is to be sent next, if anything; `session_from` finds the first session that is
-    /// open, from an id on. Call [`Subscriptions::sent`] when it is sent.
+    /// open, from an id on, and `seat` a seat by its number. Call [`Subscriptions::sent`] when it is sent.
     ///
     /// Changes go before the next record of the snapshot. So what is told up to there is the table as it is
     /// now, up to that id, and a change beyond it need not be told.
@@ -88,6 +107,7 @@ impl Subscriptions {
         &mut self,
         key: u64,
         session_from: impl FnOnce(SessionId) -> Option<Session>,
+        seat: impl FnOnce(usize) -> Option<Seat>,
     ) -> Result<Option<Offer>, EncodeError> {
         let Some(subscriber) = self.subscribers.get_mut(&key) else { return Ok(None) };
         let (standing, first) = (&mut subscriber.standing, self.backlog.first());
@@ -97,18 +117,21 @@ impl Subscriptions {
         }
         while let Some(change) = self.backlog.get(standing.next) {
             let then = Standing { next: standing.next + 1, ..*standing };
-            if change.is_for(subscriber.uid, standing.snapshot) {
+            if change.is_for(&subscriber.asker, standing.snapshot.and_then(Place::session)) {
                 return Ok(Some(Offer { packet: Rc::clone(&change.packet), then }));
             }
             *standing = then;
         }
-        let Some(from) = standing.snapshot else { return Ok(None) };
-        let (reply, snapshot) = match session_from(from) {
-            Some(session) => {
-                let next = session.id.next();
-                (Reply::Session(Box::new(session)), Some(next))
-            }
-            None => (Reply::Synced(standing.next), None),
+        let Some(place) = standing.snapshot else { return Ok(None) };
+        let session = place.session().and_then(session_from);
+        let seats = if let Place::Seats(seats) = place { seats } else { 0 };
+        let (reply, snapshot) = if let Some(session) = session {
+            let next = Place::Sessions(session.id.next());
+            (Reply::Session(Box::new(session)), Some(next))
+        } else if let Some(seat) = seat(seats) {
+            (Reply::Seat(Box::new(seat)), Some(Place::Seats(seats + 1)))
+        } else {
+            (Reply::Synced(standing.next), None)
         };
         offer(&reply, Standing { snapshot, ..*standing }).map(Some)
     }
@@ -164,6 +187,7 @@ fn offer(reply: &Reply, then: Standing) -> Result<Offer, EncodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::permissions::Listing;
     use ck_protocol::Uid;
 
     fn kept(subscriptions: &Subscriptions) -> u64 {
@@ -172,7 +196,7 @@ mod tests {
 
     /// Reads all that there is.
     fn read(subscriptions: &mut Subscriptions, key: u64) {
-        while let Some(offer) = subscriptions.offer(key, |_| None).unwrap() {
+        while let Some(offer) = subscriptions.offer(key, |_| None, |_| None).unwrap() {
             subscriptions.sent(key, &offer);
         }
         subscriptions.settle(key, false);
@@ -183,12 +207,12 @@ mod tests {
         let mut subscriptions = Subscriptions::default();
         let event = Event::UserAdded(Uid::try_from(2001).unwrap());
         let publish = |subscriptions: &mut Subscriptions| {
-            (0..10).for_each(|_| subscriptions.publish(&event).unwrap());
+            (0..10).for_each(|_| subscriptions.publish(&event, Audience::of(&event, |_| None)).unwrap());
         };
         publish(&mut subscriptions);
         assert_eq!((kept(&subscriptions), subscriptions.backlog.next()), (0, 10));
         for key in 1..4 {
-            subscriptions.add(key, 2001);
+            subscriptions.add(key, Asker { uid: 2001, is_admin: false, listing: Listing::All });
             publish(&mut subscriptions);
         }
         read(&mut subscriptions, 1);

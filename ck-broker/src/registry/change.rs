@@ -2,7 +2,7 @@
 
 use super::Login;
 use crate::hooks::Occasion;
-use ck_protocol::{Event, Gid, PathText, Reply, Session, SessionId, SessionRef, Uid, UserName};
+use ck_protocol::{Event, Gid, Opened, PathText, Reply, Session, SessionId, SessionRef, Uid, UserName, Vt};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -34,6 +34,12 @@ pub enum Input {
     LingerNoMore(Uid),
     /// All hooks have been told that this session was added.
     HooksDone(SessionId),
+    /// This virtual terminal is in the foreground, or none.
+    Foreground(Option<Vt>),
+    /// A session is to be locked by its owner's programs.
+    Lock(SessionId),
+    /// It is to be unlocked.
+    Unlock(SessionId),
 }
 
 /// Something to be done to the outside world.
@@ -70,6 +76,9 @@ pub enum Effect {
     /// The peer whose request this was is answered when hooks have been told of its session: keep it
     /// until after [`Input::HooksDone`].
     Await(SessionId),
+    /// Tell the peer that its login is part of this session, which was there before and stays whatever
+    /// becomes of the peer. Nothing is kept of such a login, so its close finds nothing to end.
+    Join(Opened),
 }
 
 /// A user who lingers: keeps a runtime directory without a session.

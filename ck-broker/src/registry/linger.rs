@@ -2,7 +2,6 @@
 
 use super::{Effect, Lingerer, Registry, RuntimeDir};
 use ck_protocol::{Event, Uid};
-use std::ops::Bound;
 
 impl Registry {
     /// From now on the user is here without a session too, and has a directory. Root has none.
@@ -28,19 +27,11 @@ impl Registry {
 
     /// From now on the user is here with a session only.
     pub(super) fn linger_no_more(&mut self, uid: Uid) -> Vec<Effect> {
-        if self.lingerers.remove(&uid).is_none() || self.sessions_of(uid) > 0 {
+        if self.lingerers.remove(&uid).is_none() || !self.sessions_of(uid).is_empty() {
             return Vec::new();
         }
         let gone = self.users.remove(&uid);
         gone.into_iter().flat_map(|user| self.gone(uid, user)).collect()
-    }
-
-    /// The user who lingers next after `uid`, or the first, by uid.
-    #[must_use]
-    pub fn next_lingerer(&self, uid: Option<Uid>) -> Option<(Uid, &Lingerer)> {
-        let after = uid.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut rest = self.lingerers.range((after, Bound::Unbounded));
-        rest.next().map(|(&uid, lingerer)| (uid, lingerer))
     }
 
     /// How many users linger.
@@ -53,17 +44,5 @@ impl Registry {
     #[must_use]
     pub fn lingers(&self, uid: Uid) -> bool {
         self.lingerers.contains_key(&uid)
-    }
-
-    /// How many sessions the user has.
-    #[must_use]
-    pub fn sessions_of(&self, uid: Uid) -> usize {
-        self.users.get(&uid).map_or(0, |user| user.sessions)
-    }
-
-    /// The runtime directory of a user who is here.
-    #[must_use]
-    pub fn runtime_dir_of(&self, uid: Uid) -> Option<&RuntimeDir> {
-        self.users.get(&uid)?.dir.as_ref()
     }
 }

@@ -1,6 +1,7 @@
 //! What the facts of a login say about the session.
 
-use ck_protocol::{Class, Kind, Open, Pid, Session, SessionId, ShortName, State, Text, Timestamp, Vt};
+use super::Services;
+use ck_protocol::{Kind, Open, Pid, Session, SessionId, ShortName, State, Text, Timestamp, Vt};
 
 /// The process that opened a session. A pid alone may come to name another process. The time at which
 /// its process started tells the two apart, unless both started within one clock tick, 10 ms; the
@@ -31,7 +32,7 @@ pub struct Login {
 impl Login {
     /// The session that this login opens, within the session `parent` if it was started there.
     #[must_use]
-    pub fn session(&self, id: SessionId, parent: Option<&Session>) -> Session {
+    pub fn session(&self, id: SessionId, parent: Option<&Session>, services: &Services) -> Session {
         let open = &self.open;
         let tty = open.tty.as_ref().and_then(terminal);
         let vt = tty.as_ref().and_then(virtual_terminal).filter(|_| open.remote_host.is_none());
@@ -42,14 +43,15 @@ impl Login {
             user: open.user.clone(),
             leader_pid: self.leader.pid,
             service: open.service.clone(),
-            class: open.class.unwrap_or_else(|| class(open)),
+            class: open.class.unwrap_or_else(|| services.class(&open.service)),
             kind: open.kind.unwrap_or_else(|| kind(open, tty.as_ref())),
             remote: !is_local(open, tty.as_ref(), parent),
             tty,
             remote_host: open.remote_host.clone(),
             remote_user: open.remote_user.clone(),
             display: open.display.clone(),
-            seat: vt.map(|_| Text::clipped("seat0")),
+            // Which seats there are, the registry knows.
+            seat: None,
             vt,
             state: State::Opening,
             opened_at: self.now,
@@ -73,13 +75,6 @@ fn virtual_terminal(tty: &ShortName) -> Option<Vt> {
     let digits = tty.as_str().strip_prefix("tty")?;
     let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
     digits.parse::<u8>().ok().filter(|_| plain).and_then(|number| Vt::try_from(number).ok())
-}
-
-fn class(open: &Open) -> Class {
-    match open.tty.as_ref().map(Text::as_str) {
-        Some("cron") => Class::Background,
-        _ => Class::User,
-    }
 }
 
 fn kind(open: &Open, tty: Option<&ShortName>) -> Kind {
@@ -134,23 +129,22 @@ pub(super) mod tests {
     }
 
     fn session(tty: &str, remote_host: Option<&str>) -> Session {
-        login(tty, remote_host).session(SessionId::FIRST, None)
+        login(tty, remote_host).session(SessionId::FIRST, None, &Services::default())
     }
 
     #[test]
-    fn a_login_on_a_virtual_terminal_is_local_and_on_the_seat() {
+    fn a_login_on_a_virtual_terminal_is_local() {
         for tty in ["/dev/tty2", "tty2"] {
             let session = session(tty, None);
             assert_eq!(session.tty, Some(Text::clipped("tty2")));
             assert_eq!((session.vt.map(Vt::get), session.remote, session.kind), (Some(2), false, Kind::Tty));
-            assert_eq!(session.seat, Some(Text::clipped("seat0")));
         }
     }
 
     #[test]
     fn a_remote_host_makes_it_remote_whatever_the_terminal_says() {
         let session = session("tty2", Some("203.0.113.9"));
-        assert!(session.remote && session.seat.is_none() && session.vt.is_none());
+        assert!(session.remote && session.vt.is_none());
     }
 
     #[test]
@@ -160,23 +154,22 @@ pub(super) mod tests {
         }
         for tty in ["ttyS0", "/dev/console", "hvc0"] {
             assert!(!session(tty, None).remote, "{tty}");
-            assert!(session(tty, None).seat.is_none(), "{tty}");
         }
     }
 
     #[test]
     fn words_that_are_no_terminals_are_not_shown_as_such() {
         assert_eq!((session("ssh", None).tty, session("ssh", None).kind), (None, Kind::Tty));
-        assert_eq!((session("cron", None).tty, session("cron", None).class), (None, Class::Background));
+        assert_eq!((session("cron", None).tty, session("cron", None).kind), (None, Kind::Unspecified));
         assert_eq!((session(":0", None).tty, session(":0", None).kind), (None, Kind::X11));
     }
 
     #[test]
     fn within_a_local_session_one_stays_local() {
         let console = session("tty1", None);
-        let inner = login("pts/3", None).session(SessionId::new(2), Some(&console));
+        let inner = login("pts/3", None).session(SessionId::new(2), Some(&console), &Services::default());
         assert_eq!((inner.parent, inner.remote), (Some(console.id), false));
         let far = session("ssh", Some("203.0.113.9"));
-        assert!(login("pts/3", None).session(SessionId::new(2), Some(&far)).remote);
+        assert!(login("pts/3", None).session(SessionId::new(2), Some(&far), &Services::default()).remote);
     }
 }

@@ -7,21 +7,26 @@
 mod change;
 mod linger;
 mod login;
+mod seats;
+mod services;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod users;
 
 pub use change::{Effect, Input, Lingerer, RuntimeDir};
 pub use login::{Leader, Login};
+pub use services::{Belonging, Service, Services};
 
 use crate::{hooks::Occasion, limit::Limit};
 use ck_protocol::{
     Event, Gid, Opened, PathText, Pid, Refusal, RefusalCode, Reply, Session, SessionId, SessionRef, State,
     Text, Token, Uid,
 };
+use seats::Seats;
 use serde::{Deserialize, Serialize};
 use slots::Slots;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A session as the broker keeps it, and as the store writes it down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +44,7 @@ pub struct Entry {
 /// A uid with at least one session, or with lingering on.
 #[derive(Debug, Default)]
 struct User {
-    sessions: usize,
+    sessions: BTreeSet<SessionId>,
     dir: Option<RuntimeDir>,
 }
 
@@ -48,8 +53,9 @@ struct User {
 pub struct Registry {
     slots: Slots,
     tokens: HashMap<Token, SessionId>,
-    leaders: HashMap<Pid, SessionId>,
-    users: HashMap<Uid, User>,
+    /// Most lead one session; the one that was opened last comes last.
+    leaders: HashMap<Pid, Vec<SessionId>>,
+    users: BTreeMap<Uid, User>,
     /// Who waits for a runtime directory that is being made.
     making: HashMap<Uid, Vec<SessionId>>,
     /// Directories of users who have left, kept for a while.
@@ -62,6 +68,8 @@ pub struct Registry {
     /// Those that do.
     waiting: HashSet<SessionId>,
     limit: Limit,
+    services: Services,
+    seats: Seats,
     next: SessionId,
 }
 
@@ -74,7 +82,7 @@ impl Registry {
             slots: Slots::default(),
             tokens: HashMap::new(),
             leaders: HashMap::new(),
-            users: HashMap::new(),
+            users: BTreeMap::new(),
             making: HashMap::new(),
             parked: HashMap::new(),
             parks: false,
@@ -82,11 +90,16 @@ impl Registry {
             waits: false,
             waiting: HashSet::new(),
             limit: Limit::NONE,
+            services: Services::default(),
+            seats: Seats::default(),
             next,
         };
         let mut entries = entries;
         entries.sort_by_key(|entry| entry.session.id);
-        for entry in entries {
+        for mut entry in entries {
+            if entry.session.seat.is_none() {
+                entry.session.state = State::Active;
+            }
             let uid = entry.session.uid;
             let dir = entry.session.runtime_dir.clone().map(|path| RuntimeDir { path, ours: ours(uid) });
             registry.insert(entry);
@@ -111,12 +124,20 @@ impl Registry {
         self.limit = limit;
     }
 
+    /// From now on, what logins become is as configured here.
+    pub fn services(&mut self, services: Services) {
+        self.services = services;
+    }
+
     /// Takes in what happened; returns what is to be done about it, in that order.
     pub fn apply(&mut self, input: Input) -> Vec<Effect> {
         match input {
             Input::Open(login) => self.open(&login),
             Input::RuntimeDir { uid, dir } => self.runtime_dir(uid, dir),
             Input::End(session) => self.end(session),
+            Input::Foreground(vt) => self.foreground(vt),
+            Input::Lock(id) => self.tell(id, |id, uid| Event::LockRequested { id, uid }),
+            Input::Unlock(id) => self.tell(id, |id, uid| Event::UnlockRequested { id, uid }),
             Input::DelayOver(uid) => {
                 let due = self.parked.remove(&uid).map(|_| Effect::RetireRuntimeDir(uid));
                 due.into_iter().collect()
@@ -167,19 +188,23 @@ impl Registry {
         if let Some(entry) = self.tokens.get(&login.open.token).and_then(|&id| self.slots.get(id)) {
             return self.again(entry, uid);
         }
+        let parent = self.parent(login);
+        if let Some(outer) = parent.filter(|parent| self.is_part_of(parent, login)) {
+            return vec![Effect::Join(opened(outer))];
+        }
         if let Some(message) = self.over_limit(uid) {
             return vec![Effect::Reply(refused(RefusalCode::Busy, &message))];
         }
         let id = self.next;
-        self.next = id.next();
-        let parent = login.ancestors.iter().find_map(|pid| self.leaders.get(pid)).copied();
-        let parent = parent.and_then(|id| self.slots.get(id)).map(|entry| &entry.session);
+        let mut session = login.session(id, parent, &self.services);
+        self.seats.place(&mut session);
         let entry = Entry {
-            session: login.session(id, parent),
+            session,
             token: login.open.token,
             leader_started: login.leader.started,
             leader_inode: login.leader.inode,
         };
+        self.next = id.next();
         let mut effects = Vec::new();
         if !self.users.contains_key(&uid) {
             effects.push(Effect::Announce(Event::UserAdded(uid)));
@@ -209,9 +234,23 @@ impl Registry {
         vec![Effect::Reply(Reply::Opened(opened(&entry.session)))]
     }
 
+    /// The session that the login was started in.
+    fn parent(&self, login: &Login) -> Option<&Session> {
+        let id = login.ancestors.iter().find_map(|pid| self.leaders.get(pid)?.last())?;
+        self.slots.get(*id).map(|entry| &entry.session)
+    }
+
+    /// Whether the login is none of its own: its user is in that session already.
+    fn is_part_of(&self, parent: &Session, login: &Login) -> bool {
+        let open = &login.open;
+        parent.uid == open.uid
+            && parent.state != State::Opening
+            && self.services.belonging(&open.service) == Belonging::Inner
+    }
+
     /// Why the user can have no more sessions now.
     fn over_limit(&self, uid: Uid) -> Option<String> {
-        let own = self.sessions_of(uid);
+        let own = self.users.get(&uid).map_or(0, |user| user.sessions.len());
         if own >= self.limit.per_user {
             return Some(format!("uid {uid} has {own} sessions, and cannot have more: end some"));
         }
@@ -223,8 +262,8 @@ impl Registry {
     fn insert(&mut self, entry: Entry) {
         let id = entry.session.id;
         self.tokens.insert(entry.token, id);
-        self.leaders.insert(entry.session.leader_pid, id);
-        self.users.entry(entry.session.uid).or_default().sessions += 1;
+        self.leaders.entry(entry.session.leader_pid).or_default().push(id);
+        self.users.entry(entry.session.uid).or_default().sessions.insert(id);
         self.slots.push(entry);
     }
 
@@ -261,22 +300,23 @@ impl Registry {
     /// The session has all it needs: make it known.
     fn complete(&mut self, id: SessionId, dir: Option<PathText>) -> Vec<Effect> {
         let Some(entry) = self.slots.get_mut(id) else { return Vec::new() };
-        entry.session.state = State::Online;
         entry.session.runtime_dir = dir;
-        let session = Box::new(entry.session.clone());
+        let changes = self.sit(id);
+        let Some(Entry { session, .. }) = self.slots.get(id) else { return Vec::new() };
+        let session = Box::new(session.clone());
         let answer = if self.waits {
             self.waiting.insert(id);
             Effect::Await(id)
         } else {
             Effect::Reply(Reply::Opened(opened(&session)))
         };
-        vec![
+        let first = [
             Effect::Watch(id),
             Effect::Record(id),
             Effect::Announce(Event::SessionAdded(session.clone())),
             Effect::RunHooks(Box::new(Occasion::SessionAdded(session))),
-            answer,
-        ]
+        ];
+        first.into_iter().chain(changes).chain([answer]).collect()
     }
 
     /// Whoever waits for that may go on.
@@ -295,11 +335,10 @@ impl Registry {
         let Some(entry) = id.and_then(|id| self.slots.remove(id)) else { return Vec::new() };
         let Session { id, uid, leader_pid, state, .. } = entry.session;
         self.waiting.remove(&id);
+        let changes = self.stand(&entry.session);
         self.tokens.remove(&entry.token);
-        if self.leaders.get(&leader_pid) == Some(&id) {
-            self.leaders.remove(&leader_pid);
-        }
-        let left = self.leave(uid);
+        self.lead_no_more(leader_pid, id);
+        let left = self.leave(uid, id);
         let mut effects = Vec::new();
         if state != State::Opening {
             effects.push(Effect::Forget(id));
@@ -308,6 +347,7 @@ impl Registry {
             effects.push(Effect::Ended(Box::new(ended.clone())));
             effects.push(Effect::Announce(Event::SessionRemoved { id, uid }));
             effects.push(Effect::RunHooks(Box::new(Occasion::SessionRemoved(Box::new(ended)))));
+            effects.extend(changes);
         }
         // The record of the session goes first: a broker that dies in between finds a
         // directory of its own with no session, and retires it then.
@@ -321,6 +361,12 @@ impl Registry {
         dir.into_iter().chain([Effect::Announce(Event::UserRemoved(uid))]).collect()
     }
 
+    /// Asks the programs of a session's owner for something.
+    fn tell(&self, id: SessionId, event: fn(SessionId, Uid) -> Event) -> Vec<Effect> {
+        let Some(entry) = self.slots.get(id) else { return Vec::new() };
+        vec![Effect::Announce(event(id, entry.session.uid)), Effect::Reply(Reply::Done(1))]
+    }
+
     /// What becomes of the directory of a user who has left.
     fn let_go(&mut self, uid: Uid, dir: RuntimeDir) -> Effect {
         if !self.parks {
@@ -330,14 +376,23 @@ impl Registry {
         Effect::ParkRuntimeDir(uid)
     }
 
-    /// Counts one session of the user off; returns the user who is gone with it.
-    fn leave(&mut self, uid: Uid) -> Option<User> {
+    /// Takes one session of the user off; returns the user who is gone with it.
+    fn leave(&mut self, uid: Uid, id: SessionId) -> Option<User> {
         let user = self.users.get_mut(&uid)?;
-        user.sessions = user.sessions.saturating_sub(1);
-        if user.sessions > 0 || self.lingerers.contains_key(&uid) {
+        user.sessions.remove(&id);
+        if !user.sessions.is_empty() || self.lingerers.contains_key(&uid) {
             return None;
         }
         self.users.remove(&uid)
+    }
+
+    fn lead_no_more(&mut self, leader: Pid, id: SessionId) {
+        if let Some(led) = self.leaders.get_mut(&leader) {
+            led.retain(|other| *other != id);
+            if led.is_empty() {
+                self.leaders.remove(&leader);
+            }
+        }
     }
 }
 

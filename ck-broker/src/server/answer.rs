@@ -4,14 +4,15 @@ use super::{
     Server,
     connection::{self, Outbox},
     door::Door,
+    permissions::Asked,
 };
 use crate::{
-    console, process,
+    process,
     registry::{Input, Leader, Login},
 };
 use ck_protocol::{
     AdminRequest, DecodeError, Open, Refusal, RefusalCode, Reply, SessionId, SessionRequest, Status,
-    TeardownId, TeardownState, Text, decode, encode, limits,
+    TeardownId, TeardownState, Text, Uid, decode, encode, limits,
 };
 use std::{
     os::fd::OwnedFd,
@@ -31,7 +32,11 @@ pub(super) fn turn_away(socket: &OwnedFd, code: RefusalCode, why: &str) {
 }
 
 pub(super) fn refused(code: RefusalCode, message: &str) -> Reply {
-    Reply::Refused(Refusal { code, message: Text::clipped(message) })
+    Reply::Refused(refusal(code, message))
+}
+
+pub(super) fn refusal(code: RefusalCode, message: &str) -> Refusal {
+    Refusal { code, message: Text::clipped(message) }
 }
 
 impl Server {
@@ -119,15 +124,8 @@ impl Server {
         match request {
             AdminRequest::List => self.start_list(key, Outbox::Sessions(SessionId::FIRST)),
             AdminRequest::Show(id) => {
-                let reply = match self.registry.get(id) {
-                    Some(entry) => {
-                        Reply::Session(Box::new(console::seen(&entry.session, console::foreground())))
-                    }
-                    None => refused(
-                        RefusalCode::NoSuchSession,
-                        &format!("no session has the id {id}: see ckctl list"),
-                    ),
-                };
+                let shown = self.permitted(key, Asked::See, id).map(|entry| entry.session.clone());
+                let reply = shown.map_or_else(Reply::Refused, |session| Reply::Session(Box::new(session)));
                 self.send(key, &reply);
             }
             AdminRequest::Status => {
@@ -137,16 +135,14 @@ impl Server {
             }
             AdminRequest::Teardowns => self.start_list(key, Outbox::Teardowns(TeardownId::FIRST)),
             AdminRequest::RetryTeardowns(only) => self.retry_teardowns(key, only),
+            AdminRequest::Users => self.start_list(key, Outbox::Users(Some(Uid::ROOT))),
+            AdminRequest::Seats => self.start_list(key, Outbox::Seats(0)),
+            AdminRequest::Terminate(target) => self.terminate(key, target),
+            AdminRequest::Activate(id) => self.activate(key, id),
+            AdminRequest::Lock(id) => self.ask_to_lock(key, id, Input::Lock(id)),
+            AdminRequest::Unlock(id) => self.ask_to_lock(key, id, Input::Unlock(id)),
             AdminRequest::Linger(request) => self.answer_linger(key, request),
             AdminRequest::Subscribe => self.subscribe(key),
-            AdminRequest::Users
-            | AdminRequest::Seats
-            | AdminRequest::Terminate(_)
-            | AdminRequest::Lock(_)
-            | AdminRequest::Unlock(_)
-            | AdminRequest::Activate(_) => {
-                self.send(key, &refused(RefusalCode::Failed, "not there yet"));
-            }
         }
     }
 
@@ -158,9 +154,11 @@ impl Server {
     }
 
     fn retry_teardowns(&mut self, key: u64, only: Option<TeardownId>) {
-        let allowed = self.connections.get(&key).is_some_and(|connection| connection.peer.uid == 0);
-        let reply = if !allowed {
-            refused(RefusalCode::NotAllowed, "only root may have teardowns tried again")
+        let reply = if !self.asker(key).may(Asked::RetryTeardowns, None) {
+            refused(
+                RefusalCode::NotAllowed,
+                "only root and the administrators' group may have teardowns tried again",
+            )
         } else {
             match (self.jobs.retry(only, Instant::now()), only) {
                 (0, Some(id)) => {

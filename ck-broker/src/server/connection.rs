@@ -4,7 +4,7 @@ use super::{
     disposal::{self, Front},
     door::Door,
 };
-use crate::process;
+use crate::{process, sys};
 use ck_protocol::{Pid, SessionId, TeardownId, Uid, limits};
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
@@ -59,6 +59,10 @@ pub(super) enum Outbox {
     Changes,
     /// Those who linger after this one, then the end mark.
     Lingerers(Option<Uid>),
+    /// The seats but the first so many, then the end mark.
+    Seats(usize),
+    /// The users from this one on, if any can follow, then the end mark.
+    Users(Option<Uid>),
 }
 
 /// What became of an attempt to send.
@@ -92,7 +96,7 @@ impl Peer {
     /// Who connected `socket` through `door`, if they may.
     pub(super) fn of(socket: &OwnedFd, door: Door) -> Result<Self, Unwelcome> {
         let credentials = getsockopt(socket, sockopt::PeerCredentials).map_err(Unwelcome::Unknown)?;
-        let uid = credentials.uid();
+        let (uid, gid) = (credentials.uid(), credentials.gid());
         // The kernel has no number in our namespace for a process of a foreign one, and gives 0.
         let pid = Pid::try_from(credentials.pid()).map_err(|_| Unwelcome::ForeignNamespace)?;
         let process = match door {
@@ -101,7 +105,7 @@ impl Peer {
             Door::Session => Some(process::peer(socket, pid).map_err(Unwelcome::Unwatchable)?),
             Door::Admin => None,
         };
-        Ok(Self { pid, uid, gid: credentials.gid(), process })
+        Ok(Self { pid, uid, gid, process })
     }
 }
 
@@ -113,6 +117,19 @@ impl Connection {
     /// Something went forward: the patience begins anew.
     pub(super) fn moved(&mut self, now: Instant) {
         self.deadline = self.deadline.map(|_| now + PATIENCE);
+    }
+
+    /// Whether the peer was in the group when it connected.
+    pub(super) fn is_in(&self, group: Option<u32>) -> bool {
+        let among = |group| match sys::peer_groups(&self.socket) {
+            Ok(groups) => groups.contains(&group),
+            Err(errno) => {
+                log::error!("cannot tell the groups of process {}: {errno}", self.peer.pid);
+                false
+            }
+        };
+        // Root may everything without it.
+        self.peer.uid != 0 && group.is_some_and(|group| self.peer.gid == group || among(group))
     }
 
     /// A descriptor of the peer's process, to watch it by.

@@ -40,6 +40,10 @@ impl Server {
                 return self.registry.apply(Input::RuntimeDir { uid, dir });
             }
             Effect::Reply(reply) => return self.reply(peer, reply),
+            Effect::Join(opened) => {
+                log::debug!("a login is part of session {}", opened.id);
+                peer.map(|key| self.send(key, &Reply::Opened(opened)));
+            }
             Effect::RetireRuntimeDir(uid) => {
                 self.retire(uid);
             }
@@ -57,6 +61,7 @@ impl Server {
             Effect::Await(id) => self.await_hooks(id, peer),
             Effect::Unwatch(id) => {
                 self.answer_ended(id);
+                self.ending.remove(&id);
                 if let Some(leader) = self.leaders.remove(&id) {
                     unwatch(&self.epoll, leader);
                 }

@@ -2,11 +2,10 @@
 
 use super::{Server, answer, wakeup::Wakeup, watch};
 use crate::{
-    console,
     hooks::{Occasion, RunId, Started},
     registry::Input,
 };
-use ck_protocol::{Event, RefusalCode, Session, SessionId};
+use ck_protocol::{Event, RefusalCode, SessionId};
 use nix::sys::epoll::{Epoll, EpollFlags};
 use std::{os::fd::AsFd, time::Instant};
 
@@ -15,13 +14,9 @@ use std::{os::fd::AsFd, time::Instant};
 const ONCE: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLONESHOT);
 
 impl Server {
-    /// Queues what hooks are to be told, with the session as everybody sees it now.
+    /// Queues what hooks are to be told.
     pub(super) fn run_hooks(&mut self, occasion: Occasion) {
-        self.hooks.push(match occasion {
-            Occasion::SessionAdded(session) => Occasion::SessionAdded(seen(&session)),
-            Occasion::SessionActiveChanged(session) => Occasion::SessionActiveChanged(seen(&session)),
-            other => other,
-        });
+        self.hooks.push(occasion);
     }
 
     /// Does so for an event that has all the facts in it.
@@ -29,7 +24,7 @@ impl Server {
         match event {
             Event::SessionChanged(session) => self.run_hooks(Occasion::SessionActiveChanged(session)),
             Event::SeatChanged { seat, active, before } => {
-                let session = |id| self.registry.get(id).map(|entry| seen(&entry.session));
+                let session = |id| self.registry.get(id).map(|entry| Box::new(entry.session.clone()));
                 let (new, old) = (active.and_then(session), before.and_then(session));
                 let last = self.hooks.exchange(&seat, new.as_deref());
                 let old = old.or(last.filter(|last| Some(last.id) == before));
@@ -101,12 +96,6 @@ impl Server {
             }
         }
     }
-}
-
-fn seen(session: &Session) -> Box<Session> {
-    // Without a terminal of the kernel's there is nothing to ask it.
-    let foreground = session.vt.and_then(|_| console::foreground());
-    Box::new(console::seen(session, foreground))
 }
 
 fn watch_once(epoll: &Epoll, source: impl AsFd, wakeup: Wakeup) {

@@ -1,11 +1,8 @@
 //! Who keeps a runtime directory without a session.
 
-use super::{Server, answer::refused, connection::Outbox, limits::LINGERERS};
-use crate::{
-    console,
-    registry::{Input, Lingerer, RuntimeDir},
-};
-use ck_protocol::{Gid, Linger, RefusalCode, Reply, Session, SessionId, State, Uid, User, UserState, Vt};
+use super::{Server, answer::refused, connection::Outbox, limits::LINGERERS, permissions::Asked};
+use crate::registry::{Entry, Input, Lingerer, RuntimeDir};
+use ck_protocol::{Gid, Linger, RefusalCode, Reply, Uid};
 
 impl Server {
     /// Answers a request about lingering.
@@ -66,13 +63,12 @@ impl Server {
     }
 
     fn done(&self, uid: Uid) -> Reply {
-        Reply::Done(u64::try_from(self.registry.sessions_of(uid)).unwrap_or(u64::MAX))
+        Reply::Done(u64::try_from(self.registry.sessions_of(uid).len()).unwrap_or(u64::MAX))
     }
 
-    /// Whether the peer may say who lingers, for this user: root for anybody, and each for themselves.
+    /// Whether the peer may say who lingers, for this user.
     fn is_own(&self, key: u64, uid: Uid) -> bool {
-        let peer = self.connections.get(&key).map(|connection| connection.peer.uid);
-        peer == Some(0) || peer == Some(uid.get())
+        self.asker(key).may(Asked::Linger, Some(uid))
     }
 
     /// What is written down of the user. Root is believed; of others nothing is that they say of themselves. And
@@ -85,42 +81,18 @@ impl Server {
     ) -> Result<Lingerer, (RefusalCode, &'static str)> {
         let peer = self.connections.get(&key).map(|connection| &connection.peer);
         let peer = peer.filter(|_| self.is_own(key, uid)).ok_or((RefusalCode::NotAllowed, NOT_OTHERS))?;
-        if peer.uid == 0 {
+        // Administrators are believed as well; who asks for themself could name any group.
+        if peer.uid != uid.get() {
             return is_name(asked.name.as_str()).then_some(asked).ok_or((RefusalCode::Invalid, NO_NAME));
         }
-        let session = self.sessions_of(uid).next().ok_or((RefusalCode::NotAllowed, NOT_WITHOUT))?;
+        let first = self.registry.sessions_of(uid).first().and_then(|&id| self.registry.get(id));
+        let Entry { session, .. } = first.ok_or((RefusalCode::NotAllowed, NOT_WITHOUT))?;
         let gid = Gid::try_from(peer.gid).map_err(|_| (RefusalCode::Invalid, NO_NAME))?;
         Ok(Lingerer { gid, name: session.user.clone() })
     }
-
-    /// The sessions of a user; those of a user without any are not looked for.
-    fn sessions_of(&self, uid: Uid) -> impl Iterator<Item = &Session> {
-        let count = self.registry.sessions_of(uid);
-        let all = (count > 0).then(|| self.registry.from(SessionId::FIRST)).into_iter().flatten();
-        all.map(|entry| &entry.session).filter(move |session| session.uid == uid).take(count)
-    }
-
-    /// A user who lingers, as others see it.
-    pub(super) fn lingerer_seen(&self, uid: Uid, lingerer: &Lingerer, foreground: Option<Vt>) -> User {
-        let is_active = |session: &Session| console::seen(session, foreground).state == State::Active;
-        let sessions = self.registry.sessions_of(uid);
-        let state = match sessions {
-            0 => UserState::Lingering,
-            _ if self.sessions_of(uid).any(is_active) => UserState::Active,
-            _ => UserState::Online,
-        };
-        User {
-            uid,
-            name: lingerer.name.clone(),
-            sessions: u64::try_from(sessions).unwrap_or(u64::MAX),
-            linger: true,
-            state,
-            runtime_dir: self.registry.runtime_dir_of(uid).map(|dir| dir.path.clone()),
-        }
-    }
 }
 
-const NOT_OTHERS: &str = "only root may say who else lingers";
+const NOT_OTHERS: &str = "only root and administrators may say who else lingers";
 const NOT_WITHOUT: &str = "without a session you cannot have yourself linger: log in, or ask root";
 const NO_NAME: &str = "the user has no name that can be used: give one without control characters";
 

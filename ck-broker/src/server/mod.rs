@@ -5,6 +5,7 @@
 //! system that a user controls. What `admin.sock` brings has an epoll of its own, of which the loop
 //! takes a little at a time: however much it is, logins have their turn.
 
+mod admin;
 mod admission;
 mod answer;
 mod connection;
@@ -16,20 +17,25 @@ mod hooks;
 mod limits;
 mod linger;
 mod outbox;
+pub mod permissions;
 mod restore;
 mod retirement;
+mod seats;
 mod subscribers;
+mod terminate;
 mod wakeup;
 
+pub use admin::Admins;
 pub use disposal::OPTION as CLOSE_DESCRIPTORS;
 pub use door::DoorError;
 
 use crate::{
+    console::Console,
     events::Subscriptions,
     history::History,
     hooks::Hooks,
     jobs::Queue,
-    registry::{Input, Registry},
+    registry::{Input, Registry, Services},
     runtime_dir::RuntimeRoot,
     store::{Left, LingerDir, Store},
 };
@@ -45,6 +51,8 @@ use nix::sys::{
     signalfd::{SfdFlags, SignalFd},
 };
 use retirement::Stuck;
+use seats::Switch;
+pub use seats::Switcher;
 use std::{
     collections::{HashMap, HashSet},
     os::fd::{AsFd, OwnedFd},
@@ -87,15 +95,21 @@ pub struct Server {
     admin_closed: bool,
     disposal: Disposal,
     spare: Spare,
+    admins: Admins,
     limits: Limits,
     rates: Rates,
     connections: HashMap<u64, Connection>,
     next_connection: u64,
     subscriptions: Subscriptions,
     leaders: HashMap<SessionId, OwnedFd>,
+    /// Sessions whose leader was told to end, and when it is killed.
+    ending: HashMap<SessionId, Instant>,
     /// Sessions of an earlier broker whose leader could not be watched yet, and when it can be tried again.
     unwatched: Vec<SessionId>,
     watch_due: Option<Instant>,
+    console: Option<Console>,
+    switcher: Option<Switcher>,
+    switch: Option<Switch>,
     registry: Registry,
     store: Store,
     root: RuntimeRoot,
@@ -159,14 +173,19 @@ impl Server {
             sessions,
             admin,
             spare: Spare::take(),
+            admins: Admins::default(),
             limits: Limits::within(descriptors, hooks.parallel()),
             rates: Rates::default(),
             connections: HashMap::new(),
             next_connection: 0,
             subscriptions: Subscriptions::default(),
             leaders: HashMap::new(),
+            ending: HashMap::new(),
             unwatched: Vec::new(),
             watch_due: None,
+            console: None,
+            switcher: None,
+            switch: None,
             started_at: SystemTime::now().into(),
             epoll: epoll()?,
             admin_epoll: epoll()?,
@@ -193,6 +212,16 @@ impl Server {
         server.history.broker_started();
         server.take_over(&left);
         Ok(server)
+    }
+
+    /// From now on, peers of `admin.sock` may see and do what this says.
+    pub fn permit(&mut self, admins: Admins) {
+        self.admins = admins;
+    }
+
+    /// From now on, logins become what this says.
+    pub fn services(&mut self, services: Services) {
+        self.registry.services(services);
     }
 
     /// Serves until SIGTERM or SIGINT. Sessions and their directories stay: a stop is no logout.
@@ -242,6 +271,8 @@ impl Server {
             Wakeup::Worker(id) => self.jobs.reap(id, Instant::now()),
             Wakeup::Hook(id) => self.hooks.reap(id),
             Wakeup::HookOutput(id) => self.take_hook_output(id),
+            Wakeup::Console => self.look_at_console(),
+            Wakeup::Switch => self.end_switch(),
         }
     }
 
@@ -268,6 +299,8 @@ impl Server {
         if self.disposal.due().is_some_and(|due| due <= now) {
             self.tend_disposal(now);
         }
+        self.kill_overdue(now);
+        self.tend_switch(now);
         self.retire_stuck(now);
         self.jobs.tend_overdue(now);
         self.start_jobs(now);
@@ -289,6 +322,8 @@ impl Server {
             .chain(directories)
             .chain(self.accept_again)
             .chain(self.watch_due)
+            .chain(self.ending.values().copied())
+            .chain(self.switch.as_ref().and_then(Switch::due))
             .chain(self.disposal.due());
         let due = due.chain(self.jobs.next_deadline()).chain(self.hooks.next_deadline(Instant::now()));
         let Some(next) = due.min() else {

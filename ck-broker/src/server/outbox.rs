@@ -3,9 +3,10 @@
 use super::{
     Server,
     connection::{Outbox, Sent},
+    permissions::{Asked, Asker},
 };
-use crate::{console, registry::Entry};
-use ck_protocol::{Reply, Vt, encode, limits};
+use crate::registry::Entry;
+use ck_protocol::{Reply, Session, SessionId, TeardownId, Uid, encode, limits};
 use std::time::Instant;
 
 /// How many packets of a list are sent before others have their turn.
@@ -64,10 +65,10 @@ impl Server {
     /// that is gone.
     fn send_list(&self, key: u64, mut list: Outbox) -> Option<Outbox> {
         let connection = self.connections.get(&key)?;
-        let foreground = console::foreground();
+        let asker = self.asker(key);
         let mut buffer = [0; limits::REPLY];
         for _ in 0..AT_ONCE {
-            let (reply, rest) = self.next_of(&list, foreground);
+            let (reply, rest) = self.next_of(&list, &asker);
             match connection.send(encode(&reply, &mut buffer).ok()?) {
                 Sent::Yes => list = rest,
                 Sent::Full => break,
@@ -80,28 +81,53 @@ impl Server {
         Some(list)
     }
 
-    /// The next packet of a list, and what then remains of it.
-    fn next_of(&self, list: &Outbox, foreground: Option<Vt>) -> (Reply, Outbox) {
-        match *list {
-            Outbox::Sessions(from) => {
-                if let Some(Entry { session, .. }) = self.registry.from(from).next() {
-                    let reply = Reply::Session(Box::new(console::seen(session, foreground)));
-                    return (reply, Outbox::Sessions(session.id.next()));
-                }
+    /// The next packet of a list, and what then remains of it. Only what the peer may see is in it.
+    fn next_of(&self, list: &Outbox, asker: &Asker) -> (Reply, Outbox) {
+        let next = match *list {
+            Outbox::Sessions(from) => self.next_session(from, asker),
+            Outbox::Teardowns(from) => self.next_teardown(from, asker),
+            Outbox::Users(from) => from.and_then(|from| self.next_user(from, asker)),
+            Outbox::Seats(from) => self.next_seat(from, asker),
+            Outbox::Lingerers(after) => self.next_lingerer(after, asker),
+            Outbox::Empty | Outbox::Packet(_) | Outbox::Changes => None,
+        };
+        next.unwrap_or((Reply::End, Outbox::Empty))
+    }
+
+    fn next_session(&self, from: SessionId, asker: &Asker) -> Option<(Reply, Outbox)> {
+        let visible = |entry: &&Entry| asker.may(Asked::See, Some(entry.session.uid));
+        let Entry { session, .. } = self.registry.from(from).find(visible)?;
+        let reply = Reply::Session(Box::new(session.clone()));
+        Some((reply, Outbox::Sessions(session.id.next())))
+    }
+
+    fn next_teardown(&self, from: TeardownId, asker: &Asker) -> Option<(Reply, Outbox)> {
+        let mut shown = self.jobs.from(from).map(|(id, job)| job.shown(id));
+        let teardown = shown.find(|teardown| asker.may(Asked::See, Some(teardown.uid)))?;
+        let rest = Outbox::Teardowns(teardown.id.next());
+        Some((Reply::Teardown(Box::new(teardown)), rest))
+    }
+
+    fn next_lingerer(&self, mut after: Option<Uid>, asker: &Asker) -> Option<(Reply, Outbox)> {
+        loop {
+            let user = self.registry.next_lingerer(after)?;
+            after = Some(user.uid);
+            if asker.may(Asked::See, after) {
+                return Some((Reply::User(Box::new(user)), Outbox::Lingerers(after)));
             }
-            Outbox::Teardowns(from) => {
-                if let Some((id, job)) = self.jobs.from(from).next() {
-                    return (Reply::Teardown(Box::new(job.shown(id))), Outbox::Teardowns(id.next()));
-                }
-            }
-            Outbox::Lingerers(after) => {
-                if let Some((uid, lingerer)) = self.registry.next_lingerer(after) {
-                    let user = self.lingerer_seen(uid, lingerer, foreground);
-                    return (Reply::User(Box::new(user)), Outbox::Lingerers(Some(uid)));
-                }
-            }
-            Outbox::Empty | Outbox::Packet(_) | Outbox::Changes => {}
         }
-        (Reply::End, Outbox::Empty)
+    }
+
+    fn next_seat(&self, from: usize, asker: &Asker) -> Option<(Reply, Outbox)> {
+        let visible = |session: &Session| asker.may(Asked::See, Some(session.uid));
+        let seat = self.registry.shown_seats(visible).nth(from)?;
+        Some((Reply::Seat(Box::new(seat)), Outbox::Seats(from + 1)))
+    }
+
+    fn next_user(&self, from: Uid, asker: &Asker) -> Option<(Reply, Outbox)> {
+        let mut users = self.registry.users_from(from);
+        let user = users.find(|user| asker.may(Asked::See, Some(user.uid)))?;
+        let rest = Uid::try_from(user.uid.get().saturating_add(1)).ok();
+        Some((Reply::User(Box::new(user)), Outbox::Users(rest)))
     }
 }

@@ -3,13 +3,13 @@
 use super::{
     Server, answer,
     connection::{Outbox, Sent},
+    permissions::Asked,
     wakeup::Wakeup,
     watch,
 };
-use crate::console;
+use crate::events::Audience;
 use ck_protocol::{Event, RefusalCode, Session, State, limits};
 use nix::sys::epoll::EpollFlags;
-use std::cell::OnceCell;
 
 /// How many packets a subscriber is sent before others have their turn.
 const PACKETS_AT_ONCE: usize = 16;
@@ -23,8 +23,9 @@ impl Server {
         if let Event::SessionAdded(session) = &event {
             self.history.opened(session);
         }
-        let event = seen(event);
-        if let Err(error) = self.subscriptions.publish(&event) {
+        let owner_of = |id| self.registry.get(id).map(|entry| entry.session.uid);
+        let audience = Audience::of(&event, owner_of);
+        if let Err(error) = self.subscriptions.publish(&event, audience) {
             log::error!("{error}");
         }
         self.run_hooks_of(event);
@@ -40,7 +41,8 @@ impl Server {
         }
         connection.outbox = Outbox::Changes;
         connection.deadline = None;
-        self.subscriptions.add(key, uid);
+        let asker = self.asker(key);
+        self.subscriptions.add(key, asker);
         self.tell(key);
     }
 
@@ -92,15 +94,17 @@ impl Server {
     /// Sends a subscriber some of what there is; says whether there may be more, or `None` for one that
     /// is gone.
     fn tell_some(&mut self, key: u64) -> Option<bool> {
-        let (registry, foreground) = (&self.registry, OnceCell::new());
+        let (registry, asker) = (&self.registry, self.asker(key));
+        let sees = |session: &Session| asker.may(Asked::See, Some(session.uid));
         let session_from = |id| {
             // One that is still being opened is told of when it is open.
-            let mut open = registry.from(id).filter(|entry| entry.session.state != State::Opening);
-            open.next()
-                .map(|entry| console::seen(&entry.session, *foreground.get_or_init(console::foreground)))
+            let is_open = |session: &Session| session.state != State::Opening;
+            let mut sessions = registry.from(id).map(|entry| &entry.session);
+            sessions.find(|session| is_open(session) && sees(session)).cloned()
         };
+        let seat = |number| registry.shown_seats(sees).nth(number);
         for _ in 0..PACKETS_AT_ONCE {
-            let offer = match self.subscriptions.offer(key, session_from) {
+            let offer = match self.subscriptions.offer(key, session_from, seat) {
                 Ok(Some(offer)) => offer,
                 Ok(None) => return Some(false),
                 Err(error) => {
@@ -115,18 +119,5 @@ impl Server {
             }
         }
         Some(true)
-    }
-}
-
-/// The change with its session as lists show it.
-fn seen(event: Event) -> Event {
-    let shown = |session: &Session| {
-        let foreground = session.vt.and_then(|_| console::foreground());
-        Box::new(console::seen(session, foreground))
-    };
-    match event {
-        Event::SessionAdded(session) => Event::SessionAdded(shown(&session)),
-        Event::SessionChanged(session) => Event::SessionChanged(shown(&session)),
-        other => other,
     }
 }

@@ -19,6 +19,10 @@ pub(super) enum Wakeup {
     Hook(RunId),
     /// What a hook has printed.
     HookOutput(RunId),
+    /// Another virtual terminal is in the foreground.
+    Console,
+    /// The program that was to switch has ended.
+    Switch,
 }
 
 /// The kind is in the uppermost bits; the rest would last for 10^17 logins.
@@ -37,6 +41,8 @@ impl Wakeup {
             Self::Worker(id) => (5, id.get()),
             Self::Hook(id) => (6, id),
             Self::HookOutput(id) => (7, id),
+            Self::Console => (14, 0),
+            Self::Switch => (14, 1),
         };
         (kind << SHIFT) | (number & NUMBER)
     }
@@ -49,6 +55,8 @@ impl Wakeup {
             1 => Self::Accept(Door::Admin),
             2 => Self::Admin,
             3 => Self::Connection(number),
+            14 if number == 0 => Self::Console,
+            14 => Self::Switch,
             4 => Self::Leader(SessionId::new(number)),
             5 => Self::Worker(TeardownId::new(number)),
             6 => Self::Hook(number),
@@ -73,6 +81,8 @@ mod tests {
             Wakeup::Worker(TeardownId::FIRST),
             Wakeup::Hook(0),
             Wakeup::HookOutput(NUMBER),
+            Wakeup::Console,
+            Wakeup::Switch,
         ] {
             assert_eq!(Wakeup::from_data(wakeup.to_data()), wakeup);
         }

@@ -16,6 +16,14 @@ use world::{Dir, World};
 enum Step {
     /// A login of user `uid`, who may find a directory that somebody else made.
     Open { uid: u8, wants_dir: bool, foreign: bool },
+    /// A login of user `uid` through `su` in session `n`, or of that session's own user.
+    OpenInside { n: u8, uid: Option<u8>, wants_dir: bool },
+    /// A login that was part of another session is over.
+    CloseInside(u8),
+    /// The programs of a session are to lock it, or to unlock it.
+    Lock(u8, bool),
+    /// Another virtual terminal comes to the foreground, or none.
+    Foreground(Option<u8>),
     /// The module of an open session asks for it again: it never saw the answer.
     OpenAgain(u8),
     /// A module closes its session, by id or by token.
@@ -40,6 +48,11 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..4u8, any::<bool>(), prop::bool::weighted(0.1))
             .prop_map(|(uid, wants_dir, foreign)| Step::Open { uid, wants_dir, foreign }),
+        3 => (any::<u8>(), prop::option::of(0..4u8), any::<bool>())
+            .prop_map(|(n, uid, wants_dir)| Step::OpenInside { n, uid, wants_dir }),
+        1 => any::<u8>().prop_map(Step::CloseInside),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(n, lock)| Step::Lock(n, lock)),
+        2 => prop::option::of(1..4u8).prop_map(Step::Foreground),
         1 => any::<u8>().prop_map(Step::OpenAgain),
         3 => (any::<u8>(), any::<bool>()).prop_map(|(n, by_token)| Step::Close(n, by_token)),
         2 => any::<u8>().prop_map(Step::Death),

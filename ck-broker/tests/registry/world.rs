@@ -20,6 +20,9 @@ pub(crate) struct Module {
     uid: Uid,
     wants_dir: bool,
     pid: Pid,
+    /// The login that it was started in.
+    parent: Option<Pid>,
+    tty: Option<&'static str>,
     /// The answer that it got.
     opened: Option<Opened>,
 }
@@ -36,6 +39,8 @@ pub(crate) struct World {
     // The processes.
     pub(crate) modules: Vec<Module>,
     dead: HashSet<Pid>,
+    /// Logins that are part of another session.
+    inner: Vec<Token>,
     // Bookkeeping of the test.
     serial: u32,
     pub(crate) added: HashSet<SessionId>,
@@ -53,7 +58,14 @@ pub(crate) struct World {
     waits: bool,
     /// Whose delay is running.
     parked: BTreeSet<Uid>,
+    foreground: Option<Vt>,
+    /// What whoever listens knows: each session's state, and each seat's active session.
+    states: BTreeMap<SessionId, State>,
+    actives: BTreeMap<ShortName, SessionId>,
 }
+
+/// The terminals that logins are on, one after the other.
+const TTYS: [Option<&str>; 5] = [None, Some("tty1"), Some("pts/0"), Some("ttyS1"), Some("tty2")];
 
 impl World {
     pub(crate) fn new(parks: bool, waits: bool) -> Self {
@@ -66,6 +78,7 @@ impl World {
             lingering: BTreeSet::new(),
             modules: Vec::new(),
             dead: HashSet::new(),
+            inner: Vec::new(),
             serial: 0,
             added: HashSet::new(),
             removed: HashSet::new(),
@@ -78,6 +91,9 @@ impl World {
             parks,
             waits,
             parked: BTreeSet::new(),
+            foreground: None,
+            states: BTreeMap::new(),
+            actives: BTreeMap::new(),
         };
         world.set_up();
         world
@@ -90,11 +106,41 @@ impl World {
         if self.waits {
             self.registry.wait_for_hooks();
         }
+        self.registry.seats(true, vec![(Text::clipped("seat1"), vec![Text::clipped("ttyS1")])]);
+        self.registry.apply(Input::Foreground(self.foreground));
+        // Whoever listens begins anew with what there is.
+        let entries = self.registry.from(SessionId::FIRST);
+        self.states = entries.map(|entry| (entry.session.id, entry.session.state)).collect();
+        let seats = self.registry.shown_seats(|_| true);
+        self.actives = seats.filter_map(|seat| Some((seat.id, seat.active?))).collect();
     }
 
     pub(crate) fn take(&mut self, step: &Step) {
         match *step {
             Step::Open { uid, wants_dir, foreign } => self.open(uid, wants_dir, foreign),
+            Step::Foreground(vt) => {
+                self.foreground = vt.map(|vt| Vt::try_from(vt).unwrap());
+                self.apply(Input::Foreground(self.foreground), None);
+            }
+            Step::OpenInside { n, uid, wants_dir } => self.open_inside(n, uid, wants_dir),
+            Step::CloseInside(n) => {
+                let count = self.inner.len();
+                if count > 0 {
+                    let token = self.inner.swap_remove(usize::from(n) % count);
+                    assert_eq!(self.registry.apply(Input::End(SessionRef::Token(token))), []);
+                }
+            }
+            Step::Lock(n, lock) => {
+                let Some(Opened { id, .. }) = self.pick(n).and_then(|module| module.opened) else { return };
+                let uid = self.registry.get(id).unwrap().session.uid;
+                let (input, event) = if lock {
+                    (Input::Lock(id), Event::LockRequested { id, uid })
+                } else {
+                    (Input::Unlock(id), Event::UnlockRequested { id, uid })
+                };
+                let told = [Effect::Announce(event), Effect::Reply(Reply::Done(1))];
+                assert_eq!(self.registry.apply(input), told);
+            }
             Step::OpenAgain(n) => {
                 if let Some(module) = self.pick(n) {
                     let before = module.opened.clone();
@@ -145,20 +191,51 @@ impl World {
         (count > 0).then(|| self.modules[usize::from(n) % count].clone())
     }
 
+    fn open_inside(&mut self, n: u8, other: Option<u8>, wants_dir: bool) {
+        let Some(outer) = self.pick(n) else { return };
+        let uid = other.map_or(outer.uid, user);
+        if uid != outer.uid {
+            let token = self.open_as(uid, wants_dir, Some(outer.pid));
+            let parent = outer.opened.map(|opened| opened.id).filter(|id| self.registry.get(*id).is_some());
+            // A broker that has died meanwhile has opened none.
+            let inner = self.modules.iter().find(|module| module.token == token);
+            let inner = inner.and_then(|module| module.opened.as_ref());
+            if let Some(entry) = inner.and_then(|opened| self.registry.get(opened.id)) {
+                assert!(entry.session.parent == parent, "a session knows the one that it comes from");
+            }
+            return;
+        }
+        let module = self.module(uid, wants_dir, Some(outer.pid));
+        let effects = self.registry.apply(Input::Open(Box::new(self.login(&module))));
+        assert_eq!(effects, [Effect::Join(outer.opened.unwrap())], "no second session");
+        self.inner.push(module.token);
+    }
+
     fn open(&mut self, uid: u8, wants_dir: bool, foreign: bool) {
-        self.serial += 1;
         let uid = user(uid);
         if foreign && uid != Uid::ROOT {
             // One that is ours already stays ours.
             self.dirs.entry(uid).or_insert(Dir::Foreign);
         }
-        let mut random = [0; 16];
-        random[..4].copy_from_slice(&self.serial.to_le_bytes());
-        let pid = Pid::try_from(i32::try_from(self.serial).unwrap()).unwrap();
-        let module = Module { token: Token::new(random), uid, wants_dir, pid, opened: None };
+        self.open_as(uid, wants_dir, None);
+    }
+
+    fn open_as(&mut self, uid: Uid, wants_dir: bool, parent: Option<Pid>) -> Token {
+        let module = self.module(uid, wants_dir, parent);
         self.modules.push(module.clone());
         let login = self.login(&module);
         self.apply(Input::Open(Box::new(login)), Some(module.token));
+        module.token
+    }
+
+    /// Another login, by a process of its own.
+    fn module(&mut self, uid: Uid, wants_dir: bool, parent: Option<Pid>) -> Module {
+        self.serial += 1;
+        let mut random = [0; 16];
+        random[..4].copy_from_slice(&self.serial.to_le_bytes());
+        let pid = Pid::try_from(i32::try_from(self.serial).unwrap()).unwrap();
+        let tty = TTYS[usize::try_from(self.serial).unwrap() % TTYS.len()];
+        Module { token: Token::new(random), uid, wants_dir, pid, parent, tty, opened: None }
     }
 
     /// As the server has it: it is written down first, and root is refused.
@@ -178,17 +255,18 @@ impl World {
             uid: module.uid,
             gid: Gid::try_from(1).unwrap(),
             user: Text::clipped("u"),
-            service: Text::clipped("sshd"),
+            service: Text::clipped(if module.parent.is_some() { "su" } else { "sshd" }),
             class: None,
             kind: None,
-            tty: None,
+            tty: module.tty.map(Text::clipped),
             remote_host: None,
             remote_user: None,
             display: None,
             runtime_dir: module.wants_dir,
         };
         let leader = Leader { pid: module.pid, started: 1, inode: None };
-        Login { open, leader, ancestors: Vec::new(), now: Timestamp::from_micros(0) }
+        let ancestors = module.parent.into_iter().collect();
+        Login { open, leader, ancestors, now: Timestamp::from_micros(0) }
     }
 
     /// Performs what follows from the input, unless the broker dies on the way. Returns the reply.
@@ -265,10 +343,12 @@ impl World {
             Effect::Forget(id) => assert!(self.records.remove(&id).is_some(), "forgotten once"),
             Effect::Announce(Event::SessionAdded(session)) => {
                 assert!(self.added.insert(session.id), "an id was used twice");
+                self.states.insert(session.id, session.state);
             }
             Effect::Announce(Event::SessionRemoved { id, .. }) => {
                 assert!(self.removed.insert(id), "a session was removed twice");
                 assert!(self.written.contains(&id), "its end is not in the history");
+                self.states.remove(&id);
             }
             Effect::Ended(session) => {
                 assert!(self.written.insert(session.id), "an end was written twice");
@@ -286,6 +366,17 @@ impl World {
                     _ => unreachable!("there are no seats here"),
                 };
                 assert!(told.insert(session.id), "hooks were told twice");
+            }
+            Effect::Announce(Event::SessionChanged(session)) => {
+                let before = self.states.insert(session.id, session.state);
+                assert!(before.is_some_and(|before| before != session.state), "a change that is none");
+            }
+            Effect::Announce(Event::SeatChanged { seat, active, before }) => {
+                let known = match active {
+                    Some(id) => self.actives.insert(seat, id),
+                    None => self.actives.remove(&seat),
+                };
+                assert!(known == before && active != before, "a change of what nobody knew");
             }
             _ => {}
         }
@@ -351,6 +442,33 @@ impl World {
             assert!(!wants || self.dirs.contains_key(&module.uid), "a live session without its directory");
         }
         assert!(live.iter().all(|id| id.get() < self.covered));
+        self.check_seats();
+    }
+
+    /// Whoever has listened knows what is so, and that is as the seats' rules have it.
+    fn check_seats(&self) {
+        let (mut states, mut actives) = (BTreeMap::new(), BTreeMap::new());
+        let sessions = || self.registry.from(SessionId::FIRST).map(|entry| &entry.session);
+        let last =
+            sessions().filter(|session| session.tty.as_ref().is_some_and(|tty| tty.as_str() == "ttyS1"));
+        let last = last.last().map(|session| session.id);
+        for session in sessions() {
+            let is_active = match session.tty.as_ref().map(Text::as_str) {
+                Some("ttyS1") => Some(session.id) == last,
+                Some("tty1" | "tty2") => session.vt == self.foreground,
+                _ => true,
+            };
+            states.insert(session.id, if is_active { State::Active } else { State::Online });
+            if let (Some(seat), true) = (session.seat.clone(), is_active) {
+                // The first on a virtual terminal, and the last, which is the only one, elsewhere.
+                actives.entry(seat).or_insert(session.id);
+            }
+        }
+        assert_eq!(self.states, states);
+        assert_eq!(self.actives, actives);
+        let shown = self.registry.shown_seats(|_| true);
+        let shown: BTreeMap<_, _> = shown.filter_map(|seat| Some((seat.id, seat.active?))).collect();
+        assert_eq!(shown, actives);
     }
 }
 

@@ -1,0 +1,77 @@
+//! The table `[admin]`: who may see and do what on `admin.sock`.
+
+use crate::server::permissions::Listing;
+use serde::Deserialize;
+use std::fs;
+
+/// Where groups that have a name are looked up, and nowhere else: the broker asks no name service.
+const GROUPS: &str = "/etc/group";
+
+/// Who may see and do what.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// Whose sessions everybody may see: `"all"`, or `"own"`.
+    pub list: Listing,
+    /// Whose members may see everything and do what root may: a name of `/etc/group`, or a number.
+    pub group: Group,
+}
+
+/// A group, as it is written in the configuration.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "a group is its name, or its number")]
+pub enum Group {
+    /// By number, for groups that are in no file.
+    Id(u32),
+    /// By name.
+    Name(String),
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Self::Name("ck-admin".to_owned())
+    }
+}
+
+impl Group {
+    /// Its number; `None` if there is no such group, and so nobody is in it.
+    #[must_use]
+    pub fn gid(&self) -> Option<u32> {
+        match self {
+            Self::Id(gid) => Some(*gid),
+            Self::Name(name) => find(&fs::read_to_string(GROUPS).ok()?, name),
+        }
+    }
+}
+
+/// The number of the group `name` in a text as group(5) has it: `name:password:gid:members`.
+fn find(text: &str, name: &str) -> Option<u32> {
+    let mut gids = text.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == name && !name.is_empty()).then(|| fields.nth(1)?.parse().ok())?
+    });
+    gids.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_found_by_its_whole_name() {
+        let text = "root:x:0:\nck-admin2:x:7:\n\n:x:9:\nck-admin:x:990:alice,bob\nbad:x\nworse:x:many:\n";
+        assert_eq!(find(text, "ck-admin"), Some(990));
+        for none in ["ck", "alice", "", "bad", "worse", "x"] {
+            assert_eq!(find(text, none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_group_is_a_name_or_a_number() {
+        let read = |text| toml::from_str::<Admin>(text).map(|admin| admin.group);
+        assert_eq!(read(""), Ok(Group::Name("ck-admin".to_owned())));
+        assert_eq!(read("group = \"wheel\""), Ok(Group::Name("wheel".to_owned())));
+        assert_eq!(read("group = 27"), Ok(Group::Id(27)));
+        assert!(read("group = -1").is_err() && read("group = [\"a\"]").is_err());
+    }
+}

@@ -1,0 +1,61 @@
+//! The tables `[services.NAME]`: what logins by a PAM service become.
+
+use crate::registry::{self, Belonging};
+use ck_protocol::{Class, UnknownName};
+use serde::Deserialize;
+
+/// What logins through one service become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Service {
+    /// The class, where the module's options name none.
+    class: Option<ClassName>,
+    /// `"own"`: always a session; `"inner"`: none from within a session of the same user.
+    session: Option<Session>,
+}
+
+/// A class by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct ClassName(Class);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Session {
+    Own,
+    Inner,
+}
+
+impl TryFrom<String> for ClassName {
+    type Error = UnknownName;
+
+    fn try_from(name: String) -> Result<Self, UnknownName> {
+        name.parse().map(Self)
+    }
+}
+
+impl From<Service> for registry::Service {
+    fn from(service: Service) -> Self {
+        let belonging = |session| match session {
+            Session::Own => Belonging::Own,
+            Session::Inner => Belonging::Inner,
+        };
+        Self { class: service.class.map(|ClassName(class)| class), session: service.session.map(belonging) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_and_sessions_have_names() {
+        let read = |text| toml::from_str::<Service>(text).map(registry::Service::from);
+        let all = read("class = \"lock-screen\"\nsession = \"inner\"").unwrap();
+        assert_eq!((all.class, all.session), (Some(Class::LockScreen), Some(Belonging::Inner)));
+        assert_eq!(read("").unwrap(), registry::Service::default());
+        for bad in ["class = \"User\"", "session = \"none\"", "class = 1", "sesion = \"own\""] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}

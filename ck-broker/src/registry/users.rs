@@ -1,0 +1,56 @@
+//! Users, as they are shown, and which sessions are whose.
+
+use super::{Registry, User as Member};
+use ck_protocol::{Session, SessionId, State, Uid, User, UserState};
+use std::ops::Bound;
+
+impl Registry {
+    /// The users from `uid` on, by uid.
+    pub fn users_from(&self, uid: Uid) -> impl Iterator<Item = User> {
+        self.users.range(uid..).filter_map(|(&uid, user)| self.shown(uid, user))
+    }
+
+    fn shown(&self, uid: Uid, user: &Member) -> Option<User> {
+        let sessions =
+            || user.sessions.iter().filter_map(|id| self.slots.get(*id)).map(|entry| &entry.session);
+        let first: Option<&Session> = sessions().next();
+        let lingerer = self.lingerers.get(&uid);
+        let state = match first {
+            None => UserState::Lingering,
+            Some(_) if sessions().any(|session| session.state == State::Active) => UserState::Active,
+            Some(_) => UserState::Online,
+        };
+        Some(User {
+            uid,
+            name: first.map(|session| &session.user).or(lingerer.map(|lingerer| &lingerer.name))?.clone(),
+            sessions: u64::try_from(user.sessions.len()).unwrap_or(u64::MAX),
+            linger: lingerer.is_some(),
+            state,
+            runtime_dir: user.dir.as_ref().map(|dir| dir.path.clone()),
+        })
+    }
+
+    /// The user who lingers next after `uid`, or the first, by uid.
+    #[must_use]
+    pub fn next_lingerer(&self, after: Option<Uid>) -> Option<User> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let (&uid, _) = self.lingerers.range((after, Bound::Unbounded)).next()?;
+        self.shown(uid, self.users.get(&uid)?)
+    }
+
+    /// The sessions of a user, by id.
+    #[must_use]
+    pub fn sessions_of(&self, uid: Uid) -> Vec<SessionId> {
+        self.users.get(&uid).map(|user| user.sessions.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// Whether the leader of the session leads another one, too. A process that had the same pid before
+    /// is another leader.
+    #[must_use]
+    pub fn shares_leader(&self, id: SessionId) -> bool {
+        let Some(entry) = self.slots.get(id) else { return false };
+        let led = self.leaders.get(&entry.session.leader_pid).map(Vec::as_slice).unwrap_or_default();
+        let others = led.iter().filter(|other| **other != id).filter_map(|other| self.slots.get(*other));
+        others.into_iter().any(|other| other.leader_started == entry.leader_started)
+    }
+}

@@ -1,0 +1,64 @@
+//! The only unsafe code: a question to the kernel that neither nix nor rustix can ask.
+#![allow(unsafe_code, reason = "SO_PEERGROUPS fills a buffer whose length only the kernel knows")]
+
+use nix::{errno::Errno, libc};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// How many groups one can be in: `NGROUPS_MAX` of linux/limits.h.
+const GROUPS: usize = 65_536;
+/// How many most are in: then one call does.
+const FEW: usize = 64;
+/// `SO_PEERGROUPS` of asm-generic/socket.h, Linux 4.13.
+const SO_PEERGROUPS: libc::c_int = 59;
+
+/// The supplementary groups of the process that connected `socket`, as they were then.
+///
+/// # Errors
+/// `ENODATA` for a socket that nobody connected, and what else unix(7) knows.
+pub(crate) fn peer_groups(socket: &OwnedFd) -> Result<Vec<u32>, Errno> {
+    match groups_within(socket, FEW) {
+        Err(Errno::ERANGE) => groups_within(socket, GROUPS),
+        groups => groups,
+    }
+}
+
+/// The same, if they are at most `most`; otherwise `ERANGE`.
+fn groups_within(socket: &OwnedFd, most: usize) -> Result<Vec<u32>, Errno> {
+    let mut groups = vec![0_u32; most];
+    let mut length = libc::socklen_t::try_from(size_of_val(&groups[..])).map_err(|_| Errno::ERANGE)?;
+    // SAFETY: the kernel writes at most `length` bytes, which is what `groups` holds, and then how many
+    // those were; every bit pattern is a u32.
+    let done = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PEERGROUPS,
+            groups.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    Errno::result(done)?;
+    let count = usize::try_from(length).map_or(0, |bytes| bytes / size_of::<u32>());
+    groups.truncate(count);
+    Ok(groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+    #[test]
+    fn a_peer_has_the_groups_that_it_has() {
+        let (ours, _theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap();
+        let own: Vec<u32> = line.split_whitespace().map(|gid| gid.parse().unwrap()).collect();
+        assert_eq!(peer_groups(&ours), Ok(own.clone()));
+        assert_eq!(groups_within(&ours, own.len()), Ok(own.clone()));
+        if !own.is_empty() {
+            assert_eq!(groups_within(&ours, own.len() - 1), Err(Errno::ERANGE));
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Seats and virtual terminals: on a kernel file that behaves as the one in sysfs, and on the real one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use ck_tests::{Machine, Running, wait_until};
+use serde_json::Value;
+
+const SOON: Duration = Duration::from_secs(10);
+const ACTIVE: &str = "/sys/class/tty/tty0/active";
+/// The host's own, and like sysfs's file it wakes who polls it (proc_sys_poll of Linux): what `domainname` says.
+const FAKE: &str = "/proc/sys/kernel/domainname";
+const SWITCHER: &str = "/usr/libexec/ck/ck-switch-vt";
+
+/// A machine whose foreground terminal is what [`foreground`] says, and on which asking to switch does that.
+fn machine(toml: &str) -> Machine {
+    let mut machine = without_vts(toml);
+    machine.host.run_ok(&["mkdir", "-p", "/sys/class/tty/tty0"]);
+    machine.host.write_file(ACTIVE, "", 0o644);
+    machine.host.run_ok(&["mount", "--bind", FAKE, ACTIVE]);
+    machine.host.write_file(SWITCHER, format!("#!/bin/sh\necho tty$1 >{FAKE}\n"), 0o755);
+    foreground(&machine, 1);
+    machine.start_broker(&[]);
+    machine
+}
+
+/// One without virtual terminals, and without a broker.
+fn without_vts(toml: &str) -> Machine {
+    let machine = Machine::installed();
+    machine.host.run_ok(&["mount", "-t", "tmpfs", "tmpfs", "/sys"]);
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/examples/pam-application");
+    let bytes = std::fs::read(program).expect("pam-application: run `make faulty`");
+    machine.host.write_file("/usr/local/bin/pam-application", bytes, 0o755);
+    machine.host.write_file("/etc/pam.d/login-on", "session required pam_ck.so\n", 0o644);
+    machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
+    machine.host.write_file("/etc/ck/broker.toml", toml, 0o644);
+    machine
+}
+
+fn foreground(machine: &Machine, vt: u8) {
+    machine.host.run_ok(&["sh", "-c", &format!("echo tty{vt} >{FAKE}")]);
+}
+
+/// A login on a terminal that stands; what the session's environment is comes on its standard output.
+fn login(machine: &Machine, user: &str, tty: &str) -> Running {
+    let before = machine.sessions().len();
+    let tty = format!("tty={tty}");
+    let words = ["pam-application", "login-on", user, &tty, "open", "env", "await", "/tmp/never"];
+    let login = machine.host.spawn(&words);
+    machine.await_sessions(before + 1);
+    login
+}
+
+fn states(machine: &Machine) -> Vec<String> {
+    machine.sessions().iter().map(|session| session["state"].as_str().expect("a state").to_owned()).collect()
+}
+
+fn await_states(machine: &Machine, expected: &[&str]) {
+    wait_until(SOON, &format!("{expected:?}"), || states(machine) == expected);
+}
+
+/// Each seat's name and active session.
+fn seats(machine: &Machine) -> Vec<(String, Value)> {
+    let listed: Vec<Value> =
+        serde_json::from_str(&machine.host.run_ok(&["ckctl", "seats", "--json"])).expect("an array");
+    let name = |seat: &Value| seat["id"].as_str().expect("a name").to_owned();
+    listed.iter().map(|seat| (name(seat), seat["active"].clone())).collect()
+}
+
+#[test]
+fn a_session_is_active_while_its_terminal_is_in_the_foreground() {
+    let machine = machine("");
+    assert_eq!(seats(&machine), [("seat0".to_owned(), Value::Null)]);
+    let first = login(&machine, "alice", "/dev/tty1");
+    wait_until(SOON, "the environment", || first.stdout().contains("XDG_SEAT=seat0"));
+    let _second = login(&machine, "bob", "tty2");
+    let _remote = login(&machine, "alice", "ssh");
+    let session = &machine.sessions()[1];
+    assert_eq!((&session["seat"], &session["vt"]), (&"seat0".into(), &2.into()));
+    assert_eq!(states(&machine), ["active", "online", "active"]);
+    foreground(&machine, 2);
+    await_states(&machine, &["online", "active", "active"]);
+    assert_eq!(seats(&machine), [("seat0".to_owned(), "2".into())]);
+    foreground(&machine, 5);
+    await_states(&machine, &["online", "online", "active"]);
+    assert_eq!(seats(&machine), [("seat0".to_owned(), Value::Null)]);
+    let log = machine.broker().stderr();
+    let told: Vec<&str> =
+        log.lines().filter(|line| line.ends_with(" active") || line.ends_with(" online")).collect();
+    let expected = [
+        "seat0: session 1 is active",
+        "session 1 is online",
+        "session 2 is active",
+        "seat0: session 2 is active",
+        "session 2 is online",
+        "seat0: no session is active",
+    ];
+    assert_eq!(told, expected.map(|line| format!("ck-broker: {line}")));
+    drop(first);
+    foreground(&machine, 1);
+    machine.await_sessions(2);
+    assert_eq!(seats(&machine), [("seat0".to_owned(), Value::Null)]);
+    // Nothing wakes it any more: looking at the file has made that quiet.
+    let before = machine.broker_ticks();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(machine.broker_ticks() - before < 5, "it is busy");
+}
+
+#[test]
+fn activate_switches_for_who_may() {
+    let mut machine = machine("");
+    let _first = login(&machine, "alice", "tty1");
+    let _second = login(&machine, "bob", "tty2");
+    let _remote = login(&machine, "alice", "ssh");
+    let activate = |machine: &Machine, user: &str, id: &str| {
+        let output = machine.host.run(&["runuser", "-u", user, "--", "ckctl", "activate", id]);
+        (output.status.code().expect("a status"), output.stderr)
+    };
+    assert_eq!(activate(&machine, "bob", "2"), (0, String::new()));
+    await_states(&machine, &["online", "active", "active"]);
+    assert_eq!(activate(&machine, "bob", "2").0, 0, "it is there already");
+    for (user, id, word) in
+        [("bob", "1", "only the owner"), ("alice", "3", "not on a virtual"), ("root", "99", "no session")]
+    {
+        let (code, told) = activate(&machine, user, id);
+        assert!(code == 1 && told.contains(word), "{user} {id}: {told}");
+    }
+    await_states(&machine, &["online", "active", "active"]);
+    assert_eq!(activate(&machine, "root", "1"), (0, String::new()));
+    await_states(&machine, &["active", "online", "active"]);
+    // A broker that comes after knows it as well.
+    drop(machine.broker.take());
+    foreground(&machine, 2);
+    machine.start_broker(&[]);
+    assert_eq!(states(&machine), ["online", "active", "active"]);
+}
+
+#[test]
+fn a_switch_that_fails_or_hangs_is_told_and_holds_nobody_up() {
+    let machine = machine("");
+    let _login = login(&machine, "alice", "tty2");
+    machine.host.write_file(SWITCHER, "#!/bin/sh\nexec sleep 1000\n", 0o755);
+    let mut hanging = machine.host.spawn(&["ckctl", "activate", "1"]);
+    wait_until(SOON, "it hangs", || machine.host.run(&["pgrep", "-x", "sleep"]).status.success());
+    let other = machine.host.run(&["ckctl", "activate", "1"]);
+    assert!(other.stderr.contains("another switch"), "{}", other.stderr);
+    machine.host.run_ok(&["su", "bob", "-c", "true"]);
+    assert_eq!(hanging.wait(SOON).expect("an answer").code(), Some(1));
+    assert!(hanging.stderr().contains("cannot switch"), "{}", hanging.stderr());
+    machine.host.run_ok(&["rm", SWITCHER]);
+    let missing = machine.host.run(&["ckctl", "activate", "1"]);
+    assert!(missing.stderr.contains("cannot switch to tty2"), "{}", missing.stderr);
+}
+
+#[test]
+fn a_machine_without_virtual_terminals_has_no_seat() {
+    let mut machine = without_vts("");
+    machine.start_broker(&[]);
+    assert_eq!(machine.host.run_ok(&["ckctl", "seats"]), "No seats.");
+    let login = login(&machine, "alice", "tty2");
+    let session = machine.session();
+    assert_eq!(
+        (&session["seat"], &session["vt"], &session["state"]),
+        (&Value::Null, &Value::Null, &"active".into())
+    );
+    assert!(!login.stdout().contains("XDG_SEAT="));
+}
+
+#[test]
+fn seats_of_the_configuration_have_their_terminals() {
+    let machine = machine("[seats.seat1]\nttys = [\"ttyS1\", \"ttyUSB0\"]\n");
+    let _first = login(&machine, "alice", "/dev/ttyS1");
+    assert_eq!(seats(&machine)[1], ("seat1".to_owned(), "1".into()));
+    let second = login(&machine, "bob", "ttyUSB0");
+    wait_until(SOON, "the environment", || second.stdout().contains("XDG_SEAT=seat1"));
+    assert_eq!(states(&machine), ["online", "active"]);
+    let _elsewhere = login(&machine, "bob", "ttyS2");
+    assert_eq!(machine.sessions()[2]["seat"], Value::Null);
+    drop(second);
+    await_states(&machine, &["active", "active"]);
+    assert_eq!(seats(&machine), [("seat0".to_owned(), Value::Null), ("seat1".to_owned(), "1".into())]);
+    let refused = machine.host.run(&["ckctl", "activate", "1"]);
+    assert!(refused.stderr.contains("not on a virtual terminal"), "{}", refused.stderr);
+}
+
+#[test]
+fn who_may_not_see_a_session_does_not_see_it_on_its_seat() {
+    let machine = machine("[admin]\nlist = \"own\"\n");
+    let _login = login(&machine, "alice", "tty1");
+    let seat = |user: &str| {
+        let listed = machine.host.run_ok(&["runuser", "-u", user, "--", "ckctl", "seats", "--json"]);
+        let listed: Value = serde_json::from_str(&listed).expect("JSON");
+        (listed[0]["active"].clone(), listed[0]["sessions"].clone())
+    };
+    assert_eq!(seat("alice"), ("1".into(), 1.into()));
+    assert_eq!(seat("bob"), (Value::Null, 0.into()));
+}
+
+/// The kernel's own terminals: the broker sees which one is in the foreground, and a switch there and back.
+#[test]
+fn the_real_terminals_where_there_are_any() {
+    if !Path::new(ACTIVE).exists() {
+        return;
+    }
+    let machine = Machine::up();
+    assert_eq!(seats(&machine)[0].0, "seat0");
+    let number = |name: &str| name.trim().trim_start_matches("tty").parse::<u8>().expect("a number");
+    let before = number(&machine.host.read_file(ACTIVE));
+    machine.host.run_ok(&["mknod", "/dev/tty0", "c", "4", "0"]);
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/examples/pam-application");
+    machine.host.write_file("/usr/local/bin/pam-application", std::fs::read(program).expect("it"), 0o755);
+    machine.host.write_file("/etc/pam.d/login-on", "session required pam_ck.so\n", 0o644);
+    let other = if before == 13 { 14 } else { 13 };
+    let _here = login(&machine, "alice", &format!("tty{before}"));
+    let _there = login(&machine, "bob", &format!("tty{other}"));
+    assert_eq!(states(&machine), ["active", "online"]);
+    let switched = machine.host.run(&["ckctl", "activate", "2"]);
+    assert!(switched.status.success(), "{}{}", switched.stderr, machine.broker().stderr());
+    await_states(&machine, &["online", "active"]);
+    machine.host.run_ok(&["ckctl", "activate", "1"]);
+    await_states(&machine, &["active", "online"]);
+    assert_eq!(number(&machine.host.read_file(ACTIVE)), before);
+}
