@@ -24,12 +24,13 @@ const MAX_PATH: usize = 4096;
 pub(crate) const HELP: &str = "\
 Removes a user's runtime directory: its contents as the user, the directory itself as root.
 
-Usage: ck-remove-directory --uid=UID --dest=PATH [--dest-fd=N] [--deadline=SECONDS] [--json]
+Usage: ck-remove-directory --uid=UID --dest=PATH [--dest-fd=N] [--deadline=SECONDS] [--nice=N] [--json]
 
   --uid=UID           number of the user who owns the directory (not 0)
   --dest=PATH         absolute path of the directory, without links in its last component
   --dest-fd=N         empty the tmpfs directory open as descriptor N; PATH is then only its name
   --deadline=SECONDS  stop after this long, 1 to 86400 (default 60)
+  --nice=N            stand back behind others by so much, 1 to 19 (see nice(1); default: as it was started)
   --json              print one JSON object on standard output at the end
   --help, --version
 
@@ -57,6 +58,8 @@ pub(crate) struct Request {
     pub(crate) dest_fd: Option<RawFd>,
     /// How long the whole removal may take.
     pub(crate) deadline: Duration,
+    /// How far to stand back behind others.
+    pub(crate) nice: Option<i32>,
     /// Whether a JSON object is wanted at the end.
     pub(crate) json: bool,
 }
@@ -80,19 +83,22 @@ pub(crate) enum ArgumentError {
     Descriptor(String),
     #[error("--deadline={0}: give whole seconds from 1 to 86400")]
     Deadline(String),
+    #[error("--nice={0}: give a whole number from 1 to 19")]
+    Nice(String),
 }
 
 /// Parses the arguments that follow the program's name.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, ArgumentError> {
     let mut parser = lexopt::Parser::from_args(args);
     let (mut uid, mut dest, mut dest_fd) = (None, None, None);
-    let (mut deadline, mut json) = (DEFAULT_DEADLINE, false);
+    let (mut deadline, mut nice, mut json) = (DEFAULT_DEADLINE, None, false);
     while let Some(argument) = parser.next()? {
         match argument {
             Long("uid") => uid = Some(parse_uid(&parser.value()?)?),
             Long("dest") => dest = Some(parse_dest(parser.value()?)?),
             Long("dest-fd") => dest_fd = Some(parse_descriptor(&parser.value()?)?),
             Long("deadline") => deadline = parse_deadline(&parser.value()?)?,
+            Long("nice") => nice = Some(parse_nice(&parser.value()?)?),
             Long("json") => json = true,
             Long("help") => return Ok(Command::Help),
             Long("version") => return Ok(Command::Version),
@@ -101,7 +107,14 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     }
     let uid = uid.ok_or(ArgumentError::Missing("uid"))?;
     let dest = dest.ok_or(ArgumentError::Missing("dest"))?;
-    Ok(Command::Remove(Request { uid, dest, dest_fd, deadline, json }))
+    Ok(Command::Remove(Request { uid, dest, dest_fd, deadline, nice, json }))
+}
+
+fn parse_nice(value: &OsStr) -> Result<i32, ArgumentError> {
+    let number = digits(value).and_then(|digits| digits.parse::<i32>().ok());
+    number
+        .filter(|number| (1..=19).contains(number))
+        .ok_or_else(|| ArgumentError::Nice(escape(value.as_bytes())))
 }
 
 fn parse_uid(value: &OsStr) -> Result<Uid, ArgumentError> {

@@ -29,6 +29,7 @@ use std::time::Instant;
 use arguments::Command;
 use destination::{Destination, Refusal};
 use report::Report;
+use rustix::process::setpriority_process;
 
 mod arguments;
 mod batch;
@@ -69,6 +70,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Command::Version) => return say(concat!("ck-remove-directory ", env!("CARGO_PKG_VERSION"))),
         Err(error) => return refuse(&error),
     };
+    if let Some(nice) = request.nice {
+        // The kernel may refuse that to nobody (setpriority(2)); and it is for the sake of others only.
+        let _ = setpriority_process(None, nice);
+    }
     let mut report = Report::new(&request);
     match Destination::open(&request) {
         Ok(destination) => passes::remove(destination, request.uid, started + request.deadline, &mut report),

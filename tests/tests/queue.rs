@@ -137,14 +137,20 @@ fn what_a_killed_worker_had_taken_from_its_owner_goes_too() {
 #[test]
 fn workers_stand_back_behind_logins() {
     let guarded = Guarded::up_kind("directory");
-    let nice = "nice=$(cut -d' ' -f19 /proc/self/stat)";
-    let soon = format!(
-        "for i in $(seq 50); do {nice}; [ $nice = 0 ] || break; sleep 0.1; done; echo $nice >>/tmp/nice"
+    let machine = &guarded.machine;
+    // Held up, until its priority and that of its child have been seen.
+    let login = guarded.log_in("touch file");
+    replace_remover(
+        machine,
+        "exec strace -f -qq -e trace=unlinkat -e inject=unlinkat:delay_enter=1s -o /dev/null $0.real \"$@\"",
     );
-    replace_remover(&guarded.machine, &format!("{soon}; exec $0.real \"$@\""));
-    guarded.session("touch file");
+    login.log_out();
+    let nice = || machine.host.run(&["ps", "-C", "ck-remove-direc", "-o", "ni="]).stdout;
+    wait_until(SOON, "both stand back", || {
+        let nice = nice();
+        nice.lines().count() >= 2 && nice.lines().all(|nice| nice.trim() == "10")
+    });
     guarded.assert_gone_and_unharmed();
-    assert_eq!(guarded.machine.host.read_file("/tmp/nice").trim(), "10");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use ck_protocol::Uid;
 use rustix::{
     fs::{MemfdFlags, memfd_create},
-    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, setpriority_pgrp},
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
 use std::{
     ffi::OsString,
@@ -11,7 +11,7 @@ use std::{
     io,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::{fs::FileExt, process::CommandExt},
+        unix::fs::FileExt,
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -23,9 +23,8 @@ const PATIENCE_SECONDS: u64 = 60;
 /// How much later it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How far workers stand back behind everybody else, such as logins (setpriority(2)). By 5 the slowest
-/// hundredth of logins takes twice as long while a large directory goes (`make bench`); by 19 nothing would
-/// ever go on a busy machine.
+/// How far workers stand back behind everybody else, such as logins (nice(1)). By 19 nothing would ever go on
+/// a busy machine.
 const NICE: i32 = 10;
 
 /// As much of what a worker complains about as is read, in bytes, and as many lines as are logged.
@@ -116,6 +115,7 @@ impl Remover {
         let mut command = Command::new(&self.0);
         command.env_clear().stdout(Stdio::null()).current_dir("/");
         command.arg(format!("--uid={uid}")).arg(path).arg(format!("--deadline={PATIENCE_SECONDS}"));
+        command.arg(format!("--nice={NICE}"));
         command
     }
 
@@ -125,13 +125,10 @@ impl Remover {
             .map_err(|errno| SpawnError::Catch(errno.into()))?;
         let caught = File::from(caught);
         command.stderr(caught.try_clone().map_err(SpawnError::Catch)?);
-        // A group of its own: it has a child, and both stand back.
-        command.process_group(0);
         let mut child =
             command.spawn().map_err(|source| SpawnError::Run { program: self.0.clone(), source })?;
         match pidfd(&child) {
             Ok(pidfd) => {
-                stand_back(&child);
                 let deadline = now + Duration::from_secs(PATIENCE_SECONDS) + GRACE;
                 Ok(Worker { child, pidfd, caught, deadline, killed: false })
             }
@@ -145,20 +142,10 @@ impl Remover {
     }
 }
 
-fn stand_back(child: &Child) {
-    if let Err(errno) = process_id(child).and_then(|group| Ok(setpriority_pgrp(Some(group), NICE)?)) {
-        log::warn!("a teardown takes as much processor time as others: {errno}");
-    }
-}
-
 /// The child is not yet waited for, so its pid is still its own.
 fn pidfd(child: &Child) -> io::Result<OwnedFd> {
-    Ok(pidfd_open(process_id(child)?, PidfdFlags::empty())?)
-}
-
-fn process_id(child: &Child) -> io::Result<Pid> {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    pid.ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }
 
 /// A running remover.
