@@ -65,7 +65,7 @@ fn hooks_get_what_workers_get() {
     machine.host.run_ok(&["su", "alice", "-c", "true"]);
     let found = || machine.host.run_ok(&["sh", "-c", "cat /tmp/status 2>/dev/null || true"]);
     wait_until(Duration::from_secs(10), "the hook has run", || found().contains("CapAmb"));
-    let workers = mask(&WORKERS);
+    let workers = workers();
     assert_eq!(sets(&found()), [workers, workers, 0, 0, workers]);
 }
 
