@@ -259,7 +259,12 @@ fn a_worker_that_not_even_sigkill_ends_is_abandoned_and_never_waited_for() {
     assert!(
         teardowns(machine)[0]["reason"].as_str().is_some_and(|reason| reason.contains("hangs in the kernel"))
     );
-    assert!(machine.host.run_ok(&["ckctl", "status"]).contains("Teardowns abandoned:  1"));
+    assert!(
+        machine
+            .host
+            .run_ok(&["ckctl", "status"])
+            .contains("1 teardown hanging in the kernel: see ckctl teardown list")
+    );
     assert_eq!(machine.host.run_ok(&["su", "bob", "-c", "echo $XDG_RUNTIME_DIR"]), "/run/user/2002");
 
     machine.host.run_ok(&["mv", &format!("{REMOVER}.real"), REMOVER]);

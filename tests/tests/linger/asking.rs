@@ -36,8 +36,12 @@ fn each_may_for_themselves_from_a_session_and_root_for_all() {
     assert_eq!(rows[1], ["2001", "alice", "0", "lingering", ALICES]);
     assert!(table.ends_with("\n2 users listed."), "{table}");
 
-    assert_refused(&as_alice(&machine, "off bob"), 1, "only root may say who else lingers");
-    assert_refused(&as_alice(&machine, "on bob"), 1, "only root may say who else lingers");
+    assert_refused(
+        &as_alice(&machine, "off bob"),
+        1,
+        "only root and administrators may say who else lingers",
+    );
+    assert_refused(&as_alice(&machine, "on bob"), 1, "only root and administrators may say who else lingers");
     // Off needs no session.
     assert!(as_uid(&machine, "2001", &["off"]).status.success());
     // A uid in a user namespace, of which one user may have thousands.
