@@ -184,6 +184,35 @@ fn seats_of_the_configuration_have_their_terminals() {
 }
 
 #[test]
+fn hooks_are_told_of_seats_and_of_what_is_active_there() {
+    let mut machine = without_vts("[seats.seat1]\nttys = [\"ttyS1\"]\n");
+    machine.host.run_ok(&["mkdir", "-p", "/etc/ck/run-seat.d", "/etc/ck/run-session.d"]);
+    let hook = "#!/bin/sh\necho $1 $CK_SEAT_ID $CK_SESSION_ID $CK_SEAT_OLD_SESSION_ID:$CK_SEAT_SESSION_ID >>/tmp/told\n";
+    for directory in ["run-seat.d", "run-session.d"] {
+        machine.host.write_file(&format!("/etc/ck/{directory}/note.ck"), hook, 0o755);
+    }
+    machine.start_broker(&[]);
+    let first = login(&machine, "alice", "ttyS1");
+    machine.await_sessions(1);
+    let second = login(&machine, "bob", "ttyS1");
+    await_states(&machine, &["online", "active"]);
+    drop(second);
+    await_states(&machine, &["active"]);
+    drop(first);
+    machine.await_nothing_left();
+    let mut seats = Vec::new();
+    wait_until(SOON, "all hooks have run", || {
+        let told = machine.host.run_ok(&["cat", "/tmp/told"]);
+        seats = told.lines().filter(|line| line.starts_with("seat_")).map(str::to_owned).collect();
+        seats.len() >= 5
+    });
+    let active = "seat_active_session_changed seat1";
+    let changes = [":1", "1:2", "2:1", "1:"].map(|change| format!("{active} {change}"));
+    assert_eq!(seats[0].trim_end(), "seat_added seat1 :");
+    assert_eq!(seats[1..], changes);
+}
+
+#[test]
 fn who_may_not_see_a_session_does_not_see_it_on_its_seat() {
     let machine = machine("[admin]\nlist = \"own\"\n");
     let _login = login(&machine, "alice", "tty1");
