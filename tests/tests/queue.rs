@@ -143,7 +143,7 @@ fn workers_stand_back_behind_logins() {
     let nice = || machine.host.run(&["ps", "-C", "ck-remove-direc", "-o", "ni="]).stdout;
     wait_until(SOON, "both stand back", || {
         let nice = nice();
-        nice.lines().count() >= 2 && nice.lines().all(|nice| nice.trim() == "10")
+        nice.lines().count() >= 2 && nice.lines().all(|nice| nice.trim() == "5")
     });
     guarded.assert_gone_and_unharmed();
 }

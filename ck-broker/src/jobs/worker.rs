@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How far workers stand back behind everybody else, such as logins (nice(1)). By 19 nothing would ever go on
 /// a busy machine.
-const NICE: i32 = 10;
+const NICE: i32 = 5;
 
 /// As much of what a worker complains about as is read, in bytes, and as many lines as are logged.
 const COMPLAINTS: usize = 8192;

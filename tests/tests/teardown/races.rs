@@ -28,7 +28,7 @@ fn directories_that_change_places_with_links() {
         let limit = Duration::from_secs(u64::from(RACING) + 30);
         let raced = guarded.machine.host.run_within(limit, &["bash", "-c", &rounds()]);
         let rounds: u32 = raced.stdout.trim().parse().unwrap_or_else(|_| panic!("{raced:?}"));
-        assert!(rounds >= RACING / 3, "{rounds} logouts in {RACING} s");
+        assert!(rounds >= RACING / 10, "{rounds} logouts in {RACING} s");
         assert_eq!(guarded.fingerprint(NEAR_CANARY), near, "the canary nearby was changed");
         guarded.assert_gone_and_unharmed();
     });
