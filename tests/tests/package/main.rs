@@ -1,0 +1,10 @@
+//! The Debian package, as it is installed on whole hosts, and `make install`.
+
+mod hardening;
+mod life;
+mod listing;
+mod make_install;
+mod pam;
+mod shutdown;
+mod site;
+mod socket;
