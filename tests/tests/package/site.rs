@@ -153,14 +153,15 @@ impl Site {
     }
 }
 
-/// `has` must not be on the terminal as it is typed.
-const SEEN: &str = "sleep 0.05; echo id=$XDG_SESSION_ID known=$(ckctl show $XDG_SESSION_ID >/dev/null 2>&1 && echo yes) \
+/// Whether the broker has a session of theirs: where logind runs, the id in the environment is logind's. `has` must not
+/// be on the terminal as it is typed.
+const SEEN: &str = "echo id known=$(ckctl list --no-legend 2>/dev/null | grep -q ' bob ' && echo yes) \
                     ha''s:$(ls -ld /run/user/2002 2>/dev/null | cut -c 1-10)";
 
 /// What somebody who has logged in sees.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// Whether there is an id of a session, and the broker knows it.
+    /// Whether the broker knows of it.
     pub(crate) session: bool,
     /// Whether their directory is there, for them only.
     pub(crate) directory: bool,

@@ -1,0 +1,69 @@
+//! Logins wait at sockets that systemd holds, but not for a broker that cannot come.
+
+use std::time::Instant;
+
+use ck_tests::{Kind, Suite, wait_until};
+
+use crate::site::{SOON, Seen, Site};
+
+const ALL: Seen = Seen { session: true, directory: true };
+
+#[test]
+fn the_service_comes_back_and_gives_up_where_there_is_no_use() {
+    let site = Site::installed(Kind::Systemd, Suite::Bookworm);
+    order(&site);
+    a_login_starts_the_broker(&site);
+    killed_again_and_again(&site);
+    a_configuration_that_cannot_be_read(&site);
+}
+
+/// Before anybody can log in; stopped after nobody can.
+fn order(site: &Site) {
+    for unit in ["systemd-user-sessions.service", "ssh.service", "cron.service"] {
+        let after = site.host.run_ok(&["systemctl", "show", "-P", "After", unit]);
+        assert!(after.split(' ').any(|name| name == "ck-broker.service"), "{unit}: {after}");
+    }
+    let sockets = "stat -c '%a %U' /run/ck-broker/session.sock /run/ck-broker/admin.sock";
+    assert_eq!(site.host.run_ok(&["sh", "-c", sockets]), "600 root\n666 root");
+}
+
+fn a_login_starts_the_broker(site: &Site) {
+    site.host.run_ok(&["systemctl", "stop", "--quiet", "ck-broker.service"]);
+    assert_eq!(site.broker(), "");
+    assert_eq!(site.bob(), ALL);
+}
+
+/// More often than systemd starts a service by default.
+fn killed_again_and_again(site: &Site) {
+    for _ in 0..8 {
+        let old = site.broker();
+        site.host.run_ok(&["kill", "-9", &old]);
+        site.await_other(&old);
+    }
+    assert_eq!(site.bob(), ALL);
+}
+
+fn a_configuration_that_cannot_be_read(site: &Site) {
+    let file = "/etc/ck/broker.toml";
+    let good = site.host.read_file(file);
+    site.host.write_file(file, "[runtime_dir]\nkind = 7\n", 0o644);
+    // A reload keeps what there is.
+    site.host.run_ok(&["systemctl", "reload", "ck-broker.service"]);
+    assert_eq!(site.bob(), ALL);
+    assert!(!site.service("restart").status.success());
+    // The first login finds out; it and all others get in, and the others do not even wait.
+    let none = Seen { session: false, directory: false };
+    assert_eq!(site.bob(), none);
+    let starts = || site.host.syslog().matches("Starting ck-broker.service").count();
+    wait_until(SOON, "the socket gives up", || {
+        site.host.run(&["systemctl", "is-active", "ck-broker-session.socket"]).stdout == "failed\n"
+    });
+    let before = starts();
+    let start = Instant::now();
+    assert_eq!(site.bob(), none);
+    assert!(start.elapsed().as_millis() < 1500, "a login waited for nobody: {:?}", start.elapsed());
+    assert_eq!(starts(), before, "it is started again and again");
+    site.host.write_file(file, good, 0o644);
+    site.host.run_ok(&["systemctl", "restart", "ck-broker.service"]);
+    assert_eq!(site.bob(), ALL);
+}
