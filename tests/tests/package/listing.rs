@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use crate::site::{Directories, Site};
 
 /// What changes by itself when packages come and go and people log in, whatever the package does.
-const NOT_COMPARED: [(&str, &str); 11] = [
+const NOT_COMPARED: [(&str, &str); 12] = [
     ("/var/lib/dpkg/*-old", "dpkg keeps its database as it was before the last change"),
     ("/var/lib/dpkg/lock*", "dpkg locks it"),
     ("/var/log/dpkg.log", "dpkg writes what it does"),
     ("/var/log/apt*", "apt writes what it does"),
     ("/var/log/alternatives.log", "update-alternatives writes what it does"),
     ("/var/lib/apt/lists/auxfiles", "apt makes it when it runs"),
+    ("/etc/init.d/.depend.*", "insserv lists scripts, and those that may start in any order in any order"),
     ("/home/*/.bash_history", "what the tests type"),
     ("/var/cache/apt*", "apt's cache of what dpkg knows"),
     ("/var/cache/debconf*", "debconf's databases: pam-auth-update asks a question"),
