@@ -145,3 +145,16 @@ fn the_page_has_the_same_defaults() {
         }
     }
 }
+
+#[test]
+fn examples_in_the_page_are_read() {
+    let examples: Vec<String> = PAGE
+        .split(".EX\n")
+        .skip(1)
+        .map(|rest| rest.split(".EE").next().unwrap().replace("\\(dq", "\"").replace("\\-", "-"))
+        .collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        assert!(read(&example).is_ok_and(|read| read != Configuration::default()), "{example}");
+    }
+}
