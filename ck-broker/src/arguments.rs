@@ -15,11 +15,15 @@ The login-session broker. Stays in the foreground.
   --state-dir DIR      sockets and state (default /run/ck-broker)
   --runtime-root DIR   where runtime directories are (default /run/user)
   --linger-dir DIR     who lingers (default /var/lib/ck/linger)
+  --beside-logind      where logind or elogind manages the root: sessions without directories,
+                       instead of no start
   --ready-fd N         write a newline to descriptor N once logins are served
+  --syslog             messages go to /dev/log instead of standard error
   --check-config       read the configuration, say what is wrong with it, and exit
   --version            print the version and exit
   --help               print this and exit
 
+SIGHUP: read the configuration again. Sockets of a service manager (LISTEN_FDS) are taken over.
 Exit status: 0 stopped by SIGTERM or SIGINT; 1 cannot run; 2 bad arguments or configuration.
 ";
 
@@ -38,11 +42,11 @@ pub enum Command {
     /// it then holds: [`crate::server::CLOSE_DESCRIPTORS`].
     CloseDescriptors,
     /// Append to the history what comes on standard input. The broker itself starts such a process:
-    /// [`crate::history::OPTION`].
-    WriteHistory(Place),
+    /// [`crate::history::OPTION`]. Whether its messages go to the system's log.
+    WriteHistory(Place, bool),
 }
 
-/// Where things are.
+/// Where things are, and how it runs.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Options {
     /// The configuration file, if one was named.
@@ -53,8 +57,12 @@ pub struct Options {
     pub runtime_root: PathBuf,
     /// Where it is written who lingers.
     pub linger_dir: PathBuf,
+    /// Whether directories are left to logind, where it manages the root.
+    pub beside_logind: bool,
     /// The descriptor on which readiness is told.
     pub ready_fd: Option<i32>,
+    /// Whether messages go to the system's log.
+    pub syslog: bool,
 }
 
 /// Why the command line makes no sense.
@@ -90,7 +98,9 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
         state_dir: "/run/ck-broker".into(),
         runtime_root: "/run/user".into(),
         linger_dir: "/var/lib/ck/linger".into(),
+        beside_logind: false,
         ready_fd: None,
+        syslog: false,
     };
     let mut check = false;
     while let Some(argument) = parser.next()? {
@@ -102,6 +112,8 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
             }
             Long("linger-dir") => options.linger_dir = absolute("--linger-dir", parser.value()?.into())?,
             Long("ready-fd") => options.ready_fd = Some(ready_fd(parser.value()?.parse()?)?),
+            Long("beside-logind") => options.beside_logind = true,
+            Long("syslog") => options.syslog = true,
             Long("check-config") => check = true,
             Long("version") => return Ok(Command::Version),
             Long("help") => return Ok(Command::Help),
@@ -109,7 +121,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
             Long(long) if long == history::OPTION => {
                 let value = parser.value()?.string()?;
                 return history::writer::place(&value)
-                    .map(Command::WriteHistory)
+                    .map(|place| Command::WriteHistory(place, options.syslog))
                     .ok_or(ArgumentError::History(value));
             }
             other => return Err(other.unexpected().into()),

@@ -1,6 +1,7 @@
 //! The configuration file, `/etc/ck/broker.toml`.
 
 mod admin;
+mod file;
 mod seats;
 mod services;
 
@@ -16,7 +17,7 @@ use log::LevelFilter;
 use serde::Deserialize;
 use std::{
     collections::HashMap,
-    fs, io,
+    io,
     num::NonZeroU64,
     path::{Path, PathBuf},
     time::Duration,
@@ -310,7 +311,7 @@ impl Configuration {
     /// # Errors
     /// [`ConfigurationError`]
     pub fn read(path: &Path, named: bool) -> Result<Self, ConfigurationError> {
-        match fs::read_to_string(path) {
+        match file::read(path) {
             Ok(text) => Self::parse(&text).map_err(|(line, message)| ConfigurationError::Parse {
                 path: path.to_owned(),
                 line,

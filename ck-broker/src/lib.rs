@@ -11,9 +11,9 @@
 //! - [`limit`] says how much there may be of something;
 //! - [`process`] and [`console`] ask the kernel, [`rival`] looks for another daemon of this kind;
 //!   [`privileges`] gives up what is not needed; [`start`] puts it all together from
-//!   [`arguments`] and [`configuration`], and [`log_sink`] says what happens.
+//!   [`arguments`], [`configuration`] and the [`settings`] that this comes to, and [`log_sink`] says what happens.
 //!
-//! There is no `unsafe` but in `sys`, for the one question that neither nix nor rustix can ask.
+//! There is no `unsafe` but in `sys`, for what neither nix nor rustix can do.
 #![deny(unsafe_code)]
 
 pub mod arguments;
@@ -31,6 +31,7 @@ pub mod registry;
 pub mod rival;
 pub mod runtime_dir;
 pub mod server;
+pub mod settings;
 pub mod start;
 pub mod store;
 mod sys;

@@ -1,67 +1,139 @@
-//! Messages, a line each, on standard error.
+//! Messages, a line each: on standard error, or to the system's log.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::{env, ffi::OsString, fmt::Write as _, io::Write as _};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sendto, socket_with},
+};
+use std::{
+    env,
+    fmt::Write as _,
+    io::{self, Write as _},
+    os::fd::OwnedFd,
+    process::Command,
+    sync::OnceLock,
+};
 
 /// The longest line, in bytes: `PIPE_BUF`, up to which a write to a pipe is one piece, and does
 /// not block once the pipe has been found writable (pipe(7)).
 const LINE: usize = 4096;
-
-struct Stderr {
-    /// Whether standard error leads to the journal, which reads a priority as `<N>`
-    /// (sd-daemon(3)).
-    journal: bool,
-}
-
+/// The option by which messages go to the system's log.
+const OPTION: &str = "--syslog";
 /// Set where standard error leads to the journal.
 const JOURNAL: &str = "JOURNAL_STREAM";
+/// Where the log daemon listens: `_PATH_LOG` of syslog.h.
+const SYSLOG: &str = "/dev/log";
+/// `LOG_DAEMON`, RFC 5424 facility 3, in its place within a priority.
+const DAEMON: u8 = 3 << 3;
 
-/// The variable that a process of ours must have so that its messages look like these.
-pub(crate) fn journal() -> Option<(&'static str, OsString)> {
-    Some((JOURNAL, env::var_os(JOURNAL)?))
+/// Where messages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Standard error.
+    Stderr,
+    /// The daemon that listens at /dev/log. What it does not take at once is lost.
+    Syslog,
 }
 
-/// Sends all messages up to `level` to standard error from now on.
-pub fn install(level: LevelFilter) {
-    let journal = journal().is_some();
-    if log::set_boxed_logger(Box::new(Stderr { journal })).is_ok() {
-        log::set_max_level(level);
+/// How a line begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    /// As people and files have it.
+    Plain,
+    /// As the journal reads a priority: `<N>` (sd-daemon(3)).
+    Journal,
+    /// As RFC 3164 has it.
+    Syslog,
+}
+
+enum Sink {
+    Stderr(Style),
+    /// Unconnected: a daemon that is started anew has another socket at the same place.
+    Syslog(OwnedFd),
+}
+
+/// Where messages go, once that is settled.
+static INSTALLED: OnceLock<Target> = OnceLock::new();
+
+/// Has the messages of a process of ours go where these go, and look like them.
+pub(crate) fn pass_on(command: &mut Command) {
+    if INSTALLED.get() == Some(&Target::Syslog) {
+        command.arg(OPTION);
+    }
+    if let Some(journal) = env::var_os(JOURNAL) {
+        command.env(JOURNAL, journal);
     }
 }
 
-impl Log for Stderr {
+/// Sends all messages up to `level` to `target` from now on.
+///
+/// # Errors
+/// There can be no socket.
+pub fn install(target: Target, level: LevelFilter) -> io::Result<()> {
+    let sink = match target {
+        Target::Stderr if env::var_os(JOURNAL).is_some() => Sink::Stderr(Style::Journal),
+        Target::Stderr => Sink::Stderr(Style::Plain),
+        Target::Syslog => Sink::Syslog(socket()?),
+    };
+    if log::set_boxed_logger(Box::new(sink)).is_ok() {
+        log::set_max_level(level);
+        // The logger is set once, and so is this.
+        let _ = INSTALLED.set(target);
+    }
+    Ok(())
+}
+
+fn socket() -> io::Result<OwnedFd> {
+    Ok(socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?)
+}
+
+impl Log for Sink {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
 
+    /// There is nowhere left to say that this failed.
     fn log(&self, record: &Record<'_>) {
-        let line = line(self.journal, record.level(), &record.args().to_string());
-        if is_writable() {
-            // There is nowhere left to say that this failed.
-            let _ = std::io::stderr().write_all(line.as_bytes());
+        let message = record.args().to_string();
+        match self {
+            Self::Stderr(style) if is_writable() => {
+                let line = line(*style, record.level(), &message);
+                let _ = io::stderr().write_all(line.as_bytes());
+            }
+            // A log reader that stands still must not hold logins up, so what it does not take is lost.
+            Self::Stderr(_) => {}
+            Self::Syslog(socket) => {
+                let line = line(Style::Syslog, record.level(), &message);
+                let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                if let Ok(address) = SocketAddrUnix::new(SYSLOG) {
+                    let _ = sendto(socket, line.trim_end().as_bytes(), flags, &address);
+                }
+            }
         }
     }
 
     fn flush(&self) {}
 }
 
-/// Whether a write would not block: a log reader that stands still must not hold logins up, so
-/// what it does not take is lost.
+/// Whether a write would not block.
 fn is_writable() -> bool {
-    let stderr = std::io::stderr();
+    let stderr = io::stderr();
     let mut probe = [PollFd::new(&stderr, PollFlags::OUT)];
     poll(&mut probe, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready == 1)
 }
 
-fn line(journal: bool, level: Level, message: &str) -> String {
+fn line(style: Style, level: Level, message: &str) -> String {
     let (priority, word) = match level {
         Level::Error => (3, "error: "),
         Level::Warn => (4, "warning: "),
         Level::Info => (6, ""),
         Level::Debug | Level::Trace => (7, "debug: "),
     };
-    let mut line = if journal { format!("<{priority}>") } else { format!("ck-broker: {word}") };
+    let mut line = match style {
+        Style::Plain => format!("ck-broker: {word}"),
+        Style::Journal => format!("<{priority}>"),
+        Style::Syslog => format!("<{}>ck-broker[{}]: {word}", DAEMON | priority, std::process::id()),
+    };
     // What came from outside was escaped where it was put in; a line break here would be our own.
     let _ = write!(line, "{}", message.replace('\n', " "));
     while line.len() >= LINE {
@@ -77,8 +149,10 @@ mod tests {
 
     #[test]
     fn a_message_is_one_bounded_line() {
-        assert_eq!(line(true, Level::Warn, "a\nb"), "<4>a b\n");
-        assert_eq!(line(false, Level::Error, "x"), "ck-broker: error: x\n");
-        assert!(line(false, Level::Info, &"é".repeat(LINE)).len() <= LINE);
+        assert_eq!(line(Style::Journal, Level::Warn, "a\nb"), "<4>a b\n");
+        assert_eq!(line(Style::Plain, Level::Error, "x"), "ck-broker: error: x\n");
+        let syslog = line(Style::Syslog, Level::Error, "x");
+        assert_eq!(syslog, format!("<27>ck-broker[{}]: error: x\n", std::process::id()));
+        assert!(line(Style::Plain, Level::Info, &"é".repeat(LINE)).len() <= LINE);
     }
 }

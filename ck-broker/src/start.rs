@@ -2,31 +2,25 @@
 
 use crate::{
     arguments::{self, ArgumentError, Command, Options},
-    configuration::{self, Configuration, ConfigurationError, RuntimeDir},
-    history::{self, History},
-    hooks::{Hooks, Rules},
+    configuration::ConfigurationError,
+    history,
     jobs::{NoRemover, Queue, Remover},
-    log_sink, privileges,
-    registry::Services,
-    rival::{self, Rival},
-    runtime_dir::{Backing, Recipe, RootError, RuntimeRoot},
-    server::{Admins, Parts, Server, ServerError, Switcher},
+    log_sink::{self, Target},
+    privileges,
+    runtime_dir::{RootError, RuntimeRoot},
+    server::{Parts, Server, ServerError, Switcher},
+    settings::{SettingsError, Source},
     store::{self, LingerDir, PlaceError, StateDir, Store, StoreError},
+    sys,
 };
 use log::LevelFilter;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     env, fs,
     io::{self, Write},
-    num::NonZeroU64,
-    path::{Path, PathBuf},
+    os::fd::OwnedFd,
     process::ExitCode,
 };
-
-/// Where the configuration is, unless `--config` says otherwise.
-const CONFIGURATION: &str = "/etc/ck/broker.toml";
-/// How much of a tmpfs's size makes for one inode: the size of a page, as systemd-logind has it.
-const BYTES_PER_INODE: u64 = 4096;
 
 /// Why the broker does not run.
 #[derive(Debug, thiserror::Error)]
@@ -35,17 +29,18 @@ enum StartError {
     Arguments(#[from] ArgumentError),
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("cannot take over the sockets of the service manager (LISTEN_FDS): {0}")]
+    Passed(io::Error),
+    #[error("cannot send messages to the system's log: {0}")]
+    Log(io::Error),
     #[error("started as uid {0}: only root can make runtime directories; run it as root")]
     NotRoot(u32),
     #[error(
         "runs in a mount namespace of its own, where nobody would see the directories it makes: take every option that makes one (such as PrivateTmp= or ProtectSystem=) from its service"
     )]
     HiddenMounts,
-    #[error(
-        "{} (process {}) manages {}: stop it and keep it from starting, or set kind = \"none\" in [runtime_dir] to have sessions without directories",
-        rival.name, rival.pid, root.display()
-    )]
-    Managed { root: PathBuf, rival: Rival },
     #[error("cannot find out what program this is: {0}")]
     Own(io::Error),
     #[error(transparent)]
@@ -68,7 +63,9 @@ impl StartError {
     /// 2 for what was typed or configured wrongly, 1 for the rest.
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Arguments(_) | Self::Configuration(_) => 2,
+            Self::Arguments(_) | Self::Configuration(_) | Self::Settings(SettingsError::Configuration(_)) => {
+                2
+            }
             _ => 1,
         }
     }
@@ -92,11 +89,15 @@ fn run() -> Result<(), StartError> {
         Command::Help => print(arguments::HELP),
         Command::Version => print(concat!("ck-broker ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::CheckConfig(options) => {
-            configuration(&options)?;
+            source(&options).configuration()?;
         }
-        Command::Run(options) => serve(&options)?,
-        Command::WriteHistory(place) => {
-            log_sink::install(LevelFilter::Warn);
+        Command::Run(options) => {
+            // Before this process opens anything of its own.
+            let passed = sys::passed_descriptors().map_err(StartError::Passed)?;
+            serve(&options, passed).inspect_err(|error| say_last(&options, error))?;
+        }
+        Command::WriteHistory(place, syslog) => {
+            log_sink::install(target(syslog), LevelFilter::Warn).map_err(StartError::Log)?;
             history::writer::run(place).map_err(StartError::History)?;
         }
         // Whatever it reads, or cannot: it ends.
@@ -110,22 +111,34 @@ fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
-fn configuration(options: &Options) -> Result<Configuration, ConfigurationError> {
-    let path = options.config.as_deref();
-    Configuration::read(path.unwrap_or(Path::new(CONFIGURATION)), path.is_some())
+fn source(options: &Options) -> Source {
+    Source {
+        config: options.config.clone(),
+        runtime_root: options.runtime_root.clone(),
+        beside_logind: options.beside_logind,
+    }
 }
 
-fn serve(options: &Options) -> Result<(), StartError> {
-    let configuration = configuration(options)?;
-    log_sink::install(configuration.log.level.into());
+fn target(syslog: bool) -> Target {
+    if syslog { Target::Syslog } else { Target::Stderr }
+}
+
+/// Standard error, where it is said as well, may lead nowhere.
+fn say_last(options: &Options, error: &StartError) {
+    if options.syslog && log_sink::install(Target::Syslog, LevelFilter::Error).is_ok() {
+        log::error!("{error}");
+    }
+}
+
+fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
+    let source = source(options);
+    let settings = source.read()?;
+    log_sink::install(target(options.syslog), settings.level).map_err(StartError::Log)?;
     let uid = rustix::process::geteuid().as_raw();
     if uid != 0 {
         return Err(StartError::NotRoot(uid));
     }
     refuse_hidden_mounts()?;
-    if configuration.runtime_dir.kind != Backing::None {
-        refuse_managed(&options.runtime_root)?;
-    }
     let own = env::current_exe().map_err(StartError::Own)?;
     let remover = Remover::beside(&own)?;
     // Modes are to be as written here, however the shell that started us has it.
@@ -134,19 +147,13 @@ fn serve(options: &Options) -> Result<(), StartError> {
     store::inspect(&options.runtime_root).map_err(RootError::Unusable)?;
     let state = StateDir::lock(&options.state_dir)?;
     let store = Store::open(&state)?;
-    let runtime = configuration.runtime_dir;
-    let (root, retired) = RuntimeRoot::prepare(&options.runtime_root, recipe(&runtime))?;
+    let (root, retired) = RuntimeRoot::prepare(&options.runtime_root, settings.recipe)?;
     let descriptors = raise_descriptor_limit();
-    let jobs = Queue::new(remover);
-    let history = History::new(configuration.history.place());
-    let hooks = Hooks::new(rules(configuration.hooks));
-    let linger = LingerDir::new(&options.linger_dir);
-    let parts = Parts { root, jobs, history, hooks, linger, stop_delay: runtime.stop_delay.0, descriptors };
-    let mut server = Server::open(state.path(), store, parts)?;
-    server.permit(Admins { listing: configuration.admin.list, group: configuration.admin.group.gid() });
-    let services = configuration.services.into_iter().map(|(name, service)| (name, service.into()));
-    server.services(Services::new(services.collect()));
-    let has_vts = server.seats(configuration.seats.0, Switcher::beside(&own));
+    let (jobs, linger) = (Queue::new(remover), LingerDir::new(&options.linger_dir));
+    let parts = Parts { root, jobs, linger, descriptors, passed, source };
+    let seats = settings.seats.clone();
+    let mut server = Server::open(state.path(), store, parts, settings)?;
+    let has_vts = server.seats(seats, Switcher::beside(&own));
     server.resume(retired);
     if let Err(error) = privileges::drop_excess(has_vts) {
         log::warn!("goes on with more privileges than it needs: {error}");
@@ -154,25 +161,6 @@ fn serve(options: &Options) -> Result<(), StartError> {
     tell_ready(options.ready_fd)?;
     server.serve()?;
     Ok(())
-}
-
-/// How runtime directories are made on this machine, by the configuration.
-fn recipe(configured: &RuntimeDir) -> Recipe {
-    let sysinfo = rustix::system::sysinfo();
-    let size = configured.size.bytes(sysinfo.totalram.saturating_mul(sysinfo.mem_unit.into()));
-    let inodes = configured.inodes.map_or(size / BYTES_PER_INODE, NonZeroU64::get);
-    Recipe { backing: configured.kind, size, inodes, noexec: configured.noexec }
-}
-
-/// How hooks are run, by the configuration.
-fn rules(configured: configuration::Hooks) -> Rules {
-    Rules {
-        deadline: configured.deadline.0,
-        parallel: configured.parallel.0,
-        wait_added: configured.wait_added,
-        session_dirs: configured.session_dirs.0,
-        seat_dirs: configured.seat_dirs.0,
-    }
 }
 
 /// Refuses to run where mounts would not be seen by the users: in another mount namespace than
@@ -188,14 +176,6 @@ fn refuse_hidden_mounts() -> Result<(), StartError> {
             );
             Ok(())
         }
-    }
-}
-
-/// Refuses to make directories where somebody else makes and removes them.
-fn refuse_managed(root: &Path) -> Result<(), StartError> {
-    match rival::of(root) {
-        Some(rival) => Err(StartError::Managed { root: root.to_owned(), rival }),
-        None => Ok(()),
     }
 }
 

@@ -1,8 +1,16 @@
-//! The only unsafe code: a question to the kernel that neither nix nor rustix can ask.
-#![allow(unsafe_code, reason = "SO_PEERGROUPS fills a buffer whose length only the kernel knows")]
+//! The only unsafe code: a question to the kernel that neither nix nor rustix can ask, and taking descriptors over
+//! of which only their number is known.
+#![allow(
+    unsafe_code,
+    reason = "SO_PEERGROUPS fills a buffer whose length only the kernel knows; a number becomes an OwnedFd"
+)]
 
 use nix::{errno::Errno, libc};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::{
+    io,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// How many groups one can be in: `NGROUPS_MAX` of linux/limits.h.
 const GROUPS: usize = 65_536;
@@ -10,6 +18,22 @@ const GROUPS: usize = 65_536;
 const FEW: usize = 64;
 /// `SO_PEERGROUPS` of asm-generic/socket.h, Linux 4.13.
 const SO_PEERGROUPS: libc::c_int = 59;
+
+/// The descriptors that the service manager has passed (sd_listen_fds(3)), if it has. They are handed out once, and only
+/// before this process has opened any of its own.
+///
+/// # Errors
+/// The variables make no sense, or name a descriptor that is not open.
+pub(crate) fn passed_descriptors() -> io::Result<Vec<OwnedFd>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Ok(Vec::new());
+    }
+    let numbers = sd_notify::listen_fds()?;
+    // SAFETY: each is open, or listen_fds had failed when it set FD_CLOEXEC; the manager has passed them to this very
+    // process (LISTEN_PID), so nothing else in here owns them; and TAKEN sees to it that nobody gets them twice.
+    Ok(numbers.map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect())
+}
 
 /// The supplementary groups of the process that connected `socket`, as they were then.
 ///

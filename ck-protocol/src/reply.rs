@@ -96,6 +96,10 @@ pub struct Status {
     pub hooks_waiting: u64,
     /// Hooks that have failed since this process started.
     pub hooks_failed: u64,
+    /// When the configuration was read that counts.
+    pub configured_at: Timestamp,
+    /// Why not all is as the configuration file says now, where that was to be read again.
+    pub configuration_problem: Option<Message>,
 }
 
 /// Why a request was not carried out.

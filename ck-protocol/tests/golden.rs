@@ -165,8 +165,10 @@ fn replies() {
         hooks_running: 9,
         hooks_waiting: 10,
         hooks_failed: 11,
+        configured_at: Timestamp::from_micros(1),
+        configuration_problem: Some(text("no")),
     };
-    frozen(&Reply::Status(status), "010305302e312e3002010102030405060708090a0b");
+    frozen(&Reply::Status(status), "010305302e312e3002010102030405060708090a0b0201026e6f");
     frozen(&Reply::End, "0104");
     let refusal = Refusal { code: RefusalCode::Failed, message: text("no") };
     frozen(&Reply::Refused(refusal), "010506026e6f");

@@ -1,6 +1,6 @@
 //! Whether all is well, by what the broker says of itself.
 
-use ck_protocol::Status;
+use ck_protocol::{Status, printable};
 
 /// From so many hundredths of a limit on, it is near.
 const NEAR: u64 = 90;
@@ -21,6 +21,8 @@ pub fn problems(status: &Status) -> Vec<String> {
     if status.hooks_failed > 0 {
         problems.push(format!("{} failed: see the broker's log", many(status.hooks_failed, "hook")));
     }
+    problems
+        .extend(status.configuration_problem.as_ref().map(|problem| printable(problem.as_str()).to_string()));
     let (used, limit) = (status.sessions, status.sessions_limit);
     if used.saturating_mul(100) >= limit.saturating_mul(NEAR) {
         problems.push(format!("{used} of at most {limit} sessions: see ckctl list"));
@@ -49,6 +51,8 @@ pub(crate) mod tests {
             hooks_running: 5,
             hooks_waiting: 6,
             hooks_failed: 0,
+            configured_at: Timestamp::from_micros(2_500_000),
+            configuration_problem: None,
         }
     }
 
@@ -56,13 +60,22 @@ pub(crate) mod tests {
     fn each_trouble_is_named() {
         assert!(problems(&status()).is_empty());
         let (teardowns_failed, teardowns_abandoned, hooks_failed) = (1, 2, 3);
-        let bad = Status { teardowns_failed, teardowns_abandoned, hooks_failed, sessions: 90, ..status() };
+        let configuration_problem = Some(Text::clipped("the configuration stays as it was: f:3: no"));
+        let bad = Status {
+            teardowns_failed,
+            teardowns_abandoned,
+            hooks_failed,
+            configuration_problem,
+            sessions: 90,
+            ..status()
+        };
         assert_eq!(
             problems(&bad),
             [
                 "1 teardown failed: see ckctl teardown list",
                 "2 teardowns hanging in the kernel: see ckctl teardown list",
                 "3 hooks failed: see the broker's log",
+                "the configuration stays as it was: f:3: no",
                 "90 of at most 100 sessions: see ckctl list",
             ]
         );

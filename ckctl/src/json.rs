@@ -103,6 +103,8 @@ pub struct Status<'s> {
     hooks_running: u64,
     hooks_waiting: u64,
     hooks_failed: u64,
+    configured_at: String,
+    configuration_problem: Option<&'s str>,
     /// What somebody should look at.
     problems: Vec<String>,
 }
@@ -124,6 +126,8 @@ impl<'s> From<&'s protocol::Status> for Status<'s> {
             hooks_running: status.hooks_running,
             hooks_waiting: status.hooks_waiting,
             hooks_failed: status.hooks_failed,
+            configured_at: time::rfc3339(status.configured_at),
+            configuration_problem: status.configuration_problem.as_ref().map(protocol::Text::as_str),
             problems: health::problems(status),
         }
     }

@@ -21,6 +21,11 @@ pub fn metrics(status: &Status) -> String {
     gauge(&mut text, "ck_up", "Whether the session broker answers.", &[("", 1)]);
     let seconds = u64::try_from(status.started_at.as_micros() / 1_000_000).unwrap_or(0);
     gauge(&mut text, "ck_start_time_seconds", "When it started, since the epoch.", &[("", seconds)]);
+    let seconds = u64::try_from(status.configured_at.as_micros() / 1_000_000).unwrap_or(0);
+    let configured = "When the configuration was read that counts, since the epoch.";
+    gauge(&mut text, "ck_config_last_reload_success_timestamp_seconds", configured, &[("", seconds)]);
+    let well = u64::from(status.configuration_problem.is_none());
+    gauge(&mut text, "ck_config_last_reload_successful", "Whether all is as it says.", &[("", well)]);
     gauge(&mut text, "ck_sessions", "Open sessions.", &[("", status.sessions)]);
     gauge(&mut text, "ck_sessions_limit", "How many there may be.", &[("", status.sessions_limit)]);
     gauge(&mut text, "ck_users", "Users who are here.", &[("", status.users)]);

@@ -147,10 +147,11 @@ pub fn status(status: &Status, screen: Screen) -> String {
     };
     let waiting = |running: u64, waiting: u64| format!("{running} running, {waiting} waiting");
     let teardowns = waiting(status.teardowns_running, status.teardowns_waiting);
-    let facts: [(&str, &dyn Display); 8] = [
+    let facts: [(&str, &dyn Display); 9] = [
         ("State", &state),
         ("Broker", &format!("ck-broker {}, pid {}", status.version, status.pid)),
         ("Running since", &time::for_people(status.started_at)),
+        ("Configured", &time::for_people(status.configured_at)),
         ("Sessions", &format!("{} of at most {}", status.sessions, status.sessions_limit)),
         ("Users", &status.users),
         ("Teardowns", &format!("{teardowns}, {} failed", status.teardowns_failed)),

@@ -96,6 +96,16 @@ impl History {
         }
     }
 
+    /// From now on, the history is at `place`. What has been said is still written where it was.
+    pub fn set_place(&mut self, place: Option<Place>) {
+        if self.place == place {
+            return;
+        }
+        self.former.extend(self.writer.take().map(|writer| writer.process));
+        self.start_again = None;
+        self.place = place;
+    }
+
     /// The broker serves from now on.
     pub fn broker_started(&mut self) {
         let line = self.line("broker_started").text("version", env!("CARGO_PKG_VERSION"), line::VERSION);
@@ -190,10 +200,9 @@ impl Writer {
             log::warn!("the history has a pipe that holds some 200 lines only: {errno}");
         }
         let mut command = Command::new(PROGRAM);
-        command.arg(format!("--{OPTION}={}", writer::argument(place))).current_dir("/").env_clear();
-        if let Some((name, value)) = log_sink::journal() {
-            command.env(name, value);
-        }
+        command.current_dir("/").env_clear();
+        log_sink::pass_on(&mut command);
+        command.arg(format!("--{OPTION}={}", writer::argument(place)));
         let process = command.stdin(theirs).stdout(Stdio::null()).spawn()?;
         Ok(Self { pipe, process })
     }

@@ -27,6 +27,11 @@ impl Backlog {
         Self { schedule: Schedule::new(parallel), of: HashMap::new(), unheard: HashSet::new() }
     }
 
+    /// From now on, so many are told at once.
+    pub(super) fn set_parallel(&mut self, parallel: usize) {
+        self.schedule.set_parallel(parallel);
+    }
+
     /// Adds what has happened; gives back what there is no room for. Who hears that a session was
     /// added also hears that it was removed, and nobody else does.
     pub(super) fn push(&mut self, occasion: Occasion) -> Result<(), Occasion> {

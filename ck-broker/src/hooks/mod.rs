@@ -33,7 +33,7 @@ use std::{
 const STARTS_AT_ONCE: usize = 16;
 
 /// How hooks are run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// How long each may take.
     pub deadline: Duration,
@@ -95,8 +95,10 @@ pub struct Hooks {
     failed: u64,
     /// Which session each seat has shown last: it may have ended when another comes to the foreground.
     foreground: HashMap<ShortName, Box<Session>>,
-    /// Sessions whose opening all hooks have been told.
+    /// Sessions whose opening all hooks have been told, since somebody may wait for that.
     told: Vec<SessionId>,
+    /// Whether a login waits, or may have begun to when the rules were others.
+    notes_told: bool,
 }
 
 impl Hooks {
@@ -115,8 +117,18 @@ impl Hooks {
             failed: 0,
             foreground: HashMap::new(),
             told: Vec::new(),
+            notes_told: rules.wait_added,
             rules,
         }
+    }
+
+    /// From now on, these are the rules. What runs already runs by those before.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.session_programs = Programs::of(rules.session_dirs.clone());
+        self.seat_programs = Programs::of(rules.seat_dirs.clone());
+        self.backlog.set_parallel(rules.parallel);
+        self.notes_told |= rules.wait_added;
+        self.rules = rules;
     }
 
     /// Whether a login waits for the hooks of its session.
@@ -222,7 +234,7 @@ impl Hooks {
 
     /// Nobody has to wait any longer until this is told.
     fn note_told(&mut self, occasion: &Occasion) {
-        if let (Occasion::SessionAdded(session), true) = (occasion, self.rules.wait_added) {
+        if let (Occasion::SessionAdded(session), true) = (occasion, self.notes_told) {
             self.told.push(session.id);
         }
     }

@@ -24,6 +24,11 @@ impl<L: Clone + Eq + Hash, T> Schedule<L, T> {
         Self { parallel, lanes: HashMap::new(), ready: VecDeque::new(), busy: HashSet::new(), waiting: 0 }
     }
 
+    /// From now on, as many lanes as `parallel` are busy at once; those that are busy now stay so.
+    pub(super) fn set_parallel(&mut self, parallel: usize) {
+        self.parallel = parallel;
+    }
+
     /// Adds work at the end of its lane.
     pub(super) fn push(&mut self, lane: L, work: T) {
         let queue = self.lanes.entry(lane.clone()).or_default();

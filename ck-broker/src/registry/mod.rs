@@ -109,14 +109,14 @@ impl Registry {
         registry
     }
 
-    /// From now on, a directory whose last user has left is kept for a while.
-    pub fn park(&mut self) {
-        self.parks = true;
+    /// From now on, a directory whose last user has left is kept for a while, or not.
+    pub fn park(&mut self, parks: bool) {
+        self.parks = parks;
     }
 
-    /// From now on, a login is answered when hooks have been told of it.
-    pub fn wait_for_hooks(&mut self) {
-        self.waits = true;
+    /// From now on, a login is answered when hooks have been told of it, or at once.
+    pub fn wait_for_hooks(&mut self, waits: bool) {
+        self.waits = waits;
     }
 
     /// From now on, no session is opened over `limit`. Those that there are stay.

@@ -78,7 +78,7 @@ fn answers(effects: &[Effect]) -> (Vec<&Reply>, bool) {
 #[test]
 fn a_login_that_waits_for_hooks_is_answered_once_and_not_before() {
     let mut registry = empty();
-    registry.wait_for_hooks();
+    registry.wait_for_hooks(true);
     registry.apply(login(1, 10));
     assert!(matches!(answers(&registry.apply(made())), (replies, true) if replies.is_empty()));
     // Its module asks again meanwhile.
@@ -92,7 +92,7 @@ fn a_login_that_waits_for_hooks_is_answered_once_and_not_before() {
 #[test]
 fn a_session_that_ends_while_its_login_waits_is_not_opened() {
     let mut registry = empty();
-    registry.wait_for_hooks();
+    registry.wait_for_hooks(true);
     registry.apply(login(1, 10));
     registry.apply(made());
     registry.apply(Input::End(SessionRef::Id(SessionId::FIRST)));

@@ -112,7 +112,7 @@ impl Device {
 }
 
 /// How runtime directories are made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recipe {
     /// Of what.
     pub backing: Backing,

@@ -70,6 +70,17 @@ impl RuntimeRoot {
         Ok((Self { path, recipe, retirements }, left))
     }
 
+    /// From now on, directories are made by this recipe. Those that there are stay as they are.
+    pub fn set_recipe(&mut self, recipe: Recipe) {
+        self.recipe = recipe;
+    }
+
+    /// The root itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The runtime directory of the uid, whether it exists or not.
     #[must_use]
     pub fn of(&self, uid: Uid) -> PathBuf {

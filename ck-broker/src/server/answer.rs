@@ -189,6 +189,8 @@ impl Server {
             hooks_running: count(self.hooks.running()),
             hooks_waiting: count(self.hooks.waiting()),
             hooks_failed: self.hooks.failed(),
+            configured_at: self.configured.at,
+            configuration_problem: self.configured.problem.clone(),
         })
     }
 }

@@ -2,14 +2,22 @@
 
 use super::descriptors;
 use rustix::{
-    fs::{Mode, rename},
+    fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, rename},
     io::Errno,
-    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, socket_with},
+    net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, getsockname, listen,
+        socket_with,
+        sockopt::{socket_acceptconn, socket_type},
+    },
     process::umask,
 };
 use std::{
+    ffi::OsStr,
     fs,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
     path::{Path, PathBuf},
 };
 
@@ -40,6 +48,20 @@ pub enum DoorError {
         /// Why.
         source: Errno,
     },
+    /// The service manager's could not be taken over.
+    #[error("cannot take over the socket {}: {source}", path.display())]
+    Take {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
+    /// The service manager's is of another kind.
+    #[error(
+        "{}: the service manager's socket must listen, and be of type SOCK_SEQPACKET: write ListenSequentialPacket= into its unit",
+        .0.display()
+    )]
+    Kind(PathBuf),
     /// It could not be put in its place.
     #[error("cannot bind the socket {}: {source}", path.display())]
     Bind {
@@ -62,7 +84,8 @@ pub enum DoorError {
 #[derive(Debug)]
 pub(super) struct Listener {
     socket: OwnedFd,
-    path: PathBuf,
+    /// Its name, where that is ours to take away.
+    own_name: Option<PathBuf>,
     /// Whether the kernel refuses descriptors that peers push.
     pub(super) refuses_descriptors: bool,
 }
@@ -85,10 +108,41 @@ impl Door {
 }
 
 impl Listener {
+    /// The door in the state directory: the one among those that the service manager has `passed`, if it is there.
+    pub(super) fn take_or_open(
+        door: Door,
+        state_dir: &Path,
+        passed: &mut Vec<OwnedFd>,
+    ) -> Result<Self, DoorError> {
+        let path = state_dir.join(door.name());
+        match passed.iter().position(|socket| is_bound_to(socket, &path)) {
+            Some(position) => Self::take(passed.swap_remove(position), path),
+            None => Self::open(door, state_dir),
+        }
+    }
+
+    /// Takes over a socket that somebody else has opened and goes on holding: who connects while no broker runs waits
+    /// in its queue.
+    fn take(socket: OwnedFd, path: PathBuf) -> Result<Self, DoorError> {
+        let failed = |source| DoorError::Take { path: path.clone(), source };
+        if socket_type(&socket).map_err(failed)? != SocketType::SEQPACKET
+            || !socket_acceptconn(&socket).map_err(failed)?
+        {
+            return Err(DoorError::Kind(path));
+        }
+        let flags = fcntl_getfl(&socket).map_err(failed)?;
+        fcntl_setfl(&socket, flags | OFlags::NONBLOCK).map_err(failed)?;
+        descriptors::refuse(&socket).map_err(failed)?;
+        // The queue is as long as the manager says, until somebody says otherwise.
+        listen(&socket, BACKLOG).map_err(failed)?;
+        // Who has connected before this was called could push descriptors, and may wait in the queue.
+        Ok(Self { socket, own_name: None, refuses_descriptors: false })
+    }
+
     /// Opens the door in the state directory. The socket listens, with its permissions, before
     /// it appears under its name, and replaces the one of an earlier broker in one step: nobody
     /// ever finds the name missing, or a socket that is not yet ours.
-    pub(super) fn open(door: Door, state_dir: &Path) -> Result<Self, DoorError> {
+    fn open(door: Door, state_dir: &Path) -> Result<Self, DoorError> {
         let path = state_dir.join(door.name());
         let hidden = state_dir.join(format!(".{}", door.name()));
         let address = SocketAddrUnix::new(&hidden).map_err(|_| DoorError::Name(path.clone()))?;
@@ -103,7 +157,7 @@ impl Listener {
             refused.map_err(|source| DoorError::Listen { path: path.clone(), source })?;
         listen(&socket, BACKLOG).map_err(|source| DoorError::Listen { path: path.clone(), source })?;
         rename(&hidden, &path).map_err(|source| DoorError::Bind { path: path.clone(), source })?;
-        Ok(Self { socket, path, refuses_descriptors })
+        Ok(Self { socket, own_name: Some(path), refuses_descriptors })
     }
 
     /// The next connection; `None` when there is none.
@@ -119,10 +173,11 @@ impl Listener {
         }
     }
 
-    /// Takes the name away, so that modules see at once that no broker runs.
+    /// Takes the name away, so that modules see at once that no broker runs; unless somebody else holds the socket.
     pub(super) fn close(&self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            log::warn!("cannot remove {}: {error}", self.path.display());
+        let Some(path) = &self.own_name else { return };
+        if let Err(error) = fs::remove_file(path) {
+            log::warn!("cannot remove {}: {error}", path.display());
         }
     }
 }
@@ -131,6 +186,15 @@ impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// Whether that is where the socket is to be found, by whatever name of its directory.
+fn is_bound_to(socket: &OwnedFd, path: &Path) -> bool {
+    let Ok(address) = getsockname(socket).map(SocketAddrUnix::try_from) else { return false };
+    let bytes = address.as_ref().ok().and_then(SocketAddrUnix::path_bytes);
+    let Some(bound) = bytes.map(|bytes| Path::new(OsStr::from_bytes(bytes))) else { return false };
+    let parents = [bound, path].map(|path| path.parent().and_then(|parent| parent.canonicalize().ok()));
+    bound.file_name() == path.file_name() && parents[0].is_some() && parents[0] == parents[1]
 }
 
 fn bind_masked(socket: &OwnedFd, address: &SocketAddrUnix, path: &Path, mask: Mode) -> Result<(), Errno> {

@@ -8,6 +8,7 @@
 mod admin;
 mod admission;
 mod answer;
+mod configure;
 mod connection;
 mod descriptors;
 mod disposal;
@@ -35,12 +36,14 @@ use crate::{
     history::History,
     hooks::Hooks,
     jobs::Queue,
-    registry::{Input, Registry, Services},
+    registry::{Input, Registry},
     runtime_dir::RuntimeRoot,
+    settings::{Settings, Source},
     store::{Left, LingerDir, Store},
 };
 use admission::Spare;
 use ck_protocol::{SessionId, SessionRef, Timestamp, Uid};
+use configure::Configured;
 use connection::Connection;
 use disposal::Disposal;
 use door::{Door, Listener};
@@ -61,6 +64,8 @@ use std::{
 };
 use wakeup::Wakeup;
 
+/// As signalfd(2) has it.
+const SIGHUP: u32 = Signal::SIGHUP as u32;
 /// How many events are handled before time is looked at.
 const AT_ONCE: usize = 64;
 /// The same of `admin.sock`, before logins have their turn again.
@@ -87,6 +92,7 @@ pub struct Server {
     /// What is waited for of `admin.sock`; itself one of the sources of the other.
     admin_epoll: Epoll,
     signals: SignalFd,
+    configured: Configured,
     sessions: Listener,
     admin: Listener,
     /// Set while accepting would only fail.
@@ -96,6 +102,8 @@ pub struct Server {
     disposal: Disposal,
     spare: Spare,
     admins: Admins,
+    /// How many descriptors can be open.
+    descriptors: usize,
     limits: Limits,
     rates: Rates,
     connections: HashMap<u64, Connection>,
@@ -135,16 +143,14 @@ pub struct Parts {
     pub root: RuntimeRoot,
     /// Who tears them down.
     pub jobs: Queue,
-    /// Where it is said who was here.
-    pub history: History,
-    /// Who is told of what happens.
-    pub hooks: Hooks,
     /// Where it is written who lingers.
     pub linger: LingerDir,
-    /// How long the directory of a user who has left stays.
-    pub stop_delay: Duration,
     /// How many descriptors can be open.
     pub descriptors: usize,
+    /// Sockets that the service manager has opened.
+    pub passed: Vec<OwnedFd>,
+    /// Where settings are read again.
+    pub source: Source,
 }
 
 impl Server {
@@ -152,19 +158,28 @@ impl Server {
     ///
     /// # Errors
     /// [`ServerError`]
-    pub fn open(state_dir: &Path, (store, left): (Store, Left), parts: Parts) -> Result<Self, ServerError> {
-        let Parts { root, jobs, history, hooks, linger, stop_delay, descriptors } = parts;
+    pub fn open(
+        state_dir: &Path,
+        (store, left): (Store, Left),
+        parts: Parts,
+        settings: Settings,
+    ) -> Result<Self, ServerError> {
+        let Parts { root, jobs, linger, descriptors, mut passed, source } = parts;
         let epoll = || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ServerError::Wait);
-        let mut mask = SigSet::empty();
-        mask.add(Signal::SIGTERM);
-        mask.add(Signal::SIGINT);
+        let mask: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
         mask.thread_block().map_err(ServerError::Signals)?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let signals = SignalFd::with_flags(&mask, flags).map_err(ServerError::Signals)?;
         let ours: HashSet<_> = left.users.iter().copied().collect();
         let next = left.next_id.unwrap_or(SessionId::FIRST);
-        let sessions = Listener::open(Door::Session, state_dir).map_err(ServerError::Door)?;
-        let admin = Listener::open(Door::Admin, state_dir).map_err(ServerError::Door)?;
+        let mut open = |door| Listener::take_or_open(door, state_dir, &mut passed).map_err(ServerError::Door);
+        let (sessions, admin) = (open(Door::Session)?, open(Door::Admin)?);
+        if !passed.is_empty() {
+            log::warn!(
+                "the service manager has passed {} descriptors that are no sockets of ours",
+                passed.len()
+            );
+        }
         let mut server = Self {
             registry: Registry::restore(left.sessions.clone(), |uid| ours.contains(&uid), next),
             accept_again: None,
@@ -174,7 +189,8 @@ impl Server {
             admin,
             spare: Spare::take(),
             admins: Admins::default(),
-            limits: Limits::within(descriptors, hooks.parallel()),
+            descriptors,
+            limits: Limits::within(descriptors, settings.hooks.parallel),
             rates: Rates::default(),
             connections: HashMap::new(),
             next_connection: 0,
@@ -187,44 +203,29 @@ impl Server {
             switcher: None,
             switch: None,
             started_at: SystemTime::now().into(),
+            configured: Configured::new(source, settings.seats.clone()),
             epoll: epoll()?,
             admin_epoll: epoll()?,
             signals,
             store,
             root,
             jobs,
-            hooks,
+            hooks: Hooks::new(settings.hooks.clone()),
             given_up: Vec::new(),
-            stop_delay,
+            stop_delay: settings.stop_delay,
             parked: HashMap::new(),
             stuck: HashMap::new(),
             linger,
-            history,
+            history: History::new(settings.history.clone()),
         };
-        if !stop_delay.is_zero() {
-            server.registry.park();
-        }
-        if server.hooks.wait_added() {
-            server.registry.wait_for_hooks();
-        }
-        server.registry.limit(server.limits.sessions);
+        server.configure(settings);
         server.listen().map_err(ServerError::Wait)?;
         server.history.broker_started();
         server.take_over(&left);
         Ok(server)
     }
 
-    /// From now on, peers of `admin.sock` may see and do what this says.
-    pub fn permit(&mut self, admins: Admins) {
-        self.admins = admins;
-    }
-
-    /// From now on, logins become what this says.
-    pub fn services(&mut self, services: Services) {
-        self.registry.services(services);
-    }
-
-    /// Serves until SIGTERM or SIGINT. Sessions and their directories stay: a stop is no logout.
+    /// Serves until SIGTERM or SIGINT; SIGHUP has the configuration read again. Sessions and their directories stay: a stop is no logout.
     ///
     /// # Errors
     /// [`ServerError::Wait`]
@@ -239,12 +240,24 @@ impl Server {
             };
             for event in events.iter().take(count) {
                 match Wakeup::from_data(event.data()) {
-                    Wakeup::Signal => return self.stop(),
+                    Wakeup::Signal if self.take_signals()? => return self.stop(),
+                    Wakeup::Signal => {}
                     Wakeup::Admin => self.serve_admin()?,
                     other => self.serve_one(other, AT_ONCE),
                 }
             }
         }
+    }
+
+    /// Does what signals ask for. True: to stop.
+    fn take_signals(&mut self) -> Result<bool, ServerError> {
+        while let Some(signal) = self.signals.read_signal().map_err(ServerError::Signals)? {
+            if signal.ssi_signo != SIGHUP {
+                return Ok(true);
+            }
+            self.reload();
+        }
+        Ok(false)
     }
 
     /// Takes a little of what `admin.sock` has brought. The rest keeps its epoll readable, and so has

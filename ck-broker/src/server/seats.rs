@@ -2,8 +2,12 @@
 
 use super::{Server, answer, permissions::Asked, unwatch, wakeup::Wakeup, watch};
 use crate::{console::Console, hooks::Occasion, process, registry::Input};
-use ck_protocol::{RefusalCode, Reply, SessionId, ShortName, State, Vt};
+use ck_protocol::{RefusalCode, Reply, SessionId, ShortName, State, Vt, limits, printable};
 use nix::sys::epoll::EpollFlags;
+use rustix::{
+    fs::{OFlags, fcntl_setfl},
+    io::read,
+};
 use std::{
     io,
     os::fd::OwnedFd,
@@ -32,8 +36,7 @@ impl Switcher {
     fn start(&self, vt: Vt) -> io::Result<Child> {
         let mut command = Command::new(&self.0);
         command.arg(vt.get().to_string()).env_clear().current_dir("/");
-        // What it complains about belongs in our log.
-        command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
     }
 }
 
@@ -64,6 +67,18 @@ impl Switch {
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
     }
+}
+
+/// What a program that has ended complained about: one line of ours, if it printed one.
+fn complaint(child: &mut Child) -> Option<String> {
+    let output = child.stderr.take()?;
+    // Who has a copy of its end, such as a worker that is just being started, is not waited for.
+    fcntl_setfl(&output, OFlags::NONBLOCK).ok()?;
+    let mut buffer = [0; limits::MESSAGE];
+    let length = read(&output, &mut buffer[..]).ok()?;
+    let line = String::from_utf8_lossy(buffer.get(..length)?);
+    let line = printable(line.trim()).to_string();
+    (!line.is_empty()).then_some(line)
 }
 
 impl Server {
@@ -149,8 +164,9 @@ impl Server {
             }
             Ok(Some(status)) if status.success() => Reply::Done(1),
             Ok(Some(status)) => {
-                let message = format!("cannot switch: ck-switch-vt: {status}: see the log of ck-broker");
-                answer::refused(RefusalCode::Failed, &message)
+                let why = complaint(&mut switch.child).unwrap_or_else(|| format!("ck-switch-vt: {status}"));
+                log::error!("{why}");
+                answer::refused(RefusalCode::Failed, &why)
             }
             Err(error) => answer::refused(RefusalCode::Failed, &format!("cannot switch: {error}")),
         };

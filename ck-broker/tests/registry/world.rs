@@ -101,10 +101,10 @@ impl World {
 
     fn set_up(&mut self) {
         if self.parks {
-            self.registry.park();
+            self.registry.park(true);
         }
         if self.waits {
-            self.registry.wait_for_hooks();
+            self.registry.wait_for_hooks(true);
         }
         self.registry.seats(true, vec![(Text::clipped("seat1"), vec![Text::clipped("ttyS1")])]);
         self.registry.apply(Input::Foreground(self.foreground));

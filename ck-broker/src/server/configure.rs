@@ -1,0 +1,79 @@
+//! The settings: taken in at the start, and again when SIGHUP asks for it.
+//!
+//! A broker that has been told something senseless goes on as before, and says so to everybody who asks how it is.
+
+use super::{Server, limits::Limits};
+use crate::settings::{Settings, Source};
+use ck_protocol::{Message, ShortName, Text, Timestamp};
+use sd_notify::NotifyState;
+use std::time::SystemTime;
+
+/// What cannot be changed while the broker runs: seats, as sessions sit on them and hooks have been told of them.
+const SEATS_WAIT: &str =
+    "the tables [seats] have changed, and count from the next start of ck-broker on (that ends no session)";
+
+/// Where the settings are from, and since when.
+#[derive(Debug)]
+pub(super) struct Configured {
+    source: Source,
+    seats: Vec<(ShortName, Vec<ShortName>)>,
+    /// When they were read.
+    pub(super) at: Timestamp,
+    /// Why not all is as the file says.
+    pub(super) problem: Option<Message>,
+}
+
+impl Configured {
+    pub(super) fn new(source: Source, seats: Vec<(ShortName, Vec<ShortName>)>) -> Self {
+        Self { source, seats, at: SystemTime::now().into(), problem: None }
+    }
+}
+
+impl Server {
+    /// From now on, all is done as these settings say, but for the seats.
+    pub(super) fn configure(&mut self, settings: Settings) {
+        log::set_max_level(settings.level);
+        self.registry.park(!settings.stop_delay.is_zero());
+        self.registry.wait_for_hooks(settings.hooks.wait_added);
+        self.registry.services(settings.services);
+        self.stop_delay = settings.stop_delay;
+        self.admins = settings.admins;
+        self.limits = Limits::within(self.descriptors, settings.hooks.parallel);
+        self.registry.limit(self.limits.sessions);
+        self.root.set_recipe(settings.recipe);
+        self.hooks.set_rules(settings.hooks);
+        self.history.set_place(settings.history);
+        if let Some(rival) = settings.yields_to {
+            let root = self.root.path().display();
+            log::info!("{} manages {root}: sessions have no directories of ours", rival.name);
+        }
+    }
+
+    /// Reads the configuration again.
+    pub(super) fn reload(&mut self) {
+        let reloading = NotifyState::monotonic_usec_now().map(|now| [NotifyState::Reloading, now]);
+        notify(reloading.as_ref().map_or(&[NotifyState::Reloading], |states| states));
+        match self.configured.source.read() {
+            Ok(settings) => {
+                let problem = (settings.seats != self.configured.seats).then_some(SEATS_WAIT);
+                self.configure(settings);
+                self.configured.at = SystemTime::now().into();
+                self.configured.problem = problem.map(Text::clipped);
+                log::info!("the configuration has been read again");
+                problem.inspect(|problem| log::warn!("{problem}"));
+            }
+            Err(error) => {
+                let problem = format!("the configuration stays as it was: {error}");
+                log::error!("{problem}");
+                self.configured.problem = Some(Text::clipped(&problem));
+            }
+        }
+        notify(&[NotifyState::Ready]);
+    }
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        log::warn!("cannot notify the service manager: {error}");
+    }
+}
