@@ -152,7 +152,8 @@ fn what_the_broker_says() {
     assert_documented(said("EPERM").trim_start_matches("warning: teardown: "));
     shell(&machine, "chattr -i /run/user/.ck-retired/2001-0/x");
     let second = machine.host.run(&["ck-broker"]).stderr;
-    assert_documented(&second.replace(&machine.broker().pid().to_string(), "429").replace("ck-broker: ", ""));
+    let second = second.trim_start_matches("ck-broker: ").replace(&machine.broker().pid().to_string(), "429");
+    assert_documented(&second);
     machine.host.write_file("/etc/ck/broker.toml", "[runtime_dir]\nkindd = 1\n", 0o644);
     assert_eq!(machine.host.run(&["ck-broker", "--check-config"]).status.code(), Some(2));
     machine.broker().signal(Signal::HUP);
