@@ -11,7 +11,7 @@ use crate::{
     server::{Parts, Server, ServerError, Switcher},
     settings::{SettingsError, Source},
     store::{self, LingerDir, PlaceError, StateDir, Store, StoreError},
-    sys,
+    supervisor, sys,
 };
 use log::LevelFilter;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -55,8 +55,8 @@ enum StartError {
     Server(#[from] ServerError),
     #[error("cannot read what is to be written into the history: {0}")]
     History(io::Error),
-    #[error("cannot write to descriptor {fd} of --ready-fd: {source}")]
-    Ready { fd: i32, source: io::Error },
+    #[error("cannot write to the descriptor of --ready-fd: {0}")]
+    Ready(io::Error),
 }
 
 impl StartError {
@@ -158,7 +158,7 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     if let Err(error) = privileges::drop_excess(has_vts) {
         log::warn!("goes on with more privileges than it needs: {error}");
     }
-    tell_ready(options.ready_fd)?;
+    supervisor::tell_ready(options.ready_fd).map_err(StartError::Ready)?;
     server.serve()?;
     Ok(())
 }
@@ -191,17 +191,4 @@ fn raise_descriptor_limit() -> usize {
     };
     // None is no limit.
     allowed.map_or(usize::MAX, |allowed| usize::try_from(allowed).unwrap_or(usize::MAX))
-}
-
-/// Tells the supervisor that logins are served.
-fn tell_ready(fd: Option<i32>) -> Result<(), StartError> {
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-        log::warn!("cannot notify the service manager: {error}");
-    }
-    let Some(fd) = fd else { return Ok(()) };
-    let failed = |source| StartError::Ready { fd, source };
-    let mut pipe = fs::OpenOptions::new().write(true).open(format!("/proc/self/fd/{fd}")).map_err(failed)?;
-    pipe.write_all(b"\n").map_err(failed)?;
-    // The inherited one too, so that no worker keeps it open.
-    nix::unistd::close(fd).map_err(|errno| failed(errno.into()))
 }
