@@ -1,4 +1,4 @@
-//! Documents name files of the project: each of them must be there.
+//! Documents name files and manual pages of the project: each of them must be there.
 
 use std::path::{Path, PathBuf};
 
@@ -51,4 +51,26 @@ fn every_file_that_is_named_exists() {
             assert!(known, "{}: there is no heading for #{anchor}", document.display());
         }
     }
+}
+
+/// Manual pages of ours that the text names in backquotes, such as `pam_ck(8)`, by name and section.
+fn pages(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let quoted = text.split('`').skip(1).step_by(2).filter_map(|word| word.strip_suffix(')'));
+    let pages = quoted.filter_map(|word| word.split_once('('));
+    pages.filter(|(name, _)| name.starts_with("ck") || *name == "pam_ck" || *name == "broker.toml")
+}
+
+#[test]
+fn every_manual_page_that_is_named_exists() {
+    let mut count = 0;
+    for document in documents() {
+        let text = std::fs::read_to_string(&document).expect("a document");
+        for (name, section) in pages(&text) {
+            let folder = if name.starts_with("ckctl") { "ckctl".to_owned() } else { format!("man{section}") };
+            let page = Path::new(PROJECT).join(format!("packaging/man/{folder}/{name}.{section}"));
+            assert!(page.exists(), "{}: there is no page {name}({section})", document.display());
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count} are named");
 }
