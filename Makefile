@@ -15,6 +15,8 @@
 #     The broker looks for LIBEXECDIR beside SBINDIR. Nothing is started, and PAM is not changed: see README.md.
 #   make deb       a Debian package, target/debian/ck-broker_VERSION_ARCH.deb
 #   make msrv      build with the oldest supported Rust, Debian 13's own
+#   make deny      licences, duplicates and sources of all crates, by cargo-deny: built first, which takes minutes
+#   make advisories  what is known against them: fetches the database of rustsec.org
 #   make clean     remove target/; the cache of the test hosts stays, see tests/host/README.md
 
 SHELL     := /bin/bash
@@ -43,7 +45,7 @@ STAGE     := target/stage
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS    ?= 1000000
 
-.PHONY: demo check vm fuzz fuzz-check bench install uninstall deb stage faulty build setup msrv clean fmt lint doc unit hosts
+.PHONY: demo check vm fuzz fuzz-check bench install uninstall deb stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
 
 demo: setup
 	@tests/demo
@@ -84,8 +86,9 @@ fuzz: setup stage
 	$(CARGO) test --locked --package ck-tests --test hostile_peer million -- --ignored --nocapture
 
 # Real sshd, login and su, on whole throw-away hosts.
-hosts: stage faulty
-	tests/host/build bookworm
+hosts: stage faulty deb
+	tests/host/build bookworm --with openrc,systemd
+	tests/host/build trixie --only systemd
 	$(CARGO) test --locked --package ck-tests --tests --no-fail-fast -- --test-threads=4
 
 # What tests bring to those hosts, and no install takes along: a module that panics where it is told
@@ -103,7 +106,7 @@ build:
 
 stage: build
 	rm -rf $(STAGE)
-	$(MAKE) --no-print-directory install-files DESTDIR=$(STAGE) PREFIX=/usr
+	$(MAKE) --no-print-directory install-files DESTDIR=$(STAGE) PREFIX=/usr INIT=
 
 install: build install-files
 
@@ -138,6 +141,13 @@ bench: setup stage
 
 msrv: setup
 	tests/msrv
+
+# No part of `make check`, for the time that building cargo-deny takes: tests/tests/dependencies.rs holds most of it there.
+deny: setup
+	tests/deny
+
+advisories: setup
+	tests/deny advisories
 
 clean:
 	rm -rf target

@@ -8,7 +8,7 @@ use crate::{
     log_sink::{self, Target},
     privileges,
     runtime_dir::{RootError, RuntimeRoot},
-    server::{Parts, Server, ServerError, Switcher},
+    server::{self, Parts, Server, ServerError, Switcher},
     settings::{SettingsError, Source},
     store::{self, LingerDir, PlaceError, StateDir, Store, StoreError},
     supervisor, sys,
@@ -131,6 +131,7 @@ fn say_last(options: &Options, error: &StartError) {
 }
 
 fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
+    let signals = server::receive_signals()?;
     let source = source(options);
     let settings = source.read()?;
     log_sink::install(target(options.syslog), settings.level).map_err(StartError::Log)?;
@@ -150,7 +151,7 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     let (root, retired) = RuntimeRoot::prepare(&options.runtime_root, settings.recipe)?;
     let descriptors = raise_descriptor_limit();
     let (jobs, linger) = (Queue::new(remover), LingerDir::new(&options.linger_dir));
-    let parts = Parts { root, jobs, linger, descriptors, passed, source };
+    let parts = Parts { root, jobs, linger, descriptors, passed, source, signals };
     let seats = settings.seats.clone();
     let mut server = Server::open(state.path(), store, parts, settings)?;
     let has_vts = server.seats(seats, Switcher::beside(&own));

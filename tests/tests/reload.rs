@@ -104,6 +104,9 @@ fn a_broken_file_changes_nothing_and_is_told_until_it_is_mended() {
     let configured = status(&machine)["configured_at"].clone();
     for (make, why) in [
         ("printf '[runtime_dir]\\nkind = \"directory\"\\nnoexecc = true\\n' >broker.toml", "broker.toml:3: "),
+        ("echo >broker.toml; chmod 666 broker.toml", "nobody else may write it"),
+        ("chmod 644 broker.toml; chown alice broker.toml", "must belong to root"),
+        ("chown root broker.toml; chgrp alice broker.toml; chmod 664 broker.toml", "chmod go-w"),
         ("rm broker.toml; mkfifo broker.toml", "not a regular file"),
         ("rm broker.toml; mkdir broker.toml", "not a regular file"),
         ("rmdir broker.toml; truncate --size=2M broker.toml", "more than 1048576 bytes"),

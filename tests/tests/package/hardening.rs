@@ -13,7 +13,8 @@ fn units_are_as_exposed_as_the_docs_say() {
     let mut measured = Vec::new();
     for unit in ["ck-broker.service", "systemd-logind.service", "user-runtime-dir@.service"] {
         let path = format!("/lib/systemd/system/{unit}");
-        let told = site.host.run(&["systemd-analyze", "security", "--no-pager", "--offline=true", &path]).stdout;
+        let told =
+            site.host.run(&["systemd-analyze", "security", "--no-pager", "--offline=true", &path]).stdout;
         let level = told.rsplit_once("level for ").expect("a level").1;
         let score = level.split_whitespace().nth(1).expect("a score");
         assert!(DOCS.contains(&format!("| `{unit}` | {score} |")), "docs/HARDENING.md: {unit} is at {score}");
@@ -59,18 +60,25 @@ fn hooks_can_do_what_hooks_do(site: &Site) {
 
 /// What the remover reports is the same in the unit's sandbox and outside of it; and logouts leave nothing.
 fn workers_can_do_what_they_do(site: &Site) {
-    let plant = "mkdir -p $0/a/b && mkdir $0/locked && chmod 0 $0/locked && ln -s /etc $0/etc && touch $0/a/b/c";
+    let plant =
+        "mkdir -p $0/a/b && mkdir $0/locked && chmod 0 $0/locked && ln -s /etc $0/etc && touch $0/a/b/c";
     let report = |by: &str| {
         site.host.run_ok(&["install", "-d", "-o", "alice", "-m", "700", "/run/planted"]);
         site.host.run_ok(&["runuser", "-u", "alice", "--", "sh", "-c", plant, "/run/planted"]);
         site.host.run_ok(&["install", "-d", "-m", "700", "/run/planted/roots/deep"]);
-        let script = format!("{by} /usr/libexec/ck/ck-remove-directory --json --uid=2001 --dest=/run/planted");
+        let script =
+            format!("{by} /usr/libexec/ck/ck-remove-directory --json --uid=2001 --dest=/run/planted");
         let told = site.host.run_ok(&["bash", "-c", &script]);
         assert!(site.host.metadata("/run/planted").is_none(), "{told}");
-        told.split(',').filter(|field| !field.contains("ms\":") && !field.contains("seconds")).map(str::to_owned).collect::<Vec<_>>()
+        told.split(',')
+            .filter(|field| !field.contains("ms\":") && !field.contains("seconds"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     let options = "^(CapabilityB|NoNew|Device|Keyring|Lock|Restrict[A-Z]|Protect|SystemCall)";
-    let sandbox = format!("mapfile -t o < <(grep -E '{options}' {UNIT}); systemd-run -q --pipe --wait \"${{o[@]/#/-p}}\"");
+    let sandbox = format!(
+        "mapfile -t o < <(grep -E '{options}' {UNIT}); systemd-run -q --pipe --wait \"${{o[@]/#/-p}}\""
+    );
     assert_eq!(report(&sandbox), report(""));
 
     let script = "mkdir -m 0 $XDG_RUNTIME_DIR/locked; mkdir -p $XDG_RUNTIME_DIR/1/2/3";

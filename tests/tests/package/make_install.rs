@@ -14,7 +14,15 @@ impl Place {
     fn new(name: &str) -> Self {
         let path = env::temp_dir().join(format!("ck-install-{name}-{}", std::process::id()));
         let shared = ["usr/share/man/man1", "usr/share/man/man5", "usr/share/man/man7", "usr/share/man/man8"];
-        let own = ["usr/sbin", "usr/bin", "usr/libexec", "usr/lib/systemd/system", "usr/local/bin", "etc/init.d", "opt"];
+        let own = [
+            "usr/sbin",
+            "usr/bin",
+            "usr/libexec",
+            "usr/lib/systemd/system",
+            "usr/local/bin",
+            "etc/init.d",
+            "opt",
+        ];
         for directory in shared.iter().chain(&own) {
             let directory = path.join(directory);
             fs::create_dir_all(&directory).expect("make a directory");
@@ -24,9 +32,13 @@ impl Place {
     }
 
     fn listing(&self) -> String {
-        let find = Command::new("find").arg(".").args(["-printf", "%p %m %s\n"]).current_dir(&self.0).output();
-        let mut lines: Vec<String> =
-            String::from_utf8(find.expect("find").stdout).expect("UTF-8").lines().map(str::to_owned).collect();
+        let find =
+            Command::new("find").arg(".").args(["-printf", "%p %m %s\n"]).current_dir(&self.0).output();
+        let mut lines: Vec<String> = String::from_utf8(find.expect("find").stdout)
+            .expect("UTF-8")
+            .lines()
+            .map(str::to_owned)
+            .collect();
         // The size of a directory is its own affair.
         lines.iter_mut().filter(|line| line.contains(" 755 ")).for_each(|line| {
             line.truncate(line.rfind(' ').expect("three fields"));
@@ -43,7 +55,8 @@ impl Place {
             .env_remove("MAKELEVEL")
             .output()
             .expect("make");
-        let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let told =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "make {target}: {told}");
         told
     }
@@ -61,7 +74,12 @@ impl Drop for Place {
 
 #[test]
 fn what_is_installed_is_what_is_uninstalled() {
-    for (init, prefix) in [("systemd", "/usr"), ("openrc runit", "/opt/elsewhere"), ("sysvinit systemd", "/opt/ck"), ("", "/usr")] {
+    for (init, prefix) in [
+        ("systemd", "/usr"),
+        ("openrc runit", "/opt/elsewhere"),
+        ("sysvinit systemd", "/opt/ck"),
+        ("", "/usr"),
+    ] {
         let place = Place::new("both");
         let before = place.listing();
         let (init, prefix) = (format!("INIT={init}"), format!("PREFIX={prefix}"));
@@ -79,8 +97,16 @@ fn what_is_installed_is_what_is_uninstalled() {
 #[test]
 fn variables_say_where() {
     let place = Place::new("where");
-    place.make("install-files", &["PREFIX=/opt/ck", "PAMDIR=/lib/pam", "SYSCONFDIR=/opt/etc", "SYSTEMDUNITDIR=/opt/units"]);
-    for file in ["opt/ck/sbin/ck-broker", "opt/ck/libexec/ck/ck-remove-directory", "lib/pam/pam_ck.so", "opt/etc/ck/broker.toml"] {
+    place.make(
+        "install-files",
+        &["PREFIX=/opt/ck", "PAMDIR=/lib/pam", "SYSCONFDIR=/opt/etc", "SYSTEMDUNITDIR=/opt/units"],
+    );
+    for file in [
+        "opt/ck/sbin/ck-broker",
+        "opt/ck/libexec/ck/ck-remove-directory",
+        "lib/pam/pam_ck.so",
+        "opt/etc/ck/broker.toml",
+    ] {
         assert!(place.path(file).exists(), "{file}:\n{}", place.listing());
     }
     let unit = fs::read_to_string(place.path("opt/units/ck-broker.service")).expect("the unit");

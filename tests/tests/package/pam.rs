@@ -24,10 +24,17 @@ fn people_have_sessions_and_nothing_else_has() {
     }
     assert!(site.bob_on_a_terminal().session);
     for (start, name) in [
-        ("echo '@reboot bob sh /tmp/job cron' >/etc/cron.d/job; rm -f /run/crond.reboot; systemctl restart cron", "cron"),
+        (
+            "echo '@reboot bob sh /tmp/job cron' >/etc/cron.d/job; rm -f /run/crond.reboot; systemctl restart cron",
+            "cron",
+        ),
         ("echo 'sh /tmp/job at' | runuser -u bob -- at now", "at"),
     ] {
-        site.host.write_file("/tmp/job", format!("{tell} >/tmp/of-$1.new; mv /tmp/of-$1.new /tmp/of-$1\n"), 0o644);
+        site.host.write_file(
+            "/tmp/job",
+            format!("{tell} >/tmp/of-$1.new; mv /tmp/of-$1.new /tmp/of-$1\n"),
+            0o644,
+        );
         site.host.run_ok(&["sh", "-c", start]);
         let told = format!("/tmp/of-{name}");
         wait_until(SOON, "the job", || site.host.metadata(&told).is_some());

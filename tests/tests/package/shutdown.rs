@@ -8,12 +8,18 @@ use crate::site::{SOON, Site};
 
 #[test]
 fn by_systemd() {
-    directories_outlive_processes(&Site::installed(Kind::Systemd, Suite::Bookworm), &["systemctl", "poweroff"]);
+    directories_outlive_processes(
+        &Site::installed(Kind::Systemd, Suite::Bookworm),
+        &["systemctl", "poweroff"],
+    );
 }
 
 #[test]
 fn by_openrc() {
-    directories_outlive_processes(&Site::installed(Kind::OpenRc, Suite::Bookworm), &["openrc-shutdown", "-p", "now"]);
+    directories_outlive_processes(
+        &Site::installed(Kind::OpenRc, Suite::Bookworm),
+        &["openrc-shutdown", "-p", "now"],
+    );
 }
 
 /// What alice runs looks, when it is told to end, whether her directory is there. It has nothing open in there; but its
@@ -30,7 +36,11 @@ fn directories_outlive_processes(site: &Site, shutdown: &[&str]) {
         0o644,
     );
     // One in the session itself, and what somebody leaves running.
-    let _session = site.host.spawn(&["ssh", "alice@127.0.0.1", "setsid -f sh /shared/look </dev/null >/dev/null 2>&1; sleep 1000"]);
+    let _session = site.host.spawn(&[
+        "ssh",
+        "alice@127.0.0.1",
+        "setsid -f sh /shared/look </dev/null >/dev/null 2>&1; sleep 1000",
+    ]);
     wait_until(SOON, "alice is here", || site.has_alices_file());
     site.host.run(shutdown);
     let mut told = String::new();

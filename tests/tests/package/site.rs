@@ -111,7 +111,8 @@ impl Site {
 
     /// alice, who stays, with a file in her directory.
     pub(crate) fn alice_stays(&self) -> Running {
-        let script = "echo $XDG_SESSION_ID >$XDG_RUNTIME_DIR/mine; until [ -e /tmp/leave ]; do sleep 0.1; done";
+        let script =
+            "echo $XDG_SESSION_ID >$XDG_RUNTIME_DIR/mine; until [ -e /tmp/leave ]; do sleep 0.1; done";
         let held = self.host.spawn(&["ssh", "alice@127.0.0.1", script]);
         wait_until(SOON, "the login", || self.has_alices_file());
         held
@@ -130,8 +131,15 @@ impl Site {
 
     /// The sessions of a user.
     pub(crate) fn sessions_of(&self, user: &str) -> Vec<Value> {
-        let listed: Value = serde_json::from_str(&self.host.run_ok(&["ckctl", "list", "--json"])).expect("JSON");
-        listed.as_array().expect("an array").iter().filter(|session| session["user"] == user).cloned().collect()
+        let listed: Value =
+            serde_json::from_str(&self.host.run_ok(&["ckctl", "list", "--json"])).expect("JSON");
+        listed
+            .as_array()
+            .expect("an array")
+            .iter()
+            .filter(|session| session["user"] == user)
+            .cloned()
+            .collect()
     }
 
     /// bob logs in by ssh: what he sees of a session of ours, and of his directory.
