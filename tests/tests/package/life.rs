@@ -55,6 +55,10 @@ fn whole_life(site: &Site) {
     restart(site, |site| drop(site.upgrade()));
     stays(site);
 
+    site.apt(&["remove", "ck-broker"]);
+    site.install();
+    stays(site);
+
     removed(site, held, &without);
     site.apt(&["purge", "ck-broker"]);
     assert_eq!(site.bob(), without);
