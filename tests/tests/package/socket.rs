@@ -13,6 +13,7 @@ fn the_service_comes_back_and_gives_up_where_there_is_no_use() {
     let site = Site::installed(Kind::Systemd, Suite::Bookworm);
     order(&site);
     a_login_starts_the_broker(&site);
+    hooks_outlive_the_broker(&site);
     killed_again_and_again(&site);
     a_configuration_that_cannot_be_read(&site);
 }
@@ -31,6 +32,17 @@ fn a_login_starts_the_broker(site: &Site) {
     site.host.run_ok(&["systemctl", "stop", "--quiet", "ck-broker.service"]);
     assert_eq!(site.broker(), "");
     assert_eq!(site.bob(), ALL);
+}
+
+fn hooks_outlive_the_broker(site: &Site) {
+    let hook = "#!/bin/sh\n[ $1 = session_added ] || exit 0\n: >/tmp/begun\nsleep 2\n: >/tmp/done\n";
+    site.host.write_file("/etc/ck/run-session.d/50-slow.ck", hook, 0o755);
+    assert_eq!(site.bob(), ALL);
+    wait_until(SOON, "the hook runs", || site.host.metadata("/tmp/begun").is_some());
+    assert!(site.service("restart").status.success());
+    assert!(site.host.metadata("/tmp/done").is_none(), "too late to tell");
+    site.host.run_ok(&["rm", "/etc/ck/run-session.d/50-slow.ck"]);
+    wait_until(SOON, "the hook ends", || site.host.metadata("/tmp/done").is_some());
 }
 
 /// More often than systemd starts a service by default.
