@@ -151,7 +151,17 @@ fn seats_wait_for_the_next_start_and_that_is_told() {
 /// Without a file that says otherwise, directories are made or not as it is at that moment.
 #[test]
 fn beside_logind_sessions_have_no_directories_and_afterwards_they_do() {
-    let mut machine = Machine::installed();
+    let mut machine = machine("");
+    // Bob lingers since before logind came.
+    machine.host.run_ok(&["ckctl", "linger", "on", "bob"]);
+    machine.host.run_ok(&["cp", "-a", "/var/lib/ck/linger/2002", "/tmp"]);
+    machine.host.run_ok(&["ckctl", "linger", "off", "bob"]);
+    machine.await_nothing_left();
+    let mut broker = machine.broker.take().expect("a broker");
+    broker.signal(Signal::TERM);
+    assert!(broker.wait(SOON).is_some());
+    machine.host.run_ok(&["cp", "-a", "/tmp/2002", "/var/lib/ck/linger"]);
+
     machine.host.run_ok(&["cp", "/bin/sleep", "/tmp/systemd-logind"]);
     let logind = machine.host.spawn(&["/tmp/systemd-logind", "300"]);
     wait_until(SOON, "it runs", || machine.host.run(&["pgrep", "-x", "systemd-logind"]).status.success());
@@ -162,10 +172,18 @@ fn beside_logind_sessions_have_no_directories_and_afterwards_they_do() {
         "{told}"
     );
     let look = ["su", "alice", "-c", "echo $XDG_SESSION_ID:$XDG_RUNTIME_DIR:"];
-    assert_eq!(machine.host.run_ok(&look), "1::");
+    assert!(machine.host.run_ok(&look).ends_with("::"), "logind has made none");
+    let linger = machine.host.run(&["ckctl", "linger", "on", "alice"]);
+    assert!(
+        linger.status.code() == Some(1) && linger.stderr.contains("loginctl enable-linger"),
+        "{linger:?}"
+    );
+    assert!(machine.host.metadata("/run/user/2002").is_none());
     drop(logind);
     wait_until(SOON, "it is gone", || !machine.host.run(&["pgrep", "-x", "systemd-logind"]).status.success());
     hang_up(&machine);
-    assert_eq!(machine.host.run_ok(&look), format!("2:{}:", ck_tests::ALICES));
+    assert!(machine.host.run_ok(&look).ends_with(&format!(":{}:", ck_tests::ALICES)));
+    assert!(machine.host.metadata("/run/user/2002").is_some(), "who lingers has one as well");
+    machine.host.run_ok(&["ckctl", "linger", "off", "bob"]);
     machine.await_nothing_left();
 }

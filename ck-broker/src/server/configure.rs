@@ -42,12 +42,16 @@ impl Server {
         self.admins = settings.admins;
         self.limits = Limits::within(self.descriptors, settings.hooks.parallel);
         self.registry.limit(self.limits.sessions);
+        let made_none = self.root.makes_none();
         self.root.set_recipe(settings.recipe);
         self.hooks.set_rules(settings.hooks);
         self.history.set_place(settings.history);
         if let Some(rival) = settings.yields_to {
             let root = self.root.path().display();
             log::info!("{} manages {root}: sessions have no directories of ours", rival.name);
+        }
+        if made_none && !self.root.makes_none() {
+            self.linger_again();
         }
     }
 
