@@ -1,5 +1,6 @@
 //! The Debian package, as it is installed on whole hosts, and `make install`.
 
+mod boot;
 mod hardening;
 mod life;
 mod listing;

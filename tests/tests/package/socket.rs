@@ -13,6 +13,7 @@ fn the_service_comes_back_and_gives_up_where_there_is_no_use() {
     let site = Site::installed(Kind::Systemd, Suite::Bookworm);
     order(&site);
     a_login_starts_the_broker(&site);
+    a_login_waits(&site);
     hooks_outlive_the_broker(&site);
     killed_again_and_again(&site);
     a_configuration_that_cannot_be_read(&site);
@@ -32,6 +33,19 @@ fn a_login_starts_the_broker(site: &Site) {
     site.host.run_ok(&["systemctl", "stop", "--quiet", "ck-broker.service"]);
     assert_eq!(site.broker(), "");
     assert_eq!(site.bob(), ALL);
+}
+
+/// There is no broker when it comes, and for some time.
+fn a_login_waits(site: &Site) {
+    let late = "/run/systemd/system/ck-broker.service.d/late.conf";
+    site.host.run_ok(&["mkdir", "-p", "/run/systemd/system/ck-broker.service.d"]);
+    site.host.write_file(late, "[Service]\nExecStartPre=/bin/sleep 0.7\n", 0o644);
+    site.host.run_ok(&["systemctl", "daemon-reload"]);
+    site.host.run_ok(&["systemctl", "restart", "--no-block", "ck-broker.service"]);
+    wait_until(SOON, "the old broker has ended", || site.broker().is_empty());
+    assert_eq!(site.bob(), ALL);
+    site.host.run_ok(&["rm", late]);
+    site.host.run_ok(&["systemctl", "daemon-reload"]);
 }
 
 fn hooks_outlive_the_broker(site: &Site) {
