@@ -16,20 +16,22 @@ fn jobs_have_sessions_where_they_are_to_have_them() {
     machine.host.run_ok(&["sh", "-c", "echo '@reboot sh /tmp/job cron' | crontab -u alice -"]);
     machine.host.run_ok(&["atd"]);
     let with = "/run/user/2001 1";
-    for (line, cron, at) in [
+    for (line, cron, at_tells) in [
         ("# none", "none none 0".to_owned(), "none none 0".to_owned()),
         ("session optional pam_ck.so", format!("background {with}"), format!("none {with}")),
     ] {
         let add = format!("echo '{line}' | tee -a /etc/pam.d/cron >>/etc/pam.d/atd");
         machine.host.run_ok(&["sh", "-c", &add]);
         // cron runs such jobs when it starts for the first time after a boot.
-        machine.host.run_ok(&["sh", "-c", "rm -f /run/crond.reboot /tmp/of-*; pkill -x cron; cron"]);
-        machine.host.run_ok(&["sh", "-c", "echo 'sh /tmp/job at' | runuser -u alice -- at now"]);
-        for (job, expected) in [("cron", cron), ("at", at)] {
+        let cron_starts =
+            "rm -f /run/crond.reboot; pkill -x cron; while pgrep -x cron; do sleep 0.05; done; cron";
+        let at = "echo 'sh /tmp/job at' | runuser -u alice -- at now";
+        for (job, start, expected) in [("cron", cron_starts, cron), ("at", at, at_tells)] {
+            machine.host.run_ok(&["sh", "-c", &format!("rm -f /tmp/of-{job}; {start}")]);
             let told = || machine.host.run(&["cat", &format!("/tmp/of-{job}")]).stdout;
             wait_until(SOON, "the job", || told().ends_with('\n'));
             assert_eq!(told().trim(), expected, "{job}");
+            machine.await_nothing_left();
         }
-        machine.await_nothing_left();
     }
 }
