@@ -6,11 +6,12 @@ use std::time::Duration;
 use crate::{Init, Service, service::SOON};
 use ck_tests::wait_until;
 
-/// A process of alice's that stays as long as it may, and tells what it sees. It writes to the machine's own disk.
+/// A process of alice's that takes its time to end, and tells what it sees. It writes to the machine's own disk.
 const WITNESS: &str = "
-trap 'echo term' TERM
+left=100000
+trap 'echo term; left=5' TERM
 exec >>/shared/alice/told
-while :; do
+while [ $((left -= 1)) -gt 0 ]; do
     if [ -d $XDG_RUNTIME_DIR ]; then directory=there; else directory=gone; fi
     if ckctl status >/dev/null 2>&1; then broker=there; else broker=gone; fi
     echo $directory $broker
@@ -25,9 +26,10 @@ fn shut_down(service: &Service, command: &[&str]) -> String {
     let told = host.state().join("shared/alice/told");
     let read = || fs::read_to_string(&told).unwrap_or_default();
     wait_until(SOON, "the session", || read().contains("there there"));
-    let first = format!("/proc/{}", host.first_process());
+    // Gone, or dead and not yet waited for.
+    let first = format!("/proc/{}/ns/mnt", host.first_process());
     let _shutdown = host.spawn(command);
-    wait_until(Duration::from_secs(40), "the host is over", || fs::metadata(&first).is_err());
+    wait_until(Duration::from_secs(40), "the host is over", || fs::read_link(&first).is_err());
     read()
 }
 
