@@ -8,6 +8,8 @@
 #   make bench     how fast a large tree goes, beside `rm -rf`, and what other logins notice of it; 20,000 logins
 #   make install   DESTDIR= PREFIX=/usr PAMDIR= (PREFIX/lib/<multiarch>/security)
 #   make msrv      build with the oldest supported Rust, Debian 13's own
+#   make deny      licences, duplicates and sources of all crates, by cargo-deny: built first, which takes minutes
+#   make advisories  what is known against them: fetches the database of rustsec.org
 #   make clean     remove target/; the cache of the test hosts stays, see tests/host/README.md
 
 SHELL     := /bin/bash
@@ -22,7 +24,7 @@ STAGE     := target/stage
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS    ?= 1000000
 
-.PHONY: demo check vm fuzz fuzz-check bench install uninstall stage faulty build setup msrv clean fmt lint doc unit hosts
+.PHONY: demo check vm fuzz fuzz-check bench install uninstall stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
 
 demo: setup
 	@tests/demo
@@ -118,6 +120,13 @@ bench: setup stage
 
 msrv: setup
 	tests/msrv
+
+# No part of `make check`, for the time that building cargo-deny takes: tests/tests/dependencies.rs holds most of it there.
+deny: setup
+	tests/deny
+
+advisories: setup
+	tests/deny advisories
 
 clean:
 	rm -rf target

@@ -11,7 +11,8 @@
 //! - [`limit`] says how much there may be of something;
 //! - [`process`] and [`console`] ask the kernel, [`rival`] looks for another daemon of this kind;
 //!   [`privileges`] gives up what is not needed; [`start`] puts it all together from
-//!   [`arguments`], [`configuration`] and the [`settings`] that this comes to, and [`log_sink`] says what happens.
+//!   [`arguments`], [`configuration`] and the [`settings`] that this comes to, [`log_sink`] says what
+//!   happens, and [`supervisor`] how the broker is, to whoever has started it.
 //!
 //! There is no `unsafe` but in `sys`, for what neither nix nor rustix can do.
 #![deny(unsafe_code)]
@@ -34,4 +35,5 @@ pub mod server;
 pub mod settings;
 pub mod start;
 pub mod store;
+pub mod supervisor;
 mod sys;

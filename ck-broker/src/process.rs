@@ -9,7 +9,8 @@ use rustix::{
     process::{PidfdFlags, pidfd_open},
 };
 use std::{
-    fs, io,
+    fs::File,
+    io::{self, Read},
     os::fd::{AsFd, OwnedFd},
 };
 
@@ -18,6 +19,10 @@ const PIDFS: FsWord = 0x5049_4446;
 /// How far up ancestors are looked for. An ssh login is three below init, a `su` in its shell
 /// a few more.
 const GENERATIONS: usize = 32;
+
+/// More than a line of proc_pid_stat(5) has: 50 numbers of at most 20 digits, and a name of 64 bytes. One read(2) brings it
+/// whole, as the kernel makes it for that (seq_file).
+const LINE: usize = 2048;
 
 /// A descriptor of the process that connected `socket`, whose pid is `pid`.
 ///
@@ -83,17 +88,22 @@ pub fn inode(pidfd: &OwnedFd) -> Option<u64> {
     fstat(pidfd).ok().filter(|_| is_pidfs).map(|found| found.st_ino)
 }
 
-/// When the process started, in clock ticks since boot.
-#[must_use]
-pub fn started(pid: Pid) -> Option<u64> {
-    stat(pid).map(|stat| stat.started)
+/// Where a process comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// When it started, in clock ticks since boot.
+    pub started: u64,
+    /// Its ancestors, its parent first.
+    pub ancestors: Vec<Pid>,
 }
 
-/// The ancestors of the process, its parent first.
+/// Where the process comes from; `None` when it is gone.
 #[must_use]
-pub fn ancestors(pid: Pid) -> Vec<Pid> {
+pub fn origin(pid: Pid) -> Option<Origin> {
+    let own = stat(pid)?;
     let parent = |pid: &Pid| stat(*pid).and_then(|stat| stat.parent);
-    std::iter::successors(parent(&pid), parent).take(GENERATIONS).collect()
+    let ancestors = std::iter::successors(own.parent, parent).take(GENERATIONS).collect();
+    Some(Origin { started: own.started, ancestors })
 }
 
 struct Stat {
@@ -107,9 +117,11 @@ fn stat(pid: Pid) -> Option<Stat> {
 }
 
 fn read_stat(pid: Pid) -> io::Result<String> {
+    let mut line = [0; LINE];
+    let length = File::open(format!("/proc/{pid}/stat"))?.read(&mut line)?;
     // The name of the command may be anything, also no UTF-8: whoever runs `su` by a link of their own
     // chooses it.
-    Ok(String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/stat"))?).into_owned())
+    Ok(String::from_utf8_lossy(line.get(..length).unwrap_or_default()).into_owned())
 }
 
 /// Reads a line of proc_pid_stat(5). The command's name, field 2, may hold anything, also
@@ -129,7 +141,7 @@ mod tests {
     use super::*;
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     use proptest::prelude::*;
-    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, os::unix::fs::symlink, process::Command};
+    use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, os::unix::fs::symlink, process::Command};
 
     fn own_pid() -> Pid {
         Pid::try_from(i32::try_from(std::process::id()).unwrap()).unwrap()
@@ -151,8 +163,9 @@ mod tests {
         symlink("/bin/sleep", &program).unwrap();
         let mut child = Command::new(&program).arg("60").spawn().unwrap();
         let pid = Pid::try_from(i32::try_from(child.id()).unwrap()).unwrap();
-        assert_eq!(ancestors(pid).first(), Some(&own_pid()));
-        assert!(again(Leader { pid, started: started(pid).unwrap(), inode: None }).unwrap().is_some());
+        let Origin { started, ancestors } = origin(pid).unwrap();
+        assert_eq!(ancestors.first(), Some(&own_pid()));
+        assert!(again(Leader { pid, started, inode: None }).unwrap().is_some());
         child.kill().and_then(|()| child.wait()).unwrap();
         fs::remove_dir_all(&dir).unwrap();
     }
@@ -173,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_process_is_recognised_by_its_start_time() {
-        let leader = Leader { pid: own_pid(), started: started(own_pid()).unwrap(), inode: None };
+        let leader = Leader { pid: own_pid(), started: origin(own_pid()).unwrap().started, inode: None };
         assert!(again(leader).unwrap().is_some());
         assert!(again(Leader { started: leader.started + 1, ..leader }).unwrap().is_none());
     }
@@ -181,7 +194,8 @@ mod tests {
     #[test]
     fn where_there_is_pidfs_a_process_is_recognised_by_its_inode() {
         let Some(inode) = inode(&by_pid(own_pid()).unwrap()) else { return };
-        let leader = Leader { pid: own_pid(), started: started(own_pid()).unwrap(), inode: Some(inode) };
+        let leader =
+            Leader { pid: own_pid(), started: origin(own_pid()).unwrap().started, inode: Some(inode) };
         assert!(again(leader).unwrap().is_some());
         assert!(again(Leader { inode: Some(inode + 1), ..leader }).unwrap().is_none());
     }
@@ -189,7 +203,7 @@ mod tests {
     #[test]
     fn the_ancestors_begin_with_the_parent() {
         let parent = i32::try_from(std::os::unix::process::parent_id()).unwrap();
-        assert_eq!(ancestors(own_pid()).first().map(|pid| pid.get()), Some(parent));
+        assert_eq!(origin(own_pid()).unwrap().ancestors.first().map(|pid| pid.get()), Some(parent));
     }
 
     #[test]

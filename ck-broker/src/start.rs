@@ -8,10 +8,10 @@ use crate::{
     log_sink::{self, Target},
     privileges,
     runtime_dir::{RootError, RuntimeRoot},
-    server::{Parts, Server, ServerError, Switcher},
+    server::{self, Parts, Server, ServerError, Switcher},
     settings::{SettingsError, Source},
     store::{self, LingerDir, PlaceError, StateDir, Store, StoreError},
-    sys,
+    supervisor, sys,
 };
 use log::LevelFilter;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -55,8 +55,8 @@ enum StartError {
     Server(#[from] ServerError),
     #[error("cannot read what is to be written into the history: {0}")]
     History(io::Error),
-    #[error("cannot write to descriptor {fd} of --ready-fd: {source}")]
-    Ready { fd: i32, source: io::Error },
+    #[error("cannot write to the descriptor of --ready-fd: {0}")]
+    Ready(io::Error),
 }
 
 impl StartError {
@@ -131,6 +131,7 @@ fn say_last(options: &Options, error: &StartError) {
 }
 
 fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
+    let signals = server::receive_signals()?;
     let source = source(options);
     let settings = source.read()?;
     log_sink::install(target(options.syslog), settings.level).map_err(StartError::Log)?;
@@ -150,7 +151,7 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     let (root, retired) = RuntimeRoot::prepare(&options.runtime_root, settings.recipe)?;
     let descriptors = raise_descriptor_limit();
     let (jobs, linger) = (Queue::new(remover), LingerDir::new(&options.linger_dir));
-    let parts = Parts { root, jobs, linger, descriptors, passed, source };
+    let parts = Parts { root, jobs, linger, descriptors, passed, source, signals };
     let seats = settings.seats.clone();
     let mut server = Server::open(state.path(), store, parts, settings)?;
     let has_vts = server.seats(seats, Switcher::beside(&own));
@@ -158,7 +159,7 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     if let Err(error) = privileges::drop_excess(has_vts) {
         log::warn!("goes on with more privileges than it needs: {error}");
     }
-    tell_ready(options.ready_fd)?;
+    supervisor::tell_ready(options.ready_fd).map_err(StartError::Ready)?;
     server.serve()?;
     Ok(())
 }
@@ -191,17 +192,4 @@ fn raise_descriptor_limit() -> usize {
     };
     // None is no limit.
     allowed.map_or(usize::MAX, |allowed| usize::try_from(allowed).unwrap_or(usize::MAX))
-}
-
-/// Tells the supervisor that logins are served.
-fn tell_ready(fd: Option<i32>) -> Result<(), StartError> {
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-        log::warn!("cannot notify the service manager: {error}");
-    }
-    let Some(fd) = fd else { return Ok(()) };
-    let failed = |source| StartError::Ready { fd, source };
-    let mut pipe = fs::OpenOptions::new().write(true).open(format!("/proc/self/fd/{fd}")).map_err(failed)?;
-    pipe.write_all(b"\n").map_err(failed)?;
-    // The inherited one too, so that no worker keeps it open.
-    nix::unistd::close(fd).map_err(|errno| failed(errno.into()))
 }

@@ -65,7 +65,7 @@ pub enum AdminRequest {
     /// All teardowns that are not finished, by id: a [`Reply::Teardown`](crate::Reply) each, then
     /// [`Reply::End`](crate::Reply).
     Teardowns,
-    /// Try the teardowns that were given up again: this one, or all. Root only. Answered with
+    /// Try the teardowns that were given up again: this one, or all. Answered with
     /// [`Reply::Retrying`](crate::Reply).
     RetryTeardowns(Option<TeardownId>),
     /// Everything that there is, then every change: a [`Reply::Session`](crate::Reply) and a

@@ -16,12 +16,12 @@ use serde::Serialize;
 pub enum LingerVerb {
     /// Let a user keep the runtime directory without a session, from the system's start on
     On {
-        /// A name or a uid, for root; without one, yourself
+        /// A name or a uid, for root and administrators; without one, yourself
         user: Option<String>,
     },
     /// Let a user keep it no longer
     Off {
-        /// A name or a uid, for root; without one, yourself
+        /// A name or a uid, for root and administrators; without one, yourself
         user: Option<String>,
     },
     /// List the users who linger

@@ -10,6 +10,13 @@ use std::{collections::BTreeMap, env, fs, path::Path};
 
 const PACKAGING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging");
 
+/// When these pages last said something else. Without a date, the version would be taken for one.
+const DATE: &str = "2026-11-24";
+/// What to read besides: for ckctl(1), and for the pages of its verbs.
+const SEE_ALSO: &str = ".BR broker.toml (5),\n.BR ck\\-broker\\-ipc (7),\n.BR ck\\-hooks (7),\n\
+    .BR ck\\-broker (8),\n.BR pam_ck (8)";
+const VERBS_SEE_ALSO: &str = ".BR ckctl (1),\n.BR ck\\-broker (8)";
+
 type Files = BTreeMap<String, String>;
 
 /// Asserts that `folder` holds these files and no others, or makes it so.
@@ -43,11 +50,12 @@ fn manual_pages_are_of_this_command_line() {
 /// The page of a command, and those of the verbs below it.
 fn page(command: &clap::Command, name: &str, files: &mut Files) {
     let mut text = Vec::new();
-    let man = clap_mangen::Man::new(command.clone()).title(name.to_uppercase()).section("1");
+    let man = clap_mangen::Man::new(command.clone()).title(name.to_uppercase()).section("1").date(DATE);
     man.source(concat!("ck ", env!("CARGO_PKG_VERSION"))).manual("Login sessions").render(&mut text).unwrap();
     let text = String::from_utf8(text).unwrap().replace(".SH EXTRA\nExit status: ", ".SH EXIT STATUS\n");
     assert!(!text.contains("EXTRA"), "{text}");
-    files.insert(format!("{name}.1"), text);
+    let see_also = if name == command.get_name() { SEE_ALSO } else { VERBS_SEE_ALSO };
+    files.insert(format!("{name}.1"), format!("{}\n.SH \"SEE ALSO\"\n{see_also}\n", text.trim_end()));
     for verb in command.get_subcommands() {
         page(verb, &format!("{name}-{}", verb.get_name()), files);
     }

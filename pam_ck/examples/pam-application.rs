@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `tty=…` `rhost=…` `ruser=…` `xdisplay=…` | sets an item |
 //! | `open` `close` | a session call; prints its name, its PAM code and the microseconds that it took |
+//! | `putenv NAME=VALUE` | puts a variable where modules put them |
 //! | `env` | prints the session's variables |
 //! | `other` | changes to the process's other handle, made when it is first needed |
 //! | `spawn CMD` `exec CMD` | runs a shell command beside, or in place of, this process |
@@ -50,6 +51,7 @@ fn main() {
         match word.to_str() {
             Some("open") => timed("open", || handles[0].open()),
             Some("close") => timed("close", || handles[0].close()),
+            Some("putenv") => handles[0].put_env(next(&mut words).to_str().unwrap()),
             Some("env") => tell(&handles[0]),
             Some("other") => {
                 if handles.len() == 1 {

@@ -117,11 +117,23 @@ impl Host for Handle {
         self.set_data(data, Some(forget)).inspect_err(|_| forget(ptr::null_mut(), data, 0))
     }
 
+    fn env(&self, name: &CStr) -> Option<&[u8]> {
+        // SAFETY: the handle lives (`enter`).
+        let value = unsafe { raw::pam_getenv(self.0.as_ptr(), name.as_ptr()) };
+        // SAFETY: null or a string of libpam's, which keeps it until the variable changes; that takes `&mut self`.
+        (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) }.to_bytes())
+    }
+
     fn put_env(&mut self, name: &str, value: &str) -> Result<(), HostError> {
         let bad_item = |_| HostError(PamReturnCode::BAD_ITEM as c_int);
         let pair = CString::new(format!("{name}={value}")).map_err(bad_item)?;
         // SAFETY: the handle lives (`enter`), and libpam copies the string.
         done(unsafe { raw::pam_putenv(self.0.as_ptr(), pair.as_ptr()) })
+    }
+
+    fn take_env(&mut self, name: &CStr) -> Result<(), HostError> {
+        // SAFETY: the handle lives (`enter`). A name without `=` deletes the variable.
+        done(unsafe { raw::pam_putenv(self.0.as_ptr(), name.as_ptr()) })
     }
 
     fn log(&self, level: Level, message: &str) {

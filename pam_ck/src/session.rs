@@ -12,10 +12,13 @@ use rustix::{
     io::Errno,
     rand::{GetRandomFlags, getrandom},
 };
-use std::time::Duration;
+use std::{ffi::CStr, time::Duration};
 
 /// How long a logout waits for the broker: it sees the leader end anyway.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// The variable by which it is seen that another session manager has a session for this login too.
+const ID: &CStr = c"XDG_SESSION_ID";
 
 /// What the program that the module runs in provides.
 pub(crate) trait Host {
@@ -25,8 +28,12 @@ pub(crate) trait Host {
     fn recall(&self) -> Option<Remembered>;
     /// Keeps `session` on this login's handle, in place of what was there.
     fn remember(&mut self, session: Option<Remembered>) -> Result<(), HostError>;
-    /// Puts a variable into the environment that the login will have.
+    /// A variable of the environment that the login will have, as modules have put it there up to now.
+    fn env(&self, name: &CStr) -> Option<&[u8]>;
+    /// Puts a variable into that environment.
     fn put_env(&mut self, name: &str, value: &str) -> Result<(), HostError>;
+    /// Takes a variable out of it.
+    fn take_env(&mut self, name: &CStr) -> Result<(), HostError>;
     /// Writes one line to the log.
     fn log(&self, level: Level, message: &str);
 }
@@ -182,10 +189,12 @@ fn ask_to_open(facts: &Open, options: &Options) -> Result<Opened, SessionError> 
 }
 
 fn set_environment(host: &mut impl Host, facts: &Open, opened: &Opened) -> Result<(), EnvironmentError> {
+    // logind and elogind know their sessions by these, and so do the programs that ask them: theirs stay.
+    let elsewhere = host.env(ID).is_some();
     let mut put = |name, value: &str| {
         host.put_env(name, value).map_err(|source| EnvironmentError::Put { name, source })
     };
-    for (name, value) in variables(opened) {
+    for (name, value) in variables(opened).filter(|_| !elsewhere) {
         put(name, &value)?;
     }
     if let Some(path) = &opened.runtime_dir {
@@ -198,12 +207,24 @@ fn set_environment(host: &mut impl Host, facts: &Open, opened: &Opened) -> Resul
 fn try_close(host: &mut impl Host, options: &Options, session: Remembered) -> Result<(), SessionError> {
     // First: whatever comes of it, the handle is free for another session.
     host.remember(None).map_err(SessionError::Remember)?;
+    take_back(host, session);
     let client = Client::new(&options.socket, options.timeout.min(CLOSE_TIMEOUT));
     // Not by the id: that may be of the session that this login was only a part of.
     match client.ask(&SessionRequest::Close(SessionRef::Token(session.token)))? {
         Reply::Closed => Ok(()),
         Reply::Refused(refusal) => Err(SessionError::Refused(refusal)),
         _ => Err(SessionError::OtherReply),
+    }
+}
+
+/// Takes the id out of the environment, if it is ours: the next session on this handle would take it for another
+/// manager's.
+fn take_back(host: &mut impl Host, session: Remembered) {
+    let ours = session.id.map(|id| id.to_string());
+    if ours.is_some_and(|id| host.env(ID) == Some(id.as_bytes())) {
+        if let Err(error) = host.take_env(ID) {
+            host.log(Level::Warning, &format!("cannot take XDG_SESSION_ID back: {error}"));
+        }
     }
 }
 

@@ -147,6 +147,10 @@ fn a_switch_that_fails_or_hangs_is_told_and_holds_nobody_up() {
     machine.host.run_ok(&["su", "bob", "-c", "true"]);
     assert_eq!(hanging.wait(SOON).expect("an answer").code(), Some(1));
     assert!(hanging.stderr().contains("cannot switch"), "{}", hanging.stderr());
+    machine.host.write_file(SWITCHER, "#!/bin/sh\necho 'ck-switch-vt: no console here' >&2\nexit 1\n", 0o755);
+    let failing = machine.host.run(&["ckctl", "activate", "1"]);
+    assert_eq!(failing.status.code(), Some(1));
+    assert!(failing.stderr.contains("ck-switch-vt: no console here"), "{}", failing.stderr);
     machine.host.run_ok(&["rm", SWITCHER]);
     let missing = machine.host.run(&["ckctl", "activate", "1"]);
     assert!(missing.stderr.contains("cannot switch to tty2"), "{}", missing.stderr);

@@ -1,9 +1,13 @@
 //! The text of a configuration file. The loop reads it too, so nothing in here waits for anybody.
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::{
+    fs::{Mode, OFlags, open},
+    process::geteuid,
+};
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::{self, Read},
+    os::unix::fs::MetadataExt,
     path::Path,
 };
 
@@ -19,6 +23,12 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
     if !found.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
+    // It names programs that run as root, and people who may do what root may.
+    if geteuid().is_root() && !is_roots(&found) {
+        return Err(io::Error::other(
+            "it must belong to root, and nobody else may write it: chown root, chmod go-w",
+        ));
+    }
     if found.len() > LARGEST {
         return Err(io::Error::other(format!("it has more than {LARGEST} bytes")));
     }
@@ -26,6 +36,12 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
     // It may grow meanwhile.
     file.take(LARGEST).read_to_string(&mut text)?;
     Ok(text)
+}
+
+/// Whether only root can have written it: the owner, or the group if that is root's too.
+fn is_roots(found: &Metadata) -> bool {
+    let by_group = found.mode() & 0o020 != 0 && found.gid() != 0;
+    found.uid() == 0 && !by_group && found.mode() & 0o002 == 0
 }
 
 #[cfg(test)]

@@ -92,6 +92,7 @@ impl Variables {
 pub(super) mod tests {
     use super::*;
     use ck_protocol::*;
+    use std::collections::BTreeSet;
 
     /// A session of bob's on the console.
     pub(in crate::hooks) fn session() -> Session {
@@ -154,6 +155,49 @@ pub(super) mod tests {
         let expected = "CK_SEAT_ID=seat0 CK_SEAT_SESSION_ID=7 CK_SEAT_SESSION_TYPE=tty CK_SEAT_SESSION_USER_UID=2002 \
             CK_SEAT_SESSION_X11_DISPLAY_DEVICE=/dev/tty2 CK_SEAT_SESSION_X11_DISPLAY=:0 CK_SEAT_SESSION_IS_LOCAL=true";
         assert_eq!(shown(&change).join(" "), expected);
+    }
+
+    /// Occasions of every kind, of sessions with all that a session can have, and with less.
+    fn every_occasion() -> Vec<Occasion> {
+        let (text, mut graphical) = (Box::new(session()), Box::new(session()));
+        graphical.remote_host = Some(Text::clipped("host"));
+        graphical.display = Some(Text::clipped(":0"));
+        let seat = ShortName::clipped("seat0");
+        let both = |session: &Session| {
+            let (old, new) = (Some(Box::new(session.clone())), Some(Box::new(session.clone())));
+            Occasion::SeatActiveSessionChanged { seat: seat.clone(), old, new }
+        };
+        vec![
+            both(&text),
+            both(&graphical),
+            Occasion::SessionAdded(graphical),
+            Occasion::SessionRemoved(text.clone()),
+            Occasion::SessionActiveChanged(text),
+            Occasion::SeatAdded(seat.clone()),
+            Occasion::SeatRemoved(seat),
+        ]
+    }
+
+    /// What the entries of ck-hooks(7) are about.
+    fn entries(wanted: impl Fn(&str) -> bool) -> BTreeSet<String> {
+        let page = include_str!("../../../packaging/man/man7/ck-hooks.7");
+        let pairs = page.lines().zip(page.lines().skip(1)).filter(|(line, _)| [".TP", ".TQ"].contains(line));
+        let tags = pairs.filter_map(|(_, tag)| tag.strip_prefix(".B "));
+        tags.filter(|tag| wanted(tag)).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_manual_page_has_every_variable_and_no_other() {
+        let set: BTreeSet<String> = every_occasion().iter().flat_map(of).map(|(name, _)| name).collect();
+        assert_eq!(entries(|tag| tag.starts_with(char::is_uppercase)), set);
+    }
+
+    #[test]
+    fn the_manual_page_has_every_action_and_no_other() {
+        let told: BTreeSet<String> = every_occasion().iter().map(|told| told.action().to_owned()).collect();
+        assert_eq!(entries(|tag| tag.starts_with("session_") || tag.starts_with("seat_")), told);
+        let spelt = include_str!("occasion.rs").matches("=> \"").count();
+        assert_eq!(spelt, told.len(), "an action that every_occasion() does not have");
     }
 
     #[test]

@@ -113,14 +113,15 @@ impl Server {
     /// Who connected, if they may.
     fn admit(&mut self, socket: &OwnedFd, door: Door) -> Result<Peer, (RefusalCode, String)> {
         let denied = |why: Unwelcome| (RefusalCode::NotAllowed, why.to_string());
-        let uid = Peer::uid(socket).map_err(denied)?;
+        let credentials = Peer::credentials(socket).map_err(denied)?;
+        let uid = credentials.uid();
         if door == Door::Admin && !self.rates.take(uid, Instant::now()) {
             return Err((RefusalCode::Busy, answer::TOO_OFTEN.to_owned()));
         }
         if !self.has_room(door, uid) {
             return Err((RefusalCode::Busy, "too many connections: try again later".to_owned()));
         }
-        Peer::of(socket, door).map_err(denied)
+        Peer::of(credentials, socket, door).map_err(denied)
     }
 
     /// Closes a socket; one of `admin.sock` as far as that is safe here.

@@ -7,7 +7,7 @@ use super::{
     permissions::Asked,
 };
 use crate::{
-    process,
+    process::{self, Origin},
     registry::{Input, Leader, Login},
 };
 use ck_protocol::{
@@ -106,7 +106,7 @@ impl Server {
         }
         let Some(peer) = self.connections.get(&key).map(|connection| &connection.peer) else { return };
         let pid = peer.pid;
-        let Some(started) = process::started(pid) else {
+        let Some(Origin { started, ancestors }) = process::origin(pid) else {
             log::warn!("login of {} refused: its process {pid} is gone", open.user);
             self.send(
                 key,
@@ -115,7 +115,6 @@ impl Server {
             return;
         };
         let leader = Leader { pid, started, inode: peer.process.as_ref().and_then(process::inode) };
-        let ancestors = process::ancestors(pid);
         let login = Login { open, leader, ancestors, now: SystemTime::now().into() };
         self.apply(Input::Open(Box::new(login)), Some(key));
     }

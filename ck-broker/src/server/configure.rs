@@ -3,9 +3,11 @@
 //! A broker that has been told something senseless goes on as before, and says so to everybody who asks how it is.
 
 use super::{Server, limits::Limits};
-use crate::settings::{Settings, Source};
+use crate::{
+    settings::{Settings, Source},
+    supervisor,
+};
 use ck_protocol::{Message, ShortName, Text, Timestamp};
-use sd_notify::NotifyState;
 use std::time::SystemTime;
 
 /// What cannot be changed while the broker runs: seats, as sessions sit on them and hooks have been told of them.
@@ -40,6 +42,7 @@ impl Server {
         self.admins = settings.admins;
         self.limits = Limits::within(self.descriptors, settings.hooks.parallel);
         self.registry.limit(self.limits.sessions);
+        let made_none = self.root.makes_none();
         self.root.set_recipe(settings.recipe);
         self.hooks.set_rules(settings.hooks);
         self.history.set_place(settings.history);
@@ -47,12 +50,14 @@ impl Server {
             let root = self.root.path().display();
             log::info!("{} manages {root}: sessions have no directories of ours", rival.name);
         }
+        if made_none && !self.root.makes_none() {
+            self.linger_again();
+        }
     }
 
     /// Reads the configuration again.
     pub(super) fn reload(&mut self) {
-        let reloading = NotifyState::monotonic_usec_now().map(|now| [NotifyState::Reloading, now]);
-        notify(reloading.as_ref().map_or(&[NotifyState::Reloading], |states| states));
+        supervisor::tell_reloading();
         match self.configured.source.read() {
             Ok(settings) => {
                 let problem = (settings.seats != self.configured.seats).then_some(SEATS_WAIT);
@@ -68,12 +73,6 @@ impl Server {
                 self.configured.problem = Some(Text::clipped(&problem));
             }
         }
-        notify(&[NotifyState::Ready]);
-    }
-}
-
-fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        log::warn!("cannot notify the service manager: {error}");
+        supervisor::tell_reloaded();
     }
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{process, sys};
 use ck_protocol::{Pid, SessionId, TeardownId, Uid, limits};
-use nix::sys::socket::{getsockopt, sockopt};
+use nix::sys::socket::{UnixCredentials, getsockopt, sockopt};
 use rustix::{
     io::Errno,
     net::{RecvFlags, SendFlags, recv, send},
@@ -88,14 +88,13 @@ pub(super) struct Connection {
 }
 
 impl Peer {
-    /// Whose process connected `socket`.
-    pub(super) fn uid(socket: &OwnedFd) -> Result<u32, Unwelcome> {
-        Ok(getsockopt(socket, sockopt::PeerCredentials).map_err(Unwelcome::Unknown)?.uid())
+    /// What the kernel says of who connected `socket`.
+    pub(super) fn credentials(socket: &OwnedFd) -> Result<UnixCredentials, Unwelcome> {
+        getsockopt(socket, sockopt::PeerCredentials).map_err(Unwelcome::Unknown)
     }
 
-    /// Who connected `socket` through `door`, if they may.
-    pub(super) fn of(socket: &OwnedFd, door: Door) -> Result<Self, Unwelcome> {
-        let credentials = getsockopt(socket, sockopt::PeerCredentials).map_err(Unwelcome::Unknown)?;
+    /// Who connected `socket` through `door`, with these credentials, if they may.
+    pub(super) fn of(credentials: UnixCredentials, socket: &OwnedFd, door: Door) -> Result<Self, Unwelcome> {
         let (uid, gid) = (credentials.uid(), credentials.gid());
         // The kernel has no number in our namespace for a process of a foreign one, and gives 0.
         let pid = Pid::try_from(credentials.pid()).map_err(|_| Unwelcome::ForeignNamespace)?;

@@ -30,6 +30,9 @@ impl Server {
         if uid == Uid::ROOT {
             return refused(RefusalCode::Invalid, "root has no runtime directory: name another user");
         }
+        if self.root.makes_none() {
+            return refused(RefusalCode::Invalid, NONE_MADE);
+        }
         let lingerer = match self.may_linger(key, uid, asked) {
             Ok(lingerer) => lingerer,
             Err((code, message)) => return refused(code, message),
@@ -92,6 +95,7 @@ impl Server {
     }
 }
 
+const NONE_MADE: &str = "runtime directories are not ck-broker's here: see kind in broker.toml(5); where logind makes them, loginctl enable-linger keeps one";
 const NOT_OTHERS: &str = "only root and administrators may say who else lingers";
 const NOT_WITHOUT: &str = "without a session you cannot have yourself linger: log in, or ask root";
 const NO_NAME: &str = "the user has no name that can be used: give one without control characters";

@@ -151,6 +151,19 @@ pub struct Parts {
     pub passed: Vec<OwnedFd>,
     /// Where settings are read again.
     pub source: Source,
+    /// What [`receive_signals`] has returned.
+    pub signals: SignalFd,
+}
+
+/// From now on, SIGTERM, SIGINT and SIGHUP wait until the loop takes them: one that came before would end the process.
+///
+/// # Errors
+/// [`ServerError::Signals`]
+pub fn receive_signals() -> Result<SignalFd, ServerError> {
+    let mask: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
+    mask.thread_block().map_err(ServerError::Signals)?;
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    SignalFd::with_flags(&mask, flags).map_err(ServerError::Signals)
 }
 
 impl Server {
@@ -164,12 +177,8 @@ impl Server {
         parts: Parts,
         settings: Settings,
     ) -> Result<Self, ServerError> {
-        let Parts { root, jobs, linger, descriptors, mut passed, source } = parts;
+        let Parts { root, jobs, linger, descriptors, mut passed, source, signals } = parts;
         let epoll = || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ServerError::Wait);
-        let mask: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
-        mask.thread_block().map_err(ServerError::Signals)?;
-        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        let signals = SignalFd::with_flags(&mask, flags).map_err(ServerError::Signals)?;
         let ours: HashSet<_> = left.users.iter().copied().collect();
         let next = left.next_id.unwrap_or(SessionId::FIRST);
         let mut open = |door| Listener::take_or_open(door, state_dir, &mut passed).map_err(ServerError::Door);

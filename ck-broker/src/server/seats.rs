@@ -164,7 +164,8 @@ impl Server {
             }
             Ok(Some(status)) if status.success() => Reply::Done(1),
             Ok(Some(status)) => {
-                let why = complaint(&mut switch.child).unwrap_or_else(|| format!("ck-switch-vt: {status}"));
+                let why = complaint(&mut switch.child)
+                    .unwrap_or_else(|| format!("cannot switch: ck-switch-vt: {status}"));
                 log::error!("{why}");
                 answer::refused(RefusalCode::Failed, &why)
             }

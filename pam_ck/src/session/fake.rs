@@ -43,11 +43,20 @@ impl Host for FakeHost {
         Ok(())
     }
 
+    fn env(&self, name: &CStr) -> Option<&[u8]> {
+        self.env.get(name.to_str().ok()?).map(|value| value.as_bytes())
+    }
+
     fn put_env(&mut self, name: &str, value: &str) -> Result<(), HostError> {
         if self.broken {
             return Err(HostError(5));
         }
         self.env.insert(name.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    fn take_env(&mut self, name: &CStr) -> Result<(), HostError> {
+        self.env.remove(name.to_str().unwrap());
         Ok(())
     }
 

@@ -74,6 +74,13 @@ impl Application {
         unsafe { raw::pam_close_session(self.pamh, 0) }
     }
 
+    /// pam_putenv(3), as another module would.
+    pub(crate) fn put_env(&mut self, pair: &str) {
+        let pair = CString::new(pair).unwrap();
+        // SAFETY: the handle lives as long as `self`, and libpam copies the string.
+        assert_eq!(unsafe { raw::pam_putenv(self.pamh, pair.as_ptr()) }, SUCCESS);
+    }
+
     /// pam_getenv(3)
     pub(crate) fn env(&self, name: &str) -> Option<String> {
         let name = CString::new(name).unwrap();

@@ -57,6 +57,32 @@ fn a_console_login_learns_its_seat() {
 }
 
 #[test]
+fn what_another_session_manager_has_set_stays_and_the_session_is_ours_all_the_same() {
+    let bed = Bed::new();
+    let seat = Some(Text::clipped("seat0"));
+    let here = Opened { seat, vt: Some(Vt::try_from(2).unwrap()), ..session(8) };
+    let _broker = bed.broker([Answer::Reply(Reply::Opened(here)), Answer::Reply(Reply::Closed)]);
+    let mut login = bed.login(b"root", "");
+    login.put_env("XDG_SESSION_ID=c1");
+    assert_eq!(login.open(), SUCCESS);
+    assert_eq!(login.env("XDG_SESSION_ID").unwrap(), "c1");
+    let ours = ["XDG_SESSION_CLASS", "XDG_SESSION_TYPE", "XDG_SEAT", "XDG_VTNR"];
+    assert!(ours.iter().all(|name| login.env(name).is_none()));
+    assert_eq!(login.close(), SUCCESS);
+    assert_eq!(login.env("XDG_SESSION_ID").unwrap(), "c1");
+}
+
+#[test]
+fn another_session_on_the_same_handle_has_its_own_id() {
+    let bed = Bed::new();
+    let opened = |id| Answer::Reply(Reply::Opened(session(id)));
+    let _broker = bed.broker([opened(8), Answer::Reply(Reply::Closed), opened(9)]);
+    let mut login = bed.login(b"root", "");
+    assert_eq!((login.open(), login.close(), login.open()), (SUCCESS, SUCCESS, SUCCESS));
+    assert_eq!(login.env("XDG_SESSION_ID").unwrap(), "9");
+}
+
+#[test]
 fn the_options_reach_the_broker() {
     let bed = Bed::new();
     let broker = bed.broker([opened(1)]);

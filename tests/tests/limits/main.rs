@@ -2,6 +2,7 @@
 
 mod crowds;
 mod descriptors;
+mod lists;
 mod sessions;
 
 use std::time::Duration;

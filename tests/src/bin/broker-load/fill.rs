@@ -21,6 +21,13 @@ pub(crate) fn fill(uid: u32) {
     sleep(HELD);
 }
 
+/// Opens so many sessions of the uid, prints `held`, and holds them.
+pub(crate) fn hold(uid: u32, count: u32) {
+    let _held: Vec<_> = (0..count).map(|_| Login::open(uid)).collect();
+    println!("held");
+    sleep(HELD);
+}
+
 /// Connects, asks for the whole list, and goes, for ever.
 pub(crate) fn flood() {
     println!("begun");

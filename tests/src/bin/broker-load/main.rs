@@ -7,6 +7,7 @@
 //! - `broker-load overlap UID PROCESSES MILLISECONDS`: sessions that begin and end across each other, each of which
 //!   looks after its directory
 //! - `broker-load fill UID`: opens sessions until no more are given, prints how many and why, and holds them
+//! - `broker-load hold UID COUNT`: opens that many, prints `held`, and holds them
 //! - `broker-load flood`: asks on `admin.sock` as often as it goes, by one connection after another
 //! - `broker-load idle UID`: how long whole logins of the uid take
 //!
@@ -30,6 +31,7 @@ fn main() {
             overlap::run(uid, number(processes), Duration::from_millis(number(millis).into()));
         }
         ["fill", uid] => fill::fill(number(uid)),
+        ["hold", uid, count] => fill::hold(number(uid), number(count)),
         ["flood"] => fill::flood(),
         ["idle", uid] => latency::idle(number(uid)),
         // One process of `overlap`.
