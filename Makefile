@@ -7,6 +7,7 @@
 #   make vm        tests on Linux 6.1, in a virtual machine: minutes, so no part of `make check`
 #   make bench     how fast a large tree goes, beside `rm -rf`, and what other logins notice of it; 20,000 logins
 #   make install   DESTDIR= PREFIX=/usr PAMDIR= (PREFIX/lib/<multiarch>/security)
+#   make rpm       a package for machines with systemd and rpm, target/generate-rpm/ck-broker-VERSION-1.ARCH.rpm
 #   make msrv      build with the oldest supported Rust, Debian 13's own
 #   make deny      licences, duplicates and sources of all crates, by cargo-deny: built first, which takes minutes
 #   make advisories  what is known against them: fetches the database of rustsec.org
@@ -110,6 +111,18 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ckctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ckctl
 	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ckctl.fish
 	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/libexec/ck
+
+# The tool is installed once, into target/: nothing of it is part of the product.
+CARGO_RPM := target/tools/bin/cargo-generate-rpm
+$(CARGO_RPM):
+	$(CARGO) install --locked --quiet --version 0.21.1 --root target/tools cargo-generate-rpm
+
+RPM_STAGE := target/rpm-stage
+.PHONY: rpm
+rpm: setup build $(CARGO_RPM)
+	rm -rf $(RPM_STAGE)
+	$(MAKE) --no-print-directory install-files DESTDIR=$(RPM_STAGE) PREFIX=/usr PAMDIR=/usr/lib64/security INIT=systemd
+	$(CARGO_RPM) generate-rpm --package ck-broker --auto-req builtin
 
 # Ratios, not times: each pair is measured in one run, side by side.
 bench: setup stage
