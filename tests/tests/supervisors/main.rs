@@ -4,6 +4,7 @@
 mod boot;
 mod debian;
 mod killed;
+mod packages;
 mod readiness;
 mod reloading;
 mod scripts;
