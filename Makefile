@@ -67,7 +67,7 @@ fuzz: setup stage
 
 # Real sshd, login and su, on whole throw-away hosts.
 hosts: stage faulty
-	tests/host/build bookworm
+	tests/host/build bookworm --with openrc,sysvinit
 	$(CARGO) test --locked --package ck-tests --tests --no-fail-fast -- --test-threads=4
 
 # What tests bring to those hosts, and no install takes along: a module that panics where it is told
