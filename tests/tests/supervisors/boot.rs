@@ -1,6 +1,6 @@
 //! The order at boot: before whoever lets people log in.
 
-use crate::{Init, Service, under};
+use crate::{Service, Supervisor, under};
 
 under!(openrc_starts_it_before_sshd: openrc = OpenRc, debian_openrc = DebianOpenRc);
 
@@ -28,7 +28,7 @@ fn openrc_starts_it_before_sshd(service: Service) {
 
 #[test]
 fn sysvinit_starts_it_before_sshd_and_stops_it_before_processes_are_killed() {
-    let service = Service::installed(Init::SysVInit);
+    let service = Service::installed(Supervisor::SysVInit);
     let host = &service.machine.host;
     host.run_ok(&["update-rc.d", "ck-broker", "defaults"]);
     let place = |level: &str, script: &str| {

@@ -1,10 +1,10 @@
 //! What Debian's package managers and administrators do with the one script in /etc/init.d.
 
-use crate::{Init, Service};
+use crate::{Service, Supervisor};
 
 #[test]
 fn every_way_to_call_the_script_ends_at_openrc() {
-    let service = Service::installed(Init::DebianOpenRc);
+    let service = Service::installed(Supervisor::DebianOpenRc);
     let host = &service.machine.host;
     host.run_ok(&["update-rc.d", "ck-broker", "defaults"]);
     for call in [&["/etc/init.d/ck-broker"][..], &["service", "ck-broker"], &["rc-service", "ck-broker"]] {
@@ -35,7 +35,7 @@ fn every_way_to_call_the_script_ends_at_openrc() {
 
 #[test]
 fn options_of_etc_default_reach_the_broker() {
-    for init in [Init::DebianOpenRc, Init::SysVInit] {
+    for init in [Supervisor::DebianOpenRc, Supervisor::SysVInit] {
         let service = Service::installed(init);
         let host = &service.machine.host;
         host.write_file("/etc/other.toml", "[runtime_dir]\nkind = \"none\"\n", 0o644);
@@ -49,7 +49,7 @@ fn options_of_etc_default_reach_the_broker() {
 
 #[test]
 fn options_of_conf_d_reach_the_broker() {
-    let service = Service::installed(Init::OpenRc);
+    let service = Service::installed(Supervisor::OpenRc);
     let host = &service.machine.host;
     host.write_file("/etc/other.toml", "[runtime_dir]\nkind = \"none\"\n", 0o644);
     host.write_file("/etc/conf.d/ck-broker", "CK_BROKER_OPTIONS=--config=/etc/other.toml\n", 0o644);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Init, Service, service::SOON, under};
+use crate::{Service, Supervisor, service::SOON, under};
 use ck_tests::wait_until;
 
 /// What the scripts say, and what a busy machine adds.
@@ -17,7 +17,7 @@ fn the_broker_comes_back_however_often_it_is_killed(service: Service) {
     let service = service.started();
     let login = service.held();
     let session = service.machine.session();
-    let times = if service.init == Init::OpenRc { OFTEN } else { 2 };
+    let times = if service.init == Supervisor::OpenRc { OFTEN } else { 2 };
     for _ in 0..times {
         service.kill(&service.broker());
         let taken = service.await_answer();
@@ -33,7 +33,7 @@ fn the_broker_comes_back_however_often_it_is_killed(service: Service) {
 /// It respawns nothing, but knows what happened.
 #[test]
 fn sysvinit_starts_again_what_was_killed() {
-    let service = Service::installed(Init::SysVInit).started();
+    let service = Service::installed(Supervisor::SysVInit).started();
     let login = service.held();
     let session = service.machine.session();
     service.kill(&service.broker());
@@ -48,7 +48,7 @@ fn sysvinit_starts_again_what_was_killed() {
 /// What the script says of inittab(5).
 #[test]
 fn a_line_in_inittab_has_it_respawned() {
-    let service = Service::installed(Init::SysVInit);
+    let service = Service::installed(Supervisor::SysVInit);
     let host = &service.machine.host;
     let script = host.read_file("/etc/init.d/ck-broker");
     let line = script.lines().find_map(|line| line.strip_prefix("#     ck:")).expect("a line for inittab");
@@ -81,7 +81,7 @@ fn a_supervisor_that_is_killed_leaves_no_second_broker(service: Service) {
         let supervisor = supervisor(&service);
         service.kill(&supervisor);
         // Nobody who logs in notices. (runsvdir may be quick to have another.)
-        assert!(service.bobs() == "/run/user/2002" || service.init == Init::Runit);
+        assert!(service.bobs() == "/run/user/2002" || service.init == Supervisor::Runit);
         start_again(&service, round);
         wait_until(SOON, "another broker", || {
             let brokers = service.brokers();
@@ -96,7 +96,7 @@ fn a_supervisor_that_is_killed_leaves_no_second_broker(service: Service) {
     }
     assert_eq!(service.machine.session(), session);
     service.kill(&supervisor(&service));
-    if service.init != Init::Runit {
+    if service.init != Supervisor::Runit {
         service.control_ok("stop");
         assert!(service.brokers().is_empty(), "{:?}", service.brokers());
         assert!(service.has_mine());
@@ -120,9 +120,9 @@ fn supervisor(service: &Service) -> String {
 /// What an administrator may do. runsvdir needs nobody.
 fn start_again(service: &Service, round: usize) {
     match (service.init, round) {
-        (Init::Runit, _) => {}
+        (Supervisor::Runit, _) => {}
         // OpenRC itself takes the service for started, until it is stopped.
-        (Init::DebianOpenRc, 0) => {
+        (Supervisor::DebianOpenRc, 0) => {
             service.machine.host.run_ok(&["/etc/init.d/ck-broker", "start"]);
         }
         (_, 1) => {

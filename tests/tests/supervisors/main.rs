@@ -13,14 +13,14 @@ mod shutdown;
 mod status;
 mod stopping;
 
-use service::{Init, Service};
+use service::{Service, Supervisor};
 
 /// A test for each of these ways to have the broker run.
 macro_rules! under {
     ($scenario:path: $($name:ident = $init:ident),+ $(,)?) => {
         $(#[test]
         fn $name() {
-            $scenario(crate::Service::installed(crate::Init::$init));
+            $scenario(crate::Service::installed(crate::Supervisor::$init));
         })+
     };
 }

@@ -1,6 +1,6 @@
 //! The configuration is read anew by the broker that runs, and never taken over when it is bad.
 
-use crate::{Init, Service, service::SOON, under};
+use crate::{Service, Supervisor, service::SOON, under};
 use ck_tests::wait_until;
 
 under!(takes_what_is_right_and_keeps_it:
@@ -17,7 +17,7 @@ fn takes_what_is_right_and_keeps_it(service: Service) {
     service.configure("[runtime_dir]\nkind = \"tmpfs\"\nsize = \"huge\"\n");
     let reload = service.control("reload");
     let told = reload.stdout + &reload.stderr;
-    if service.init == Init::Runit {
+    if service.init == Supervisor::Runit {
         // sv sends a signal, whatever there is to read; the broker says what it thinks of that.
         wait_until(SOON, "it is logged", || service.log().contains("/etc/ck/broker.toml:3"));
         let status = service.machine.host.run_ok(&["ckctl", "status"]);

@@ -10,7 +10,7 @@ const CONFIGURATION: &str = "/etc/ck/broker.toml";
 
 /// Who runs the broker, and by which of our files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Init {
+pub(crate) enum Supervisor {
     /// OpenRC with its own script, as on Alpine and Gentoo.
     OpenRc,
     /// OpenRC with the script with an LSB header, as the Debian package has it.
@@ -21,9 +21,9 @@ pub(crate) enum Init {
     Runit,
 }
 
-/// The broker as a service of [`Init`]'s.
+/// The broker as a service of [`Supervisor`]'s.
 pub(crate) struct Service {
-    pub(crate) init: Init,
+    pub(crate) init: Supervisor,
     pub(crate) machine: Machine,
     _runsvdir: Option<Running>,
 }
@@ -35,25 +35,25 @@ fn install(machine: &Machine, file: &str, to: &str) {
 
 impl Service {
     /// Installed, not started yet.
-    pub(crate) fn installed(init: Init) -> Self {
+    pub(crate) fn installed(init: Supervisor) -> Self {
         let kind = match init {
-            Init::OpenRc | Init::DebianOpenRc => Kind::OpenRc,
-            Init::SysVInit => Kind::SysVInit,
-            Init::Runit => Kind::Plain,
+            Supervisor::OpenRc | Supervisor::DebianOpenRc => Kind::OpenRc,
+            Supervisor::SysVInit => Kind::SysVInit,
+            Supervisor::Runit => Kind::Plain,
         };
         let options = Options::default().kind(kind).bind(PACKAGING, "/opt/packaging");
         let machine = Machine::installed_on(options);
         match init {
-            Init::OpenRc => {
+            Supervisor::OpenRc => {
                 install(&machine, "openrc/ck-broker.initd", "/etc/init.d/ck-broker");
                 install(&machine, "openrc/ck-broker.confd", "/etc/conf.d/ck-broker");
             }
-            Init::DebianOpenRc => {
+            Supervisor::DebianOpenRc => {
                 install(&machine, "openrc/ck-broker.initd", "/usr/share/ck/openrc/ck-broker");
                 install(&machine, "sysvinit/ck-broker", "/etc/init.d/ck-broker");
             }
-            Init::SysVInit => install(&machine, "sysvinit/ck-broker", "/etc/init.d/ck-broker"),
-            Init::Runit => {
+            Supervisor::SysVInit => install(&machine, "sysvinit/ck-broker", "/etc/init.d/ck-broker"),
+            Supervisor::Runit => {
                 machine.host.run_ok(&["cp", "-a", "/opt/packaging/runit/ck-broker", "/etc/sv/"]);
                 // What runit's own package has there, this host runs without.
                 machine.host.run_ok(&["mkdir", "/tmp/services"]);
@@ -64,7 +64,7 @@ impl Service {
             machine.host.run_ok(&["rc-update", "-u"]);
         }
         let runsvdir =
-            (init == Init::Runit).then(|| machine.host.spawn(&["runsvdir", "-P", "/tmp/services"]));
+            (init == Supervisor::Runit).then(|| machine.host.spawn(&["runsvdir", "-P", "/tmp/services"]));
         Self { init, machine, _runsvdir: runsvdir }
     }
 
@@ -77,9 +77,11 @@ impl Service {
     /// Has the supervisor do something with the service.
     pub(crate) fn control(&self, action: &str) -> Output {
         match self.init {
-            Init::OpenRc | Init::DebianOpenRc => self.machine.host.run(&["rc-service", "ck-broker", action]),
-            Init::SysVInit => self.machine.host.run(&["service", "ck-broker", action]),
-            Init::Runit => {
+            Supervisor::OpenRc | Supervisor::DebianOpenRc => {
+                self.machine.host.run(&["rc-service", "ck-broker", action])
+            }
+            Supervisor::SysVInit => self.machine.host.run(&["service", "ck-broker", action]),
+            Supervisor::Runit => {
                 if action == "start" {
                     self.enable();
                 }
@@ -144,7 +146,7 @@ impl Service {
     /// What the broker has said.
     pub(crate) fn log(&self) -> String {
         match self.init {
-            Init::Runit => self.machine.host.read_file("/var/log/ck/broker/current"),
+            Supervisor::Runit => self.machine.host.read_file("/var/log/ck/broker/current"),
             _ => self.machine.host.syslog(),
         }
     }

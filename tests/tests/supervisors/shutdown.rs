@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::{Init, Service, service::SOON};
+use crate::{Service, Supervisor, service::SOON};
 use ck_tests::wait_until;
 
 /// A process of alice's that takes its time to end, and tells what it sees. It writes to the machine's own disk.
@@ -35,7 +35,7 @@ fn shut_down(service: &Service, command: &[&str]) -> String {
 
 #[test]
 fn openrc() {
-    for init in [Init::OpenRc, Init::DebianOpenRc] {
+    for init in [Supervisor::OpenRc, Supervisor::DebianOpenRc] {
         let service = Service::installed(init);
         let host = &service.machine.host;
         host.run_ok(&["rc-update", "add", "ck-broker", "default"]);
@@ -49,7 +49,7 @@ fn openrc() {
 
 #[test]
 fn sysvinit() {
-    let service = Service::installed(Init::SysVInit);
+    let service = Service::installed(Supervisor::SysVInit);
     service.machine.host.run_ok(&["update-rc.d", "ck-broker", "defaults"]);
     let service = service.started();
     let told = shut_down(&service, &["init", "0"]);

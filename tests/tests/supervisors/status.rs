@@ -1,6 +1,6 @@
 //! What each says of the service.
 
-use crate::{Init, Service, under};
+use crate::{Service, Supervisor, under};
 
 under!(status_tells_whether_it_runs: openrc = OpenRc, debian_openrc = DebianOpenRc, sysvinit = SysVInit);
 
@@ -14,7 +14,7 @@ fn status_tells_whether_it_runs(service: Service) {
 
 #[test]
 fn runit_tells_it_in_words() {
-    let service = Service::installed(Init::Runit);
+    let service = Service::installed(Supervisor::Runit);
     assert_eq!(service.status(), 1, "there is no runsv yet");
     let service = service.started();
     assert!(service.control_ok("status").starts_with("run: "));
@@ -26,7 +26,7 @@ fn runit_tells_it_in_words() {
 /// LSB 5, "Init Script Actions".
 #[test]
 fn what_sysvinit_cannot_do_has_its_exit_status() {
-    let service = Service::installed(Init::SysVInit);
+    let service = Service::installed(Supervisor::SysVInit);
     let code = |action: &str| service.control(action).status.code();
     assert_eq!(code("reload"), Some(7));
     assert_eq!(code("force-reload"), Some(7));
