@@ -14,6 +14,7 @@
 #     package does not depend on who makes it.
 #     The broker looks for LIBEXECDIR beside SBINDIR. Nothing is started, and PAM is not changed: see README.md.
 #   make deb       a Debian package, target/debian/ck-broker_VERSION_ARCH.deb
+#   make rpm       a package for machines with systemd and rpm, target/generate-rpm/ck-broker-VERSION-1.ARCH.rpm
 #   make msrv      build with the oldest supported Rust, Debian 13's own
 #   make deny      licences, duplicates and sources of all crates, by cargo-deny: built first, which takes minutes
 #   make advisories  what is known against them: fetches the database of rustsec.org
@@ -87,7 +88,7 @@ fuzz: setup stage
 
 # Real sshd, login and su, on whole throw-away hosts.
 hosts: stage faulty deb
-	tests/host/build bookworm --with openrc,systemd
+	tests/host/build bookworm --with openrc,systemd,sysvinit
 	tests/host/build trixie --only systemd
 	$(CARGO) test --locked --package ck-tests --tests --no-fail-fast -- --test-threads=4
 
@@ -131,6 +132,18 @@ deb: setup build $(CARGO_DEB)
 	rm -rf $(DEB_STAGE) target/debian
 	$(MAKE) --no-print-directory install-files DESTDIR=$(DEB_STAGE) PREFIX=/usr INIT="systemd sysvinit"
 	$(CARGO_DEB) --no-build --locked --quiet --package ck-broker
+
+# The tool is installed once, into target/: nothing of it is part of the product.
+CARGO_RPM := target/tools/bin/cargo-generate-rpm
+$(CARGO_RPM):
+	$(CARGO) install --locked --quiet --version 0.21.1 --root target/tools cargo-generate-rpm
+
+RPM_STAGE := target/rpm-stage
+.PHONY: rpm
+rpm: setup build $(CARGO_RPM)
+	rm -rf $(RPM_STAGE)
+	$(MAKE) --no-print-directory install-files DESTDIR=$(RPM_STAGE) PREFIX=/usr PAMDIR=/usr/lib64/security INIT=systemd
+	$(CARGO_RPM) generate-rpm --package ck-broker --auto-req builtin
 
 # Ratios, not times: each pair is measured in one run, side by side.
 bench: setup stage

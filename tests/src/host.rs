@@ -32,6 +32,7 @@ pub enum Kind {
     Plain,
     OpenRc,
     Systemd,
+    SysVInit,
 }
 
 /// The Debian release of a host.
@@ -77,6 +78,7 @@ impl Options {
             Kind::Plain => "plain",
             Kind::OpenRc => "openrc",
             Kind::Systemd => "systemd",
+            Kind::SysVInit => "sysvinit",
         };
         let suite = match self.suite {
             Suite::Bookworm => "bookworm",
@@ -226,7 +228,7 @@ impl Host {
     /// tell whether a program has escaped them.
     pub fn syslog(&self) -> String {
         match self.kind {
-            Kind::Plain | Kind::OpenRc => self.read_file("/run/messages"),
+            Kind::Plain | Kind::OpenRc | Kind::SysVInit => self.read_file("/run/messages"),
             Kind::Systemd => self.run(&["journalctl", "--no-pager", "--quiet"]).stdout,
         }
     }
