@@ -7,9 +7,8 @@ use std::process::Command;
 use serde_json::Value;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-/// `make rpm` stages here; `make stage`, with the same list of files, into the other.
+/// `make rpm` stages here.
 const RPM_STAGE: &str = "target/rpm-stage/";
-const STAGE: &str = "target/stage";
 
 /// What a package of the workspace says in its Cargo.toml.
 fn manifest() -> Value {
@@ -35,10 +34,20 @@ fn files_below(top: &Path, directory: &Path, found: &mut Vec<String>) {
     }
 }
 
+/// What `make rpm` installs before it packs that.
 fn staged() -> Vec<String> {
-    let stage = Path::new(ROOT).join(STAGE);
+    let stage = std::env::temp_dir().join(format!("ck-rpm-stage-{}", std::process::id()));
+    let destination = format!("DESTDIR={}", stage.display());
+    let made = Command::new("make")
+        .args(["--no-print-directory", "-C", ROOT, "install-files", &destination, "INIT=systemd"])
+        .env_remove("MAKEFLAGS")
+        .env_remove("MAKELEVEL")
+        .output()
+        .expect("make");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let mut found = Vec::new();
     files_below(&stage, &stage, &mut found);
+    fs::remove_dir_all(&stage).expect("remove what was installed");
     // Where modules are is the distribution's.
     let place = |path: String| match path.strip_suffix("/security/pam_ck.so") {
         Some(_) => "/usr/lib64/security/pam_ck.so".to_owned(),
