@@ -32,6 +32,8 @@ pub enum Kind {
     Plain,
     OpenRc,
     Systemd,
+    /// Plain, with the system bus and elogind: what `make bench` compares with.
+    Elogind,
 }
 
 /// The Debian release of a host.
@@ -77,6 +79,7 @@ impl Options {
             Kind::Plain => "plain",
             Kind::OpenRc => "openrc",
             Kind::Systemd => "systemd",
+            Kind::Elogind => "elogind",
         };
         let suite = match self.suite {
             Suite::Bookworm => "bookworm",
@@ -226,7 +229,7 @@ impl Host {
     /// tell whether a program has escaped them.
     pub fn syslog(&self) -> String {
         match self.kind {
-            Kind::Plain | Kind::OpenRc => self.read_file("/run/messages"),
+            Kind::Plain | Kind::OpenRc | Kind::Elogind => self.read_file("/run/messages"),
             Kind::Systemd => self.run(&["journalctl", "--no-pager", "--quiet"]).stdout,
         }
     }
