@@ -4,7 +4,7 @@
 //!     pam-login --dlopen MODULE           only loads a module, as libpam would
 //!
 //! Prints a line with the nanoseconds of pam_start(3), which loads the modules, and of pam_open_session(3); after the
-//! end one with those of pam_close_session(3). Each is one write(2), so that a trace of system calls has marks.
+//! end one with those of pam_close_session(3). Of a login that is refused it says so, and ends. Each is one write(2), so that a trace of system calls has marks.
 #![deny(unsafe_code)]
 #![allow(
     clippy::expect_used,
@@ -36,6 +36,7 @@ mod loading {
 }
 
 use application::{Application, SUCCESS};
+use pam_sys::PamItemType;
 use std::{env, io::stdin, path::Path, time::Instant};
 
 fn main() {
@@ -57,10 +58,17 @@ fn log_in(confdir: &Path, service: &str, user: &str) {
     let start = Instant::now();
     let mut login = Application::start(confdir, service, user.as_bytes());
     let started = start.elapsed();
+    // As sshd would: to some managers a login from nowhere is a lesser one.
+    login.set(PamItemType::TTY, b"ssh");
+    login.set(PamItemType::RHOST, b"192.0.2.1");
     println!("started");
     let start = Instant::now();
-    assert_eq!(login.open(), SUCCESS, "pam_open_session");
+    let code = login.open();
     let opened = start.elapsed();
+    if code != SUCCESS {
+        println!("refused {code}");
+        return;
+    }
     println!("{} {}", started.as_nanos(), opened.as_nanos());
     stdin().read_line(&mut String::new()).unwrap();
     println!("closing");

@@ -84,10 +84,15 @@ impl Place {
     }
 
     fn logind() -> Self {
-        let place = Self::of(Host::up(Options::default().kind(Kind::Systemd))).serve("logind", "pam_systemd.so");
+        let place =
+            Self::of(Host::up(Options::default().kind(Kind::Systemd))).serve("logind", "pam_systemd.so");
         place.host.run_ok(&["mkdir", "-p", "/etc/systemd/logind.conf.d"]);
         // Else no login within ten seconds after a logout is a first one.
-        place.host.write_file("/etc/systemd/logind.conf.d/bench.conf", "[Login]\nUserStopDelaySec=0\n", 0o644);
+        place.host.write_file(
+            "/etc/systemd/logind.conf.d/bench.conf",
+            "[Login]\nUserStopDelaySec=0\n",
+            0o644,
+        );
         place.host.run_ok(&["systemctl", "restart", "systemd-logind"]);
         place
     }
@@ -138,9 +143,27 @@ impl Contender {
 /// Brings up all that can be; those that cannot are named in the report.
 pub(crate) fn all(report: &mut Report) -> Vec<Contender> {
     let mut all = vec![
-        Contender { name: "pam_permit", service: "permit", place: Place::permit(), daemons: &[], directory: false },
-        Contender { name: "floor", service: "floor", place: Place::floor(), daemons: &["floor-server"], directory: true },
-        Contender { name: "floor, user looked up", service: "floor-nss", place: Place::floor(), daemons: &["floor-server"], directory: true },
+        Contender {
+            name: "pam_permit",
+            service: "permit",
+            place: Place::permit(),
+            daemons: &[],
+            directory: false,
+        },
+        Contender {
+            name: "floor",
+            service: "floor",
+            place: Place::floor(),
+            daemons: &["floor-server"],
+            directory: true,
+        },
+        Contender {
+            name: "floor, user looked up",
+            service: "floor-nss",
+            place: Place::floor(),
+            daemons: &["floor-server"],
+            directory: true,
+        },
         Contender::another_ck(),
     ];
     let peers: [(&'static str, &'static str, fn() -> Place, &'static [&'static str]); 2] = [
@@ -163,7 +186,8 @@ pub(crate) fn all(report: &mut Report) -> Vec<Contender> {
 
 /// Puts a program of ours into a host.
 fn install(host: &Host, program: &Path, place: &str) {
-    let bytes = std::fs::read(program).unwrap_or_else(|error| panic!("{}: {error}: run `make bench`", program.display()));
+    let bytes = std::fs::read(program)
+        .unwrap_or_else(|error| panic!("{}: {error}: run `make bench`", program.display()));
     let directory = Path::new(place).parent().expect("a directory");
     host.run_ok(&["mkdir", "-p", directory.to_str().expect("UTF-8")]);
     host.write_file(place, bytes, 0o755);

@@ -38,7 +38,11 @@ const MEASURES: [Measure; 9] = [
 pub(crate) fn run(extent: &Extent, names: &[&str]) {
     for name in names {
         let known = MEASURES.iter().any(|measure| measure.0 == *name);
-        assert!(known, "unknown measure {name}: take some of {}", MEASURES.map(|measure| measure.0).join(" "));
+        assert!(
+            known,
+            "unknown measure {name}: take some of {}",
+            MEASURES.map(|measure| measure.0).join(" ")
+        );
     }
     let mut report = Report::default();
     report.value("machine", machine());

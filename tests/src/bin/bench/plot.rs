@@ -128,8 +128,7 @@ fn grid(across: &Axis, up: &Axis) -> String {
 }
 
 fn drawn(series: &Series, colour: &str, across: &Axis, up: &Axis) -> String {
-    let places: Vec<_> =
-        series.points.iter().map(|point| (x(across, point.0), y(up, point.1))).collect();
+    let places: Vec<_> = series.points.iter().map(|point| (x(across, point.0), y(up, point.1))).collect();
     let mut svg = String::new();
     if series.joined {
         let path: Vec<String> = places.iter().map(|place| format!("{:.1},{:.1}", place.0, place.1)).collect();

@@ -14,7 +14,8 @@ pub(super) fn run(count: u32, modules: &[&str]) -> Vec<Vec<u64>> {
 }
 
 fn load(module: &str) -> u64 {
-    let output = Command::new("/usr/local/bin/pam-login").args(["--dlopen", module]).output().expect("pam-login");
+    let output =
+        Command::new("/usr/local/bin/pam-login").args(["--dlopen", module]).output().expect("pam-login");
     let text = String::from_utf8_lossy(&output.stdout);
     text.trim().parse().unwrap_or_else(|_| panic!("{module}: {}", String::from_utf8_lossy(&output.stderr)))
 }

@@ -21,6 +21,11 @@ pub(super) struct Login {
 
 impl Login {
     pub(super) fn open(confdir: &str, service: &str, user: &str) -> Self {
+        Self::try_open(confdir, service, user).expect("a login that is not refused")
+    }
+
+    /// The same, where it may be refused.
+    pub(super) fn try_open(confdir: &str, service: &str, user: &str) -> Option<Self> {
         let mut process = Command::new(PROGRAM)
             .args([confdir, service, user])
             .stdin(Stdio::piped())
@@ -30,9 +35,13 @@ impl Login {
         let mut lines = BufReader::new(process.stdout.take().expect("a pipe"));
         assert_eq!((line(&mut lines), line(&mut lines)), ("ready".to_owned(), "started".to_owned()));
         let times = line(&mut lines);
-        let (start, open) = times.split_once(' ').expect("two times");
+        let (start, open) = times.split_once(' ').expect("two words");
+        if start == "refused" {
+            process.wait().expect("wait for pam-login");
+            return None;
+        }
         let (start, open) = (start.parse().expect("a time"), open.parse().expect("a time"));
-        Self { process, lines, start, open }
+        Some(Self { process, lines, start, open })
     }
 
     /// Logs out; the nanoseconds of pam_close_session(3).

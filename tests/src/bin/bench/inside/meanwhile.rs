@@ -23,8 +23,8 @@ const BEGIN: Duration = Duration::from_millis(300);
 pub(crate) struct Moment {
     /// Nanoseconds between the begin of the removal and this login's; negative before it.
     pub(crate) at: i64,
-    /// Nanoseconds that pam_open_session(3) took.
-    pub(crate) took: u64,
+    /// Nanoseconds that pam_open_session(3) took; `None` where it refused the login.
+    pub(crate) took: Option<u64>,
     /// Whether something was being removed when it began.
     pub(crate) busy: bool,
 }
@@ -32,14 +32,18 @@ pub(crate) struct Moment {
 /// With `how` = `logout`, alice logs out and leaves the files; with `rm`, somebody removes as many elsewhere.
 pub(super) fn run(confdir: &str, service: &str, files: u32, how: &str) -> Vec<Moment> {
     let bob = |at: i64, busy: bool| {
-        let login = Login::open(confdir, service, OTHER);
-        let took = login.open;
-        login.close();
+        let login = Login::try_open(confdir, service, OTHER);
+        let took = login.as_ref().map(|login| login.open);
+        login.map(Login::close);
         sleep(PAUSE);
         Moment { at, took, busy }
     };
     let login = (how == "logout").then(|| Login::open(confdir, service, USER));
-    if login.is_some() { fill(Path::new(DIRECTORY), files) } else { make_elsewhere(files) }
+    if login.is_some() {
+        fill(Path::new(DIRECTORY), files)
+    } else {
+        make_elsewhere(files)
+    }
     let idle = Instant::now();
     let mut moments = Vec::new();
     while idle.elapsed() < BEFORE {

@@ -16,8 +16,10 @@ const OTHER: u32 = 2002;
 /// How long logins of somebody else are measured while nothing else happens.
 const IDLE: Duration = Duration::from_millis(400);
 const PAUSE: Duration = Duration::from_millis(1);
+/// Between two logins of somebody else: a user's teardowns come one after the other, and none of them is to wait.
+const PACE: Duration = Duration::from_millis(5);
 
-/// Nanoseconds, one of each a round. In every second round somebody else logs in and out without a pause.
+/// Nanoseconds, one of each a round. In every second round somebody else logs in and out all the time.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Storm {
     /// From the first kill until all leaders are dead, which is the kernel's work.
@@ -95,7 +97,7 @@ fn login(number: &mut u64) -> u64 {
     let close = Server::Ck.open(OTHER, *number);
     let took = since(start);
     Server::Ck.close(&close);
-    sleep(PAUSE);
+    sleep(PACE);
     took
 }
 

@@ -96,10 +96,7 @@ pub(super) fn fill(directory: &Path, files: u32) {
 
 /// What the workers that the broker has reaped have used.
 fn cpu_of_workers() -> u64 {
-    super::vitals::of(&["ck-broker"])
-        .iter()
-        .map(|broker| cpu_of_children(&broker.pid.to_string()))
-        .sum()
+    super::vitals::of(&["ck-broker"]).iter().map(|broker| cpu_of_children(&broker.pid.to_string())).sum()
 }
 
 /// Nanoseconds, of children that were waited for (proc_pid_stat(5)); the kernel tells hundredths of a second.

@@ -16,7 +16,8 @@ pub(super) fn measure(extent: &Extent, contenders: &mut [Contender], report: &mu
     let floor = named(contenders, "floor").expect("the floor is always up");
     let (mut theirs, mut ours_) = (Burst::default(), Burst::default());
     for _ in 0..extent.rounds {
-        for (contender, server, all) in [(floor, "floor", &mut theirs), (ours(contenders), "ck", &mut ours_)] {
+        for (contender, server, all) in [(floor, "floor", &mut theirs), (ours(contenders), "ck", &mut ours_)]
+        {
             let burst: Burst = contender.place.ask(&["burst", server, &AT_ONCE.to_string(), "3"]);
             all.first.extend(burst.first);
             all.second.extend(burst.second);

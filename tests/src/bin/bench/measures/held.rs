@@ -41,9 +41,11 @@ pub(super) fn measure(extent: &Extent, _: &mut [Contender], report: &mut Report)
     }
     let all: Vec<&Contender> = levels.iter().map(|level| &level.contender).collect();
     let times = in_turn(extent, &all);
-    let mut rows = vec![["ck, sessions held", "first login, open", "second, open", "close", "close, last", "RSS, KiB"]
-        .map(str::to_owned)
-        .to_vec()];
+    let mut rows = vec![
+        ["ck, sessions held", "first login, open", "second, open", "close", "close, last", "RSS, KiB"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     let mut kept = Vec::new();
     for (level, times) in levels.iter().zip(&times) {
         let cells = [&times.first, &times.second, &times.close, &times.close_last].map(ToString::to_string);
@@ -97,7 +99,8 @@ impl Level {
 
 /// Sessions that the broker takes.
 fn limit(contender: &Contender) -> u32 {
-    let status: Value = serde_json::from_str(&contender.place.host.run_ok(&["ckctl", "status", "--json"])).expect("JSON");
+    let status: Value =
+        serde_json::from_str(&contender.place.host.run_ok(&["ckctl", "status", "--json"])).expect("JSON");
     status["sessions_limit"].as_u64().and_then(|limit| u32::try_from(limit).ok()).expect("a limit")
 }
 

@@ -22,7 +22,8 @@ pub(super) fn measure(extent: &Extent, contenders: &mut [Contender], report: &mu
     let before: Vec<_> = with_daemons().map(look).collect();
     sleep(extent.idle);
     let after: Vec<_> = with_daemons().map(look).collect();
-    let mut rows = vec![["idle", "RSS, KiB", "PSS, KiB", "wake-ups", "PSS a session, KiB"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["idle", "RSS, KiB", "PSS, KiB", "wake-ups", "RSS a session, KiB"].map(str::to_owned).to_vec()];
     let mut kept = serde_json::Map::new();
     let measured = contenders.iter_mut().filter(|contender| !contender.daemons.is_empty());
     for ((contender, before), after) in measured.zip(&before).zip(&after) {
@@ -30,7 +31,7 @@ pub(super) fn measure(extent: &Extent, contenders: &mut [Contender], report: &mu
         let woken = woken(before, after);
         let sum = |vitals: &[Vitals], value: fn(&Vitals) -> u64| vitals.iter().map(value).sum::<u64>();
         let (rss, pss) = (sum(after, |one| one.rss), sum(after, |one| one.pss));
-        let each = (sum(&held, |one| one.pss) as f64 - pss as f64) / f64::from(HELD);
+        let each = (sum(&held, |one| one.rss) as f64 - rss as f64) / f64::from(HELD);
         rows.push(vec![
             contender.name.into(),
             rss.to_string(),

@@ -60,7 +60,8 @@ pub(super) fn measure(extent: &Extent, contenders: &mut [Contender], report: &mu
     all.iter().for_each(|contender| drop(contender.cycles(extent.batch)));
     let times = in_turn(extent, &all);
     let names = || contenders.iter().map(|contender| contender.name);
-    let json: Map<String, Value> = names().zip(&times).map(|(name, times)| (name.into(), times.json())).collect();
+    let json: Map<String, Value> =
+        names().zip(&times).map(|(name, times)| (name.into(), times.json())).collect();
     report.value("logins", json.into());
     report.table(table(names().zip(&times)));
     let of = |name: &str| names().position(|other| other == name).map(|at| &times[at]);
@@ -97,7 +98,8 @@ fn judge(report: &mut Report, ck: &Times, [permit, floor, looked_up]: [&Times; 3
 }
 
 fn table<'a>(rows: impl Iterator<Item = (&'a str, &'a Times)>) -> String {
-    let head = ["µs, median (p99)", "first login", "… pam_start", "… open", "second, open", "close", "close, last"];
+    let head =
+        ["µs, median (p99)", "first login", "… pam_start", "… open", "second, open", "close", "close, last"];
     let head = head.map(str::to_owned).to_vec();
     let rows = rows.map(|(name, times)| {
         [vec![name.to_owned()], times.columns().map(ToString::to_string).to_vec()].concat()
