@@ -8,6 +8,7 @@
 #![deny(unsafe_code)]
 #![allow(
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "it is a program of the benchmarks"

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ck_tests::{Host, Kind, Machine, Options, Running, wait_until};
 use serde::de::DeserializeOwned;
 
-use crate::inside::Cycle;
+use crate::inside::{Cycle, Vitals};
+use crate::priority;
 use crate::report::Report;
 
 /// Where the PAM configuration of the measured logins is, in a host: nothing but the module.
@@ -99,7 +100,21 @@ impl Place {
 
     /// What `bench inside WORD...` says in this host.
     pub(crate) fn ask<T: DeserializeOwned>(&self, words: &[&str]) -> T {
-        let output = self.host.run_within(LIMIT, &[&["bench", "inside"], words].concat());
+        self.ask_by(&[], words)
+    }
+
+    /// The same of what runs, with its children, ahead of everything else where that is allowed.
+    pub(crate) fn ask_ahead<T: DeserializeOwned>(&self, words: &[&str]) -> T {
+        self.ask_by(priority::all(), words)
+    }
+
+    /// The same; its children run as everything else does.
+    pub(crate) fn ask_ahead_alone<T: DeserializeOwned>(&self, words: &[&str]) -> T {
+        self.ask_by(priority::alone(), words)
+    }
+
+    fn ask_by<T: DeserializeOwned>(&self, command: &[&str], words: &[&str]) -> T {
+        let output = self.host.run_within(LIMIT, &[command, &["bench", "inside"], words].concat());
         assert!(output.status.success(), "bench inside {words:?}: {}", output.stderr);
         serde_json::from_str(&output.stdout).expect("JSON of our own")
     }
@@ -123,7 +138,7 @@ impl Place {
 impl Contender {
     /// Logins and logouts, one after the other.
     pub(crate) fn cycles(&self, count: u32) -> Vec<Cycle> {
-        let cycles: Vec<Cycle> = self.place.ask(&["cycles", CONFDIR, self.service, &count.to_string()]);
+        let cycles: Vec<Cycle> = self.place.ask_ahead(&["cycles", CONFDIR, self.service, &count.to_string()]);
         assert!(cycles.iter().all(|cycle| cycle.directory == self.directory), "{}: directory", self.name);
         cycles
     }
@@ -136,9 +151,25 @@ impl Contender {
     /// ck, on a host of its own.
     pub(crate) fn another_ck() -> Self {
         let place = Place::ck(true);
-        Self { name: "ck", service: "ck", place, daemons: &["ck-broker"], directory: true }
+        Self { name: "ck", service: "ck", place, daemons: &["ck-broker"], directory: true }.ahead()
+    }
+
+    /// Its processes run ahead of everything else from now on, where that is allowed; their children do not.
+    fn ahead(self) -> Self {
+        if self.daemons.is_empty() || priority::alone().is_empty() {
+            return self;
+        }
+        let daemons: Vec<Vitals> = self.place.ask(&[&["vitals"], self.daemons].concat());
+        for daemon in daemons {
+            let pid = daemon.pid.to_string();
+            self.place.host.run_ok(&["chrt", "--reset-on-fork", "--fifo", "--pid", "50", &pid]);
+        }
+        self
     }
 }
+
+/// Name, service, host and processes of one who may not run here.
+type Peer = (&'static str, &'static str, fn() -> Place, &'static [&'static str]);
 
 /// Brings up all that can be; those that cannot are named in the report.
 pub(crate) fn all(report: &mut Report) -> Vec<Contender> {
@@ -156,17 +187,19 @@ pub(crate) fn all(report: &mut Report) -> Vec<Contender> {
             place: Place::floor(),
             daemons: &["floor-server"],
             directory: true,
-        },
+        }
+        .ahead(),
         Contender {
             name: "floor, user looked up",
             service: "floor-nss",
             place: Place::floor(),
             daemons: &["floor-server"],
             directory: true,
-        },
+        }
+        .ahead(),
         Contender::another_ck(),
     ];
-    let peers: [(&'static str, &'static str, fn() -> Place, &'static [&'static str]); 2] = [
+    let peers: [Peer; 2] = [
         ("elogind", "elogind", Place::elogind, &["elogind", "elogind-daemon", "dbus-daemon"]),
         ("systemd-logind", "logind", Place::logind, &["systemd-logind", "dbus-daemon", "systemd"]),
     ];
@@ -174,7 +207,7 @@ pub(crate) fn all(report: &mut Report) -> Vec<Contender> {
         let tried = catch_unwind(AssertUnwindSafe(|| {
             let peer = Contender { name, service, place: up(), daemons, directory: true };
             peer.cycles(2);
-            peer
+            peer.ahead()
         }));
         match tried {
             Ok(peer) => all.push(peer),

@@ -10,6 +10,7 @@
 //! | `measures` | what is measured, from outside |
 //! | `inside` | the part of a measure that runs in a host |
 //! | `extent` | how many of everything |
+//! | `priority` | what runs ahead of everything else meanwhile |
 //! | `samples` | medians and percentiles |
 //! | `report`, `plot` | table, JSON, SVG |
 
@@ -18,6 +19,7 @@ mod extent;
 mod inside;
 mod measures;
 mod plot;
+mod priority;
 mod report;
 mod samples;
 

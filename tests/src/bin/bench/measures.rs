@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::contenders::{Contender, all};
 use crate::extent::Extent;
+use crate::priority;
 use crate::report::Report;
 
 /// A measure: what it is called on the command line, and what it does.
@@ -46,6 +47,11 @@ pub(crate) fn run(extent: &Extent, names: &[&str]) {
     }
     let mut report = Report::default();
     report.value("machine", machine());
+    if priority::all().is_empty() {
+        report.note(
+            "nothing runs ahead of what else the machine does: the figures have that in them".to_owned(),
+        );
+    }
     println!("Hosts of all contenders are brought up.");
     let mut contenders = all(&mut report);
     for (name, measure) in MEASURES {

@@ -18,7 +18,7 @@ pub(super) fn measure(extent: &Extent, contenders: &mut [Contender], report: &mu
     for _ in 0..extent.rounds {
         for (contender, server, all) in [(floor, "floor", &mut theirs), (ours(contenders), "ck", &mut ours_)]
         {
-            let burst: Burst = contender.place.ask(&["burst", server, &AT_ONCE.to_string(), "3"]);
+            let burst: Burst = contender.place.ask_ahead(&["burst", server, &AT_ONCE.to_string(), "3"]);
             all.first.extend(burst.first);
             all.second.extend(burst.second);
         }

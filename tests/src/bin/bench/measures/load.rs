@@ -23,7 +23,7 @@ pub(super) fn measure(extent: &Extent, contenders: &mut [Contender], report: &mu
     let host = &ours(contenders).place.host;
     let there: Vec<_> = MODULES.iter().filter(|module| host.metadata(module.1).is_some()).collect();
     let words: Vec<&str> = ["load", &count].into_iter().chain(there.iter().map(|module| module.1)).collect();
-    let times: Vec<Vec<u64>> = ours(contenders).place.ask(&words);
+    let times: Vec<Vec<u64>> = ours(contenders).place.ask_ahead(&words);
     let mut kept = serde_json::Map::new();
     for (module, times) in there.iter().zip(times) {
         let samples: Samples = times.into_iter().collect();

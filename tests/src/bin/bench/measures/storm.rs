@@ -15,7 +15,7 @@ pub(super) fn measure(extent: &Extent, contenders: &mut [Contender], report: &mu
     for (together, users) in [(LEADERS, "1 user"), (10, "100 users"), (1, "1,000 users")] {
         let words =
             ["storm", &LEADERS.to_string(), &together.to_string(), &extent.rounds.div_ceil(2).to_string()];
-        let storm: Storm = ours(contenders).place.ask(&words);
+        let storm: Storm = ours(contenders).place.ask_ahead_alone(&words);
         judge(users, &storm, report);
         report.value(&format!("storm of {users}"), json!(storm));
     }

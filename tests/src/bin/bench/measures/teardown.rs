@@ -54,8 +54,9 @@ fn meanwhile(extent: &Extent, contenders: &[Contender], report: &mut Report) {
     for round in 0..extent.meanwhile {
         for ((contender, how, name), all) in who.iter().chain([&control]).zip(&mut moments) {
             let files = extent.files.to_string();
-            let seen: Vec<Moment> =
-                contender.place.ask(&[&["meanwhile"], &contender.service()[..], &[&files, how]].concat());
+            let seen: Vec<Moment> = contender
+                .place
+                .ask_ahead(&[&["meanwhile"], &contender.service()[..], &[&files, how]].concat());
             if round == 0 {
                 let points = seen
                     .iter()
