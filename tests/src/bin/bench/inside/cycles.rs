@@ -24,10 +24,15 @@ pub(crate) struct Cycle {
     pub(crate) close_last: u64,
     /// Whether there was a directory meanwhile.
     pub(crate) directory: bool,
+    /// Logins that were refused before: they are tried again.
+    pub(crate) refused: u32,
 }
 
 /// How long what goes on after a logout may last.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Logins that are refused one after the other, before something is wrong.
+const MOST: u32 = 20;
+const AFTER_REFUSAL: Duration = Duration::from_millis(200);
 /// A pause for what nothing shows, such as a worker that is still ending.
 const SETTLE: Duration = Duration::from_millis(4);
 
@@ -36,13 +41,29 @@ pub(super) fn run(confdir: &str, service: &str, count: u32) -> Vec<Cycle> {
 }
 
 fn cycle(confdir: &str, service: &str) -> Cycle {
+    let mut refused = 0;
+    loop {
+        if let Some(cycle) = try_cycle(confdir, service, refused) {
+            return cycle;
+        }
+        refused += 1;
+        assert!(refused < MOST, "{refused} logins were refused, one after the other");
+        sleep(AFTER_REFUSAL);
+    }
+}
+
+/// `None` where a login was refused.
+fn try_cycle(confdir: &str, service: &str, refused: u32) -> Option<Cycle> {
     settle();
-    let first = Login::open(confdir, service, USER);
-    let second = Login::open(confdir, service, USER);
+    let first = Login::try_open(confdir, service, USER)?;
+    let Some(second) = Login::try_open(confdir, service, USER) else {
+        first.close();
+        return None;
+    };
     let directory = Path::new(DIRECTORY).exists();
     let times = (first.start, first.open, second.start, second.open);
     let (close, close_last) = (second.close(), first.close());
-    Cycle {
+    Some(Cycle {
         start: times.0,
         first: times.1,
         second_start: times.2,
@@ -50,7 +71,8 @@ fn cycle(confdir: &str, service: &str) -> Cycle {
         close,
         close_last,
         directory,
-    }
+        refused,
+    })
 }
 
 /// Waits until nothing is left of the login before: the next one is to be a first one.

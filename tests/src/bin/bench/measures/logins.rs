@@ -18,6 +18,7 @@ pub(super) struct Times {
     pub(super) second: Samples,
     pub(super) close: Samples,
     pub(super) close_last: Samples,
+    pub(super) refused: u32,
 }
 
 impl Times {
@@ -30,12 +31,13 @@ impl Times {
             second: of(|cycle| cycle.second),
             close: of(|cycle| cycle.close),
             close_last: of(|cycle| cycle.close_last),
+            refused: cycles.iter().map(|cycle| cycle.refused).sum(),
         }
     }
 
     pub(super) fn json(&self) -> Value {
         json!({"pam_start": self.load.json(), "first_with_load": self.whole.json(), "first": self.first.json(),
-               "second": self.second.json(), "close": self.close.json(), "close_last": self.close_last.json()})
+               "second": self.second.json(), "close": self.close.json(), "close_last": self.close_last.json(), "refused": self.refused})
     }
 
     fn columns(&self) -> [&Samples; 6] {
@@ -63,6 +65,12 @@ pub(super) fn measure(extent: &Extent, contenders: &mut [Contender], report: &mu
     let json: Map<String, Value> =
         names().zip(&times).map(|(name, times)| (name.into(), times.json())).collect();
     report.value("logins", json.into());
+    for (name, times) in names().zip(&times).filter(|(_, times)| times.refused > 0) {
+        report.note(format!(
+            "{name} refused {} logins of {}, which were tried again",
+            times.refused, extent.cycles
+        ));
+    }
     report.table(table(names().zip(&times)));
     let of = |name: &str| names().position(|other| other == name).map(|at| &times[at]);
     if let (Some(ck), Some(permit), Some(floor), Some(looked_up)) =
