@@ -6,6 +6,7 @@ mod held;
 mod idle;
 mod load;
 mod logins;
+mod meanwhile;
 mod restart;
 mod storm;
 mod teardown;
@@ -23,12 +24,13 @@ use crate::report::Report;
 /// A measure: what it is called on the command line, and what it does.
 type Measure = (&'static str, fn(&Extent, &mut [Contender], &mut Report));
 
-const MEASURES: [Measure; 9] = [
+const MEASURES: [Measure; 10] = [
     ("logins", logins::measure),
     ("load", load::measure),
     ("held", held::measure),
     ("burst", burst::measure),
     ("teardown", teardown::measure),
+    ("meanwhile", meanwhile::measure),
     ("storm", storm::measure),
     ("restart", restart::measure),
     ("calls", calls::measure),

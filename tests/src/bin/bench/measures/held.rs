@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::contenders::Contender;
 use crate::extent::Extent;
 use crate::inside::Vitals;
-use crate::measures::logins::in_turn;
+use crate::measures::logins::{Times, in_turn};
 use crate::plot::{Plot, Series};
 use crate::report::{Report, markdown, write};
-use crate::samples::thousands;
+use crate::samples::{Samples, thousands};
 
 /// Sessions of one leader, each of which is a user.
 const EACH: u32 = 10;
@@ -23,67 +23,78 @@ struct Level {
 }
 
 pub(super) fn measure(extent: &Extent, _: &mut [Contender], report: &mut Report) {
-    let mut levels: Vec<Level> = Vec::new();
-    for &wanted in extent.held {
-        let contender = Contender::another_ck();
-        let held = wanted.min(limit(&contender).saturating_sub(SPARE) / EACH * EACH);
-        if held < wanted {
-            report.note(format!(
-                "{wanted} sessions cannot be held here: the limit of descriptors (RLIMIT_NOFILE) cannot be raised; \
-                 {held} instead"
-            ));
-        }
-        levels.push(Level::up(held, contender));
-    }
+    let mut levels: Vec<Level> = extent.held.iter().map(|&wanted| Level::up(wanted, report)).collect();
     for level in &mut levels {
         level.contender.cycles(extent.batch);
         level.vitals = level.contender.place.ask(&["vitals", "ck-broker"]);
     }
-    let all: Vec<&Contender> = levels.iter().map(|level| &level.contender).collect();
-    let times = in_turn(extent, &all);
-    let mut rows = vec![
-        ["ck, sessions held", "first login, open", "second, open", "close", "close, last", "RSS, KiB"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    let mut kept = Vec::new();
-    for (level, times) in levels.iter().zip(&times) {
+    let contenders: Vec<&Contender> = levels.iter().map(|level| &level.contender).collect();
+    let times = in_turn(extent, &contenders);
+    let all: Vec<(&Level, &Times)> = levels.iter().zip(&times).collect();
+    report.table(table(&all));
+    let json = |(level, times): &(&Level, &Times)| json!({"held": level.held, "times": times.json(), "processes": level.vitals});
+    report.value("held", all.iter().map(json).collect());
+    judge(report, &all);
+    memory(report, &levels);
+    plot(&all);
+}
+
+fn table(all: &[(&Level, &Times)]) -> String {
+    let head = ["ck, sessions held", "first login, open", "second, open", "close", "close, last", "RSS, KiB"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for (level, times) in all {
         let cells = [&times.first, &times.second, &times.close, &times.close_last].map(ToString::to_string);
         let (name, rss) = (thousands(level.held.into()), thousands(level.resident() as f64));
         rows.push([vec![name], cells.to_vec(), vec![rss]].concat());
-        kept.push(json!({"held": level.held, "times": times.json(), "processes": level.vitals}));
     }
-    report.table(markdown(&rows));
-    report.value("held", Value::Array(kept));
-    let (Some(none), Some(most)) = (times.first(), times.last()) else { return };
-    let ratio = most.first.median() / none.first.median();
-    let held = thousands(levels.last().map_or(0, |level| level.held).into());
-    let measured = format!("{ratio:.2} × (with {held})");
-    report.target("open with 50,000 sessions held", "≤ 1.15 × with none", measured, ratio <= 1.15);
-    memory(report, &levels);
-    let point = |at: usize, value: f64| (f64::from(levels[at].held), value);
-    let series = |name: &str, value: fn(&super::logins::Times) -> f64| Series {
+    markdown(&rows)
+}
+
+fn judge(report: &mut Report, all: &[(&Level, &Times)]) {
+    let (Some((_, none)), Some((most, times))) = (all.first(), all.last()) else { return };
+    let held = thousands(most.held.into());
+    for (what, ours, theirs) in
+        [("first", &times.first, &none.first), ("second", &times.second, &none.second)]
+    {
+        let ratio = ours.median() / theirs.median();
+        let what = format!("{what} open with 50,000 sessions held");
+        let measured = format!("{ratio:.2} × (with {held})");
+        report.target(&what, "≤ 1.15 × with none", measured, ratio <= 1.15);
+    }
+}
+
+fn plot(all: &[(&Level, &Times)]) {
+    let series = |name: &str, value: fn(&Times) -> &Samples| Series {
         name: name.into(),
-        points: times.iter().enumerate().map(|(at, times)| point(at, value(times))).collect(),
+        points: all.iter().map(|(level, times)| (f64::from(level.held), value(times).median())).collect(),
         joined: true,
     };
     let plot = Plot {
-        title: "Cost against number of sessions",
+        title: "Cost against number of sessions (the left end is none)",
         across: "sessions held",
         up: "µs, median",
         logarithmic: true,
         series: vec![
-            series("first login, open", |times| times.first.median()),
-            series("second, open", |times| times.second.median()),
-            series("close", |times| times.close.median()),
-            series("close, last", |times| times.close_last.median()),
+            series("first login, open", |times| &times.first),
+            series("second, open", |times| &times.second),
+            series("close", |times| &times.close),
+            series("close, last", |times| &times.close_last),
         ],
     };
     write("sessions.svg", &plot.svg());
 }
 
 impl Level {
-    fn up(held: u32, mut contender: Contender) -> Self {
+    /// As many as are wanted, or as there may be.
+    fn up(wanted: u32, report: &mut Report) -> Self {
+        let mut contender = Contender::another_ck();
+        let held = wanted.min(limit(&contender).saturating_sub(SPARE) / EACH * EACH);
+        if held < wanted {
+            report.note(format!(
+                "{wanted} sessions cannot be held here, {held} instead: the broker takes two thirds of its descriptors, \
+                 whose limit (RLIMIT_NOFILE) cannot be raised on this machine"
+            ));
+        }
         if held > 0 {
             let leaders = (held / EACH).to_string();
             contender.place.stay(&["hold", &leaders, &EACH.to_string(), "1"], "held");
