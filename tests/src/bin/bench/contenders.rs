@@ -22,7 +22,7 @@ const CONFIGURATION: &str = "[runtime_dir]\nsize = \"4g\"\ninodes = 3000000\n";
 pub(crate) struct Place {
     pub(crate) host: Host,
     /// What was started in it and belongs to it.
-    _started: Vec<Running>,
+    started: Vec<Running>,
 }
 
 /// One of those that are compared: a PAM module, and what is behind it.
@@ -45,7 +45,7 @@ impl Place {
         install(&host, &built("examples/libpam_floor.so"), "/usr/lib/security/pam_floor.so");
         host.run_ok(&["mkdir", CONFDIR]);
         host.write_file(&format!("{CONFDIR}/other"), "", 0o644);
-        Self { host, _started: Vec::new() }
+        Self { host, started: Vec::new() }
     }
 
     /// Puts a PAM service there that is one module.
@@ -55,17 +55,30 @@ impl Place {
         self
     }
 
-    /// A host on which ck is installed and runs, unless `broker` says no.
-    pub(crate) fn ck(broker: bool) -> Self {
-        let mut machine = Machine::installed();
-        machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
-        machine.host.write_file("/etc/ck/broker.toml", CONFIGURATION, 0o644);
-        if broker {
-            machine.start_broker(&[]);
-        }
+    /// A host on which ck is installed and runs.
+    fn ck() -> Self {
+        Self::ck_configured(CONFIGURATION)
+    }
+
+    /// The same, configured otherwise.
+    pub(crate) fn ck_configured(toml: &str) -> Self {
+        let mut machine = Self::installed(toml);
+        machine.start_broker(&[]);
         let mut place = Self::of(machine.host).serve("ck", "pam_ck.so");
-        place._started.extend(machine.broker);
+        place.started.extend(machine.broker);
         place
+    }
+
+    /// A host on which ck is installed, and no broker runs.
+    pub(crate) fn ck_stopped() -> Self {
+        Self::of(Self::installed(CONFIGURATION).host)
+    }
+
+    fn installed(toml: &str) -> Machine {
+        let machine = Machine::installed();
+        machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
+        machine.host.write_file("/etc/ck/broker.toml", toml, 0o644);
+        machine
     }
 
     fn floor() -> Self {
@@ -126,12 +139,12 @@ impl Place {
             assert!(!running.is_over(), "bench inside {words:?}: {}", running.stderr());
             running.stdout().trim() == word
         });
-        self._started.push(running);
+        self.started.push(running);
     }
 
     /// Ends what was started last.
     pub(crate) fn end_last(&mut self) {
-        self._started.pop();
+        self.started.pop();
     }
 }
 
@@ -150,8 +163,11 @@ impl Contender {
 
     /// ck, on a host of its own.
     pub(crate) fn another_ck() -> Self {
-        let place = Place::ck(true);
-        Self { name: "ck", service: "ck", place, daemons: &["ck-broker"], directory: true }.ahead()
+        Self::ck_on(Place::ck(), true)
+    }
+
+    pub(crate) fn ck_on(place: Place, directory: bool) -> Self {
+        Self { name: "ck", service: "ck", place, daemons: &["ck-broker"], directory }.ahead()
     }
 
     /// Its processes run ahead of everything else from now on, where that is allowed; their children do not.

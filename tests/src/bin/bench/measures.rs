@@ -7,6 +7,7 @@ mod idle;
 mod load;
 mod logins;
 mod meanwhile;
+mod parts;
 mod restart;
 mod storm;
 mod teardown;
@@ -24,8 +25,9 @@ use crate::report::Report;
 /// A measure: what it is called on the command line, and what it does.
 type Measure = (&'static str, fn(&Extent, &mut [Contender], &mut Report));
 
-const MEASURES: [Measure; 10] = [
+const MEASURES: [Measure; 11] = [
     ("logins", logins::measure),
+    ("parts", parts::measure),
     ("load", load::measure),
     ("held", held::measure),
     ("burst", burst::measure),
