@@ -119,6 +119,14 @@ impl Machine {
         assert_eq!(self.host.run_ok(&["sh", "-c", "grep -c /run/user/ /proc/mounts || true"]), "0");
     }
 
+    /// The version of the kernel, by its first two numbers.
+    pub fn kernel(&self) -> (u32, u32) {
+        let release = self.host.read_file("/proc/sys/kernel/osrelease");
+        let mut numbers =
+            release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+    }
+
     /// The processor time that the broker has used, in clock ticks (proc_pid_stat(5)).
     pub fn broker_ticks(&self) -> u64 {
         let stat = self.host.read_file(&format!("/proc/{}/stat", self.broker().pid()));

@@ -151,8 +151,5 @@ fn closing_what_others_push_is_nothing_that_the_broker_waits_for() {
 
 /// Whether the kernel has `SO_PASSRIGHTS`, which came with Linux 6.16.
 fn can_refuse(machine: &Machine) -> bool {
-    let release = machine.host.read_file("/proc/sys/kernel/osrelease");
-    let mut numbers =
-        release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().unwrap_or(0));
-    (numbers.next(), numbers.next()) >= (Some(6), Some(16))
+    machine.kernel() >= (6, 16)
 }

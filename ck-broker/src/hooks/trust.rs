@@ -58,7 +58,8 @@ impl Found {
 pub(super) fn open(path: &Path) -> Result<Found, Distrust> {
     let mut shown = PathBuf::from(ROOT);
     let mut place = look(None, OsStr::new(ROOT), &shown)?;
-    let mut steps: VecDeque<OsString> = steps(path).collect();
+    // Where it begins, we are.
+    let mut steps: VecDeque<OsString> = steps(path).skip_while(|step| step == ROOT).collect();
     let mut links = 0;
     while let Some(step) = steps.pop_front() {
         if place.is_exposed() {

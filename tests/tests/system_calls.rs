@@ -1,0 +1,143 @@
+//! How many system calls a login and a logout cost: exact numbers, so that a call that creeps in is seen.
+//!
+//! What is counted are the calls of the broker's own process, from the real module's request to the broker's sleep, with
+//! neither hooks nor another process in between. Left out are epoll_wait(2), as two things that come together may be told
+//! at once or one after the other, and what is written into the log (standard error): see `counted`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ck_tests::{Machine, Running, wait_until};
+
+const SOON: Duration = Duration::from_secs(10);
+const APPLICATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/examples/pam-application");
+const TRACE: &str = "/tmp/trace";
+/// How long the broker makes no call before it is taken to be done.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// The calls, in all and by name. Of each logout and login, 18 calls see whether there are hooks, after the answer: the two
+/// directories are looked up from the root on, as only that tells that nobody but root can have changed them. The last
+/// logout starts a worker; what it takes over is detached and closed.
+const EXPECTED: [(&str, &str); 4] = [
+    (
+        "first login",
+        "53: accept4 2, close 12, epoll_ctl 3, fstat 7, fstatfs 1, getsockopt 2, mkdirat 1, mount 1, open 1, openat 12, \
+         read 1, recvfrom 2, rename 2, sendto 1, statx 3, write 2",
+    ),
+    (
+        "second login",
+        "40: accept4 2, close 9, epoll_ctl 3, fstat 7, fstatfs 1, getsockopt 2, openat 10, read 1, recvfrom 2, rename 1, \
+         sendto 1, write 1",
+    ),
+    (
+        "a logout",
+        "34: accept4 2, close 9, epoll_ctl 3, fstat 6, getsockopt 2, openat 8, recvfrom 2, sendto 1, unlink 1",
+    ),
+    (
+        "the last logout",
+        "71: accept4 2, clone3 1, close 17, epoll_ctl 4, fcntl 2, fstat 6, getsockopt 2, memfd_create 1, mmap 1, munmap 1, \
+         open 2, openat 10, pidfd_open 1, pread64 1, prlimit64 6, read 2, recvfrom 2, rt_sigprocmask 2, sendto 1, statx 1, \
+         umount2 2, unlink 2, unlinkat 1, wait4 1",
+    ),
+];
+
+/// A broker whose calls are listed.
+struct Traced {
+    machine: Machine,
+    _strace: Running,
+    seen: usize,
+}
+
+impl Traced {
+    fn up() -> Self {
+        let mut machine = Machine::installed();
+        machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
+        machine.host.write_file("/etc/ck/broker.toml", "[history]\nfile = \"none\"\n", 0o644);
+        machine.start_broker(&[]);
+        let program = std::fs::read(APPLICATION).expect("run `make faulty`");
+        machine.host.write_file("/usr/local/bin/pam-application", program, 0o755);
+        machine.host.write_file("/etc/pam.d/ck-test", "session required pam_ck.so\n", 0o644);
+        // What is made once in a broker's life is made.
+        machine.host.run_ok(&["pam-application", "ck-test", "alice", "open", "close"]);
+        machine.await_nothing_left();
+        std::thread::sleep(QUIET);
+        let pid = machine.broker().pid().to_string();
+        let strace = machine.host.spawn(&["strace", "-qq", "-o", TRACE, "-p", &pid]);
+        let status = format!("/proc/{pid}/status");
+        wait_until(SOON, "strace is attached", || {
+            !machine.host.read_file(&status).contains("TracerPid:\t0\n")
+        });
+        Self { machine, _strace: strace, seen: 0 }
+    }
+
+    /// Logs alice in, and out when [`Traced::log_out`] says so.
+    fn log_in(&self, name: &str) -> Running {
+        let (out, gone) = (format!("/tmp/{name}-out"), format!("/tmp/{name}-gone"));
+        let words = ["open", "await", &out, "close", "await", &gone];
+        self.machine.host.spawn(&[&["pam-application", "ck-test", "alice"][..], &words].concat())
+    }
+
+    fn touch(&self, name: &str) {
+        self.machine.host.write_file(&format!("/tmp/{name}"), "", 0o644);
+    }
+
+    /// The calls since the last time, by name, once the broker is done.
+    fn calls(&mut self) -> BTreeMap<String, usize> {
+        let lines = || self.machine.host.read_file(TRACE).lines().map(str::to_owned).collect::<Vec<_>>();
+        let mut all = Vec::new();
+        wait_until(SOON, "the broker is done", || {
+            all = lines();
+            std::thread::sleep(QUIET);
+            all.len() > self.seen && all.len() == lines().len()
+        });
+        let mut calls = BTreeMap::new();
+        for name in all[self.seen..].iter().filter_map(|line| counted(line)) {
+            *calls.entry(name.to_owned()).or_default() += 1;
+        }
+        self.seen = all.len();
+        calls
+    }
+}
+
+/// The name of the call, if it counts.
+fn counted(line: &str) -> Option<&str> {
+    let (name, arguments) = line.split_once('(')?;
+    let is_log = arguments.starts_with("2, ") || arguments.starts_with("[{fd=2, ");
+    (!is_log
+        && name != "epoll_wait"
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
+    .then_some(name)
+}
+
+fn shown(calls: &BTreeMap<String, usize>) -> String {
+    let each: Vec<String> = calls.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    format!("{}: {}", calls.values().sum::<usize>(), each.join(", "))
+}
+
+#[test]
+fn of_the_broker_for_logins_and_logouts() {
+    let mut traced = Traced::up();
+    // Earlier ones are asked otherwise who a peer is: see docs/ARCHITECTURE.md, "Kernel versions".
+    if traced.machine.kernel() < (6, 9) {
+        eprintln!("left out: the numbers are those of Linux 6.9 and later");
+        return;
+    }
+    let mut measured = Vec::new();
+    let first = traced.log_in("first");
+    measured.push(("first login", shown(&traced.calls())));
+    let second = traced.log_in("second");
+    measured.push(("second login", shown(&traced.calls())));
+    for (what, name) in [("a logout", "second"), ("the last logout", "first")] {
+        traced.touch(&format!("{name}-out"));
+        measured.push((what, shown(&traced.calls())));
+    }
+    for name in ["first", "second"] {
+        traced.touch(&format!("{name}-gone"));
+    }
+    drop((first, second));
+    let expected = EXPECTED.map(|(what, calls)| (what, calls.to_owned()));
+    assert_eq!(
+        measured, expected,
+        "another number of calls: if that is right, write it into EXPECTED and say why"
+    );
+}
