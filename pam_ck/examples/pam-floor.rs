@@ -16,6 +16,10 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+// Built in, as in pam_ck.so: see build.rs.
+#[link(name = "gcc_eh", kind = "static", modifiers = "-bundle")]
+unsafe extern "C" {}
+
 const SOCKET: &str = "/run/floor.sock";
 /// The session of this process. A login is a process here.
 static SESSION: AtomicU32 = AtomicU32::new(0);

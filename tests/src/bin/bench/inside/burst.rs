@@ -4,7 +4,6 @@ use std::sync::Barrier;
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-use ck_tests::wire::Wire;
 use serde::{Deserialize, Serialize};
 
 use super::packet::{Server, await_no_teardown};
@@ -23,19 +22,22 @@ pub(crate) struct Burst {
 
 pub(super) fn run(server: &str, count: u32, rounds: u32) -> Burst {
     let server = if server == "ck" { Server::Ck } else { Server::Floor };
-    let admin = (server == Server::Ck).then(|| Wire::admin().expect("a broker that answers"));
+    let settle = || {
+        if server == Server::Ck {
+            await_no_teardown();
+        }
+        sleep(PAUSE);
+    };
     let mut burst = Burst::default();
     let mut number = 0;
     for _ in 0..rounds {
         burst.first.push(at_once(server, count, &mut number, |lane| FIRST + lane));
-        admin.as_ref().map(await_no_teardown);
-        sleep(PAUSE);
+        settle();
         let here = server.open(FIRST, number);
         number += 1;
         burst.second.push(at_once(server, count, &mut number, |_| FIRST));
         server.close(&here);
-        admin.as_ref().map(await_no_teardown);
-        sleep(PAUSE);
+        settle();
     }
     burst
 }

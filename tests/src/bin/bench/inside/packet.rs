@@ -72,18 +72,18 @@ fn exchange(path: &str, packet: &[u8]) -> Vec<u8> {
     room[..length].to_vec()
 }
 
-/// How the broker is.
-pub(super) fn status(wire: &Wire) -> Status {
-    match wire.ask(&AdminRequest::Status) {
+/// How the broker is. Asked by a connection of its own: one that says nothing for long is hung up.
+pub(super) fn status() -> Status {
+    match Wire::admin().and_then(|wire| wire.ask(&AdminRequest::Status)) {
         Ok(Reply::Status(status)) => status,
         other => panic!("not a status: {other:?}"),
     }
 }
 
 /// Waits until no teardown is under way or waits.
-pub(super) fn await_no_teardown(wire: &Wire) {
+pub(super) fn await_no_teardown() {
     while {
-        let status = status(wire);
+        let status = status();
         status.teardowns_running + status.teardowns_waiting > 0
     } {
         std::thread::sleep(std::time::Duration::from_millis(1));

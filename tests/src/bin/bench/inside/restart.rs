@@ -4,7 +4,6 @@ use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use ck_tests::wire::Wire;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +45,7 @@ pub(super) fn run(records: u32, rounds: u32) -> Start {
         result.full.push(took);
         broker = next;
     }
-    result.sessions = status(&Wire::admin().expect("a broker that answers")).sessions;
+    result.sessions = status().sessions;
     result.resident_after_start = resident(&broker);
     drop(leaders);
     stop(broker);

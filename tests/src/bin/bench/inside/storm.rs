@@ -4,7 +4,6 @@ use std::fs;
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-use ck_tests::wire::Wire;
 use serde::{Deserialize, Serialize};
 
 use super::hold::Leaders;
@@ -36,14 +35,13 @@ pub(crate) struct Storm {
 
 pub(super) fn run(leaders: u32, together: u32, rounds: u32) -> Storm {
     let mut storm = Storm::default();
-    let admin = Wire::admin().expect("a broker that answers");
     for _ in 0..rounds {
         let crowd = Leaders::start(leaders, 1, together);
         sleep(PAUSE * 100);
-        blow(crowd, &admin, &mut storm);
+        blow(crowd, &mut storm);
         let crowd = Leaders::start(leaders, 1, together);
         sleep(PAUSE * 100);
-        blow_beside_logins(crowd, &admin, &mut storm);
+        blow_beside_logins(crowd, &mut storm);
     }
     storm
 }
@@ -58,21 +56,21 @@ fn kill(mut crowd: Leaders) -> u64 {
     since(start)
 }
 
-fn blow(crowd: Leaders, admin: &Wire, storm: &mut Storm) {
+fn blow(crowd: Leaders, storm: &mut Storm) {
     scope(|scope| {
         let start = Instant::now();
         let killer = scope.spawn(|| kill(crowd));
-        while status(admin).sessions > 0 || directories() > 0 {
+        while status().sessions > 0 || directories() > 0 {
             sleep(PAUSE);
         }
         storm.empty.push(since(start));
-        await_no_teardown(admin);
+        await_no_teardown();
         storm.torn_down.push(since(start));
         storm.dead.push(killer.join().expect("the killer"));
     });
 }
 
-fn blow_beside_logins(crowd: Leaders, admin: &Wire, storm: &mut Storm) {
+fn blow_beside_logins(crowd: Leaders, storm: &mut Storm) {
     let mut number = 1 << 40;
     let idle = Instant::now();
     while idle.elapsed() < IDLE {
@@ -82,12 +80,12 @@ fn blow_beside_logins(crowd: Leaders, admin: &Wire, storm: &mut Storm) {
         scope.spawn(|| kill(crowd));
         while {
             storm.during.push(login(&mut number));
-            let status = status(admin);
+            let status = status();
             // Its own teardown may be under way.
             status.sessions > 0 || status.teardowns_running + status.teardowns_waiting > 1
         } {}
     });
-    await_no_teardown(admin);
+    await_no_teardown();
 }
 
 /// What one login takes; its logout is not measured.

@@ -4,14 +4,12 @@ use std::fs::{self, File};
 use std::os::unix::fs::chown;
 use std::path::Path;
 use std::process::Command;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use ck_tests::wire::Wire;
 use serde::{Deserialize, Serialize};
 
 use super::login::UID;
-use super::packet::{Server, status};
+use super::packet::{Server, await_no_teardown};
 use super::since;
 use super::user::as_user;
 
@@ -32,11 +30,10 @@ pub(crate) struct Pair {
 
 /// Each goes first in turn: the kernel frees some of what was removed later, at the expense of whatever runs then.
 pub(super) fn run(files: u32, pairs: u32) -> Vec<Pair> {
-    let admin = Wire::admin().expect("a broker that answers");
-    (0..pairs).map(|number| pair(files, number, &admin)).collect()
+    (0..pairs).map(|number| pair(files, number)).collect()
 }
 
-fn pair(files: u32, number: u32, admin: &Wire) -> Pair {
+fn pair(files: u32, number: u32) -> Pair {
     let close = Server::Ck.open(UID, (1 << 50) + u64::from(number));
     fill(Path::new("/run/user/2001"), files);
     make_elsewhere(files);
@@ -47,12 +44,7 @@ fn pair(files: u32, number: u32, admin: &Wire) -> Pair {
     let (before, start) = (cpu_of_workers(), Instant::now());
     Server::Ck.close(&close);
     pair.close = since(start);
-    while {
-        let status = status(admin);
-        status.teardowns_running + status.teardowns_waiting > 0
-    } {
-        sleep(Duration::from_millis(1));
-    }
+    await_no_teardown();
     pair.teardown = since(start);
     pair.teardown_cpu = cpu_of_workers() - before;
     if number % 2 == 0 {
