@@ -2,6 +2,7 @@
 
 mod admin;
 mod file;
+mod key;
 mod seats;
 mod services;
 
@@ -327,8 +328,10 @@ impl Configuration {
         toml::from_str(text).map_err(|error: toml::de::Error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
+            let key = key::at(text, line).map(|key| format!("{key}: ")).unwrap_or_default();
             // One line, whatever the parser or the file put into the message.
-            (line, ck_protocol::printable(&error.message().replace('\n', "; ")).to_string())
+            let message = format!("{key}{}", error.message().trim_end().replace('\n', "; "));
+            (line, ck_protocol::printable(&message).to_string())
         })
     }
 }
@@ -372,7 +375,7 @@ mod tests {
             ("[runtime_dir]\nkindd = \"tmpfs\"", 2, "kindd"),
             ("\n\nruntime_dir = [", 3, ""),
             ("[runtime_dir]\n\nkind = \"ramfs\"", 3, "ramfs"),
-            ("[runtime_dir]\nsize = \"0\"", 2, "`0`"),
+            ("[runtime_dir]\nsize = \"0\"", 2, "runtime_dir.size: `0`"),
             ("[runtime_dir]\ninodes = 0", 2, "0"),
             ("[runtime_dir]\nstop_delay = 10", 2, "string"),
             ("[runtime_dir]\nstop_delay = \"10\"", 2, "10s"),

@@ -2,10 +2,10 @@
 
 /// A word that names none of the values of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what}: use one of {known}")]
+#[error("unknown {what}: use one of {}", .known.join(", "))]
 pub struct UnknownName {
     pub(crate) what: &'static str,
-    pub(crate) known: &'static str,
+    pub(crate) known: &'static [&'static str],
 }
 
 /// Defines an enum whose values have a name each, as people and environments spell it.
@@ -37,7 +37,7 @@ macro_rules! named {
             fn from_str(word: &str) -> Result<Self, $crate::UnknownName> {
                 match word {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err($crate::UnknownName { what: $what, known: concat!($($word, " "),+) }),
+                    _ => Err($crate::UnknownName { what: $what, known: &[$($word),+] }),
                 }
             }
         }
