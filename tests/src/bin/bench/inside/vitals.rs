@@ -12,6 +12,8 @@ pub(crate) struct Vitals {
     /// Resident, in KiB, and the part of that which is its share.
     pub(crate) rss: u64,
     pub(crate) pss: u64,
+    /// What of it is no file's: its data, and not its program and libraries.
+    pub(crate) anonymous: u64,
     /// Times that it went to sleep or was sent away: an idle process that wakes up goes to sleep again.
     pub(crate) switches: u64,
 }
@@ -31,7 +33,8 @@ fn read(pid: u32, names: &[&str]) -> Option<Vitals> {
     let memory = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let switches = field(&status, "voluntary_ctxt_switches") + field(&status, "nonvoluntary_ctxt_switches");
-    Some(Vitals { name, pid, rss: field(&memory, "Rss"), pss: field(&memory, "Pss"), switches })
+    let of = |name| field(&memory, name);
+    Some(Vitals { name, pid, rss: of("Rss"), pss: of("Pss"), anonymous: of("Anonymous"), switches })
 }
 
 fn field(text: &str, name: &str) -> u64 {

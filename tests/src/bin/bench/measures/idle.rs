@@ -17,13 +17,17 @@ pub(super) fn measure(extent: &Extent, contenders: &mut [Contender], report: &mu
     let look = |contender: &Contender| -> Vec<Vitals> {
         contender.place.ask(&[&["vitals"], contender.daemons].concat())
     };
-    // What follows the last measure is over.
+    // What comes once in a daemon's life has come, and is over.
+    with_daemons().for_each(|contender| drop(contender.cycles(extent.batch)));
     sleep(extent.idle.min(std::time::Duration::from_secs(5)));
     let before: Vec<_> = with_daemons().map(look).collect();
     sleep(extent.idle);
     let after: Vec<_> = with_daemons().map(look).collect();
-    let mut rows =
-        vec![["idle", "RSS, KiB", "PSS, KiB", "wake-ups", "RSS a session, KiB"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["idle", "RSS, KiB", "PSS, KiB", "anonymous, KiB", "wake-ups", "RSS a session, KiB"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     let mut kept = serde_json::Map::new();
     let measured = contenders.iter_mut().filter(|contender| !contender.daemons.is_empty());
     for ((contender, before), after) in measured.zip(&before).zip(&after) {
@@ -36,6 +40,7 @@ pub(super) fn measure(extent: &Extent, contenders: &mut [Contender], report: &mu
             contender.name.into(),
             rss.to_string(),
             pss.to_string(),
+            sum(after, |one| one.anonymous).to_string(),
             woken.to_string(),
             format!("{each:.1}"),
         ]);

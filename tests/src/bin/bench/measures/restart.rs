@@ -11,7 +11,7 @@ use crate::samples::{Samples, thousands};
 pub(super) fn measure(extent: &Extent, _: &mut [Contender], report: &mut Report) {
     let place = Place::ck_stopped();
     let rounds = extent.rounds.div_ceil(2).to_string();
-    let start: Start = place.ask(&["restart", &extent.records.to_string(), &rounds]);
+    let start: Start = place.ask_ahead(&["restart", &extent.records.to_string(), &rounds]);
     assert_eq!(start.sessions, u64::from(extent.records), "all sessions are kept");
     let of = |samples: &Vec<u64>| samples.iter().copied().collect::<Samples>();
     let (empty, full) = (of(&start.empty), of(&start.full));
