@@ -31,7 +31,9 @@ pub(super) fn measure(extent: &Extent, contenders: &mut [Contender], report: &mu
     let mut kept = serde_json::Map::new();
     let measured = contenders.iter_mut().filter(|contender| !contender.daemons.is_empty());
     for ((contender, before), after) in measured.zip(&before).zip(&after) {
-        let held = held(contender);
+        // The floor does not notice leaders that are killed, and would keep their sessions.
+        let watches = !contender.daemons.contains(&"floor-server");
+        let held = if watches { held(contender) } else { Vec::new() };
         let woken = woken(before, after);
         let sum = |vitals: &[Vitals], value: fn(&Vitals) -> u64| vitals.iter().map(value).sum::<u64>();
         let (rss, pss) = (sum(after, |one| one.rss), sum(after, |one| one.pss));
@@ -42,7 +44,7 @@ pub(super) fn measure(extent: &Extent, contenders: &mut [Contender], report: &mu
             pss.to_string(),
             sum(after, |one| one.anonymous).to_string(),
             woken.to_string(),
-            format!("{each:.1}"),
+            if watches { format!("{each:.1}") } else { "-".to_owned() },
         ]);
         kept.insert(contender.name.into(), json!({"idle": after, "held": held, "wake_ups": woken}));
         if contender.name == "ck" {
