@@ -6,7 +6,15 @@
 #   make fuzz      everything that is decoded, FUZZ_SECONDS=60 for each fuzz target, then a million frames at a broker
 #   make vm        tests on Linux 6.1, in a virtual machine: minutes, so no part of `make check`
 #   make bench     how fast all of it is, beside the least that can be, elogind and logind: docs/PERFORMANCE.md
-#   make install   DESTDIR= PREFIX=/usr PAMDIR= (PREFIX/lib/<multiarch>/security)
+#   make install   onto this machine, or into DESTDIR; `make uninstall` with the same variables takes away what that put:
+#     DESTDIR=  PREFIX=/usr  SBINDIR BINDIR LIBEXECDIR DATADIR MANDIR (below PREFIX)  SYSCONFDIR=/etc  INSTALL=install
+#     PAMDIR (PREFIX/lib/<multiarch>/security)  SYSTEMDUNITDIR (PREFIX/lib/systemd/system)  RUNITDIR (SYSCONFDIR/sv)
+#     INIT: for which init systems there are service files, of: systemd openrc sysvinit runit. Without it, for the one
+#     that this machine runs, so that nothing lies around that nobody reads; with DESTDIR, for systemd, so that a
+#     package does not depend on who makes it.
+#     The broker looks for LIBEXECDIR beside SBINDIR. Nothing is started, and PAM is not changed: see README.md.
+#   make deb       a Debian package, target/debian/ck-broker_VERSION_ARCH.deb
+#   make rpm       a package for machines with systemd and rpm, target/generate-rpm/ck-broker-VERSION-1.ARCH.rpm
 #   make msrv      build with the oldest supported Rust, Debian 13's own
 #   make deny      licences, duplicates and sources of all crates, by cargo-deny: built first, which takes minutes
 #   make advisories  what is known against them: fetches the database of rustsec.org
@@ -14,9 +22,23 @@
 
 SHELL     := /bin/bash
 CARGO     ?= cargo
-DESTDIR   ?=
-PREFIX    ?= /usr
-PAMDIR    ?= $(PREFIX)/lib/$(shell gcc -print-multiarch 2>/dev/null)/security
+DESTDIR        ?=
+PREFIX         ?= /usr
+SBINDIR        ?= $(PREFIX)/sbin
+BINDIR         ?= $(PREFIX)/bin
+LIBEXECDIR     ?= $(PREFIX)/libexec
+DATADIR        ?= $(PREFIX)/share
+MANDIR         ?= $(DATADIR)/man
+SYSCONFDIR     ?= /etc
+MULTIARCH      := $(shell gcc -print-multiarch 2>/dev/null)
+PAMDIR         ?= $(PREFIX)/lib/$(if $(MULTIARCH),$(MULTIARCH)/)security
+SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
+RUNITDIR       ?= $(SYSCONFDIR)/sv
+INSTALL        ?= install
+# The first of these that there is, if this machine is the one to install on.
+RUNNING_INIT   := $(if $(wildcard /run/systemd/system),systemd,$(if $(wildcard /run/openrc),openrc,$(if \
+	$(wildcard /run/runit /etc/runit/runsvdir),runit,$(if $(wildcard /etc/inittab /etc/init.d),sysvinit))))
+INIT           ?= $(if $(DESTDIR),systemd,$(RUNNING_INIT))
 RELEASE   := target/release
 # What the test hosts install: the same that `make install` puts on a machine.
 STAGE     := target/stage
@@ -24,7 +46,7 @@ STAGE     := target/stage
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS    ?= 1000000
 
-.PHONY: demo check vm fuzz fuzz-check bench bench-tests install uninstall stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
+.PHONY: demo check vm fuzz fuzz-check bench bench-tests install uninstall deb stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
 
 demo: setup
 	@tests/demo
@@ -65,8 +87,9 @@ fuzz: setup stage
 	$(CARGO) test --locked --package ck-tests --test hostile_peer million -- --ignored --nocapture
 
 # Real sshd, login and su, on whole throw-away hosts.
-hosts: stage faulty
-	tests/host/build bookworm
+hosts: stage faulty deb
+	tests/host/build bookworm --with openrc,systemd,sysvinit
+	tests/host/build trixie --only systemd
 	$(CARGO) test --locked --package ck-tests --tests --no-fail-fast -- --test-threads=4
 
 # What tests bring to those hosts, and no install takes along: a module that panics where it is told
@@ -84,32 +107,43 @@ build:
 
 stage: build
 	rm -rf $(STAGE)
-	$(MAKE) --no-print-directory install-files DESTDIR=$(STAGE) PREFIX=/usr
+	$(MAKE) --no-print-directory install-files DESTDIR=$(STAGE) PREFIX=/usr INIT=
 
 install: build install-files
 
 .PHONY: install-files
+install-files uninstall: export_all := DESTDIR PREFIX SBINDIR BINDIR LIBEXECDIR DATADIR MANDIR SYSCONFDIR PAMDIR \
+	SYSTEMDUNITDIR RUNITDIR INSTALL INIT RELEASE
 install-files:
-	install -D -m 755 $(RELEASE)/ck-broker $(DESTDIR)$(PREFIX)/sbin/ck-broker
-	install -D -m 755 $(RELEASE)/ckctl $(DESTDIR)$(PREFIX)/bin/ckctl
-	install -D -m 755 $(RELEASE)/ck-remove-directory $(DESTDIR)$(PREFIX)/libexec/ck/ck-remove-directory
-	install -D -m 755 $(RELEASE)/ck-switch-vt $(DESTDIR)$(PREFIX)/libexec/ck/ck-switch-vt
-	install -D -m 644 $(RELEASE)/libpam_ck.so $(DESTDIR)$(PAMDIR)/pam_ck.so
-	install -D -m 644 packaging/pam/ck $(DESTDIR)$(PREFIX)/share/pam-configs/ck
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 packaging/man/ckctl/*.1
-	install -D -m 644 packaging/completions/ckctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ckctl
-	install -D -m 644 packaging/completions/_ckctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ckctl
-	install -D -m 644 packaging/completions/ckctl.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ckctl.fish
+	@$(foreach name,$(export_all),$(name)='$($(name))') packaging/install-files install
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/sbin/ck-broker $(DESTDIR)$(PREFIX)/bin/ckctl
-	rm -f $(DESTDIR)$(PREFIX)/libexec/ck/ck-remove-directory $(DESTDIR)$(PREFIX)/libexec/ck/ck-switch-vt
-	rm -f $(DESTDIR)$(PAMDIR)/pam_ck.so
-	rm -f $(DESTDIR)$(PREFIX)/share/pam-configs/ck
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/ckctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/ckctl-*.1
-	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ckctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ckctl
-	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ckctl.fish
-	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/libexec/ck
+	@$(foreach name,$(export_all),$(name)='$($(name))') packaging/install-files uninstall
+
+# The tool is installed once, into target/: nothing of it is part of the product.
+CARGO_DEB := target/tools/bin/cargo-deb
+$(CARGO_DEB):
+	$(CARGO) install --locked --quiet --version 3.8.0 --no-default-features --root target/tools cargo-deb
+
+# What the package holds is what `make install` puts, with service files for what Debian has.
+DEB_STAGE := target/deb-stage
+deb: setup build $(CARGO_DEB)
+	@tests/setup deb
+	rm -rf $(DEB_STAGE) target/debian
+	$(MAKE) --no-print-directory install-files DESTDIR=$(DEB_STAGE) PREFIX=/usr INIT="systemd sysvinit"
+	$(CARGO_DEB) --no-build --locked --quiet --package ck-broker
+
+# The tool is installed once, into target/: nothing of it is part of the product.
+CARGO_RPM := target/tools/bin/cargo-generate-rpm
+$(CARGO_RPM):
+	$(CARGO) install --locked --quiet --version 0.21.1 --root target/tools cargo-generate-rpm
+
+RPM_STAGE := target/rpm-stage
+.PHONY: rpm
+rpm: setup build $(CARGO_RPM)
+	rm -rf $(RPM_STAGE)
+	$(MAKE) --no-print-directory install-files DESTDIR=$(RPM_STAGE) PREFIX=/usr PAMDIR=/usr/lib64/security INIT=systemd
+	$(CARGO_RPM) generate-rpm --package ck-broker --auto-req builtin
 
 # Ratios, not times: whatever is compared is measured in one run, side by side. One table of all, with results.json and plots
 # in target/bench; BENCH=--quick takes a minute, BENCH=logins measures only that. Before it, the benchmarks that are tests.

@@ -32,6 +32,7 @@ pub enum Kind {
     Plain,
     OpenRc,
     Systemd,
+    SysVInit,
     /// Plain, with the system bus and elogind: what `make bench` compares with.
     Elogind,
 }
@@ -79,6 +80,7 @@ impl Options {
             Kind::Plain => "plain",
             Kind::OpenRc => "openrc",
             Kind::Systemd => "systemd",
+            Kind::SysVInit => "sysvinit",
             Kind::Elogind => "elogind",
         };
         let suite = match self.suite {
@@ -229,7 +231,7 @@ impl Host {
     /// tell whether a program has escaped them.
     pub fn syslog(&self) -> String {
         match self.kind {
-            Kind::Plain | Kind::OpenRc | Kind::Elogind => self.read_file("/run/messages"),
+            Kind::Plain | Kind::OpenRc | Kind::SysVInit | Kind::Elogind => self.read_file("/run/messages"),
             Kind::Systemd => self.run(&["journalctl", "--no-pager", "--quiet"]).stdout,
         }
     }

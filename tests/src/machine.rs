@@ -39,10 +39,15 @@ impl Machine {
 
     /// A host on which the product is installed, and no broker runs.
     pub fn installed() -> Self {
+        Self::installed_on(Options::default())
+    }
+
+    /// The same on a host of another kind.
+    pub fn installed_on(options: Options) -> Self {
         // Another installation can be tried out by hand.
         let stage = std::env::var("CK_STAGE").unwrap_or_else(|_| STAGE.to_owned());
         assert!(Path::new(&stage).exists(), "{stage} is missing: run `make stage`");
-        let host = Host::up(Options::default().bind(stage, "/opt/stage"));
+        let host = Host::up(options.bind(stage, "/opt/stage"));
         host.run_ok(&["cp", "-a", "/opt/stage/.", "/"]);
         host.run_ok(&["env", "DEBIAN_FRONTEND=noninteractive", "pam-auth-update", "--package"]);
         Self { host, broker: None }

@@ -1,0 +1,11 @@
+//! The Debian package, as it is installed on whole hosts, and `make install`.
+
+mod boot;
+mod hardening;
+mod life;
+mod listing;
+mod make_install;
+mod pam;
+mod shutdown;
+mod site;
+mod socket;

@@ -1,0 +1,123 @@
+//! Templates and metadata for package managers that are not at hand: what can be seen without them.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// `make rpm` stages here; `make stage`, with the same list of files, into the other.
+const RPM_STAGE: &str = "target/rpm-stage/";
+const STAGE: &str = "target/stage";
+
+/// What a package of the workspace says in its Cargo.toml.
+fn manifest() -> Value {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"])
+        .arg(format!("{ROOT}/ck-broker/Cargo.toml"))
+        .output()
+        .expect("run cargo");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    packages.iter().find(|package| package["name"] == "ck-broker").expect("ck-broker").clone()
+}
+
+/// The files of a directory, as paths below it with a slash before.
+fn files_below(top: &Path, directory: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).expect("a directory").flatten() {
+        if entry.path().is_dir() {
+            files_below(top, &entry.path(), found);
+        } else {
+            let path = entry.path();
+            found.push(format!("/{}", path.strip_prefix(top).expect("a prefix").display()));
+        }
+    }
+}
+
+fn staged() -> Vec<String> {
+    let stage = Path::new(ROOT).join(STAGE);
+    let mut found = Vec::new();
+    files_below(&stage, &stage, &mut found);
+    // Where modules are is the distribution's.
+    let place = |path: String| match path.strip_suffix("/security/pam_ck.so") {
+        Some(_) => "/usr/lib64/security/pam_ck.so".to_owned(),
+        None => path,
+    };
+    found.into_iter().map(place).filter(|path| !path.contains("/pam-configs/")).collect()
+}
+
+/// Whether a pattern with at most one `*`, for the last part or its beginning, names `path`.
+fn names(pattern: &str, path: &str) -> bool {
+    match pattern.split_once('*') {
+        Some((before, after)) => path
+            .strip_prefix(before)
+            .and_then(|rest| rest.strip_suffix(after))
+            .is_some_and(|rest| !rest.contains('/')),
+        None => pattern == path,
+    }
+}
+
+#[test]
+fn the_rpm_has_what_is_installed_and_nothing_that_is_not() {
+    let manifest = manifest();
+    let assets = manifest["metadata"]["generate-rpm"]["assets"].as_array().expect("assets").clone();
+    let sources: Vec<&str> = assets.iter().map(|asset| asset["source"].as_str().expect("a source")).collect();
+    let patterns: Vec<String> =
+        sources.iter().filter_map(|source| Some(format!("/{}", source.strip_prefix(RPM_STAGE)?))).collect();
+    let staged = staged();
+    for path in &staged {
+        assert!(patterns.iter().any(|pattern| names(pattern, path)), "the rpm lacks {path}");
+    }
+    for pattern in &patterns {
+        assert!(staged.iter().any(|path| names(pattern, path)), "nothing is installed as {pattern}");
+    }
+    for source in sources.iter().filter(|source| !source.starts_with(RPM_STAGE)) {
+        assert!(Path::new(ROOT).join(source).exists(), "{source}");
+    }
+}
+
+#[test]
+fn templates_are_of_this_version_and_name_what_is_there() {
+    let manifest = manifest();
+    let version = manifest["version"].as_str().expect("a version");
+    let read = |path: &str| {
+        fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
+    let (apkbuild, ebuild) =
+        (read("packaging/alpine/APKBUILD"), read(&format!("packaging/gentoo/ck-broker-{version}.ebuild")));
+    assert!(apkbuild.lines().any(|line| line == format!("pkgver={version}")));
+    let makefile = read("Makefile");
+    let built = "-p pam_ck -p ck-broker -p ck-remove-directory -p ck-switch-vt -p ckctl";
+    assert!(makefile.contains(&built.replace("-p", "--package")));
+    for template in [&apkbuild, &ebuild] {
+        assert!(template.contains(built) && template.contains("make install-files "));
+        let words = template.split_whitespace();
+        for file in words.filter(|word| word.ends_with(".md") || word.ends_with("/pam.d-line")) {
+            // Others are where a package puts it.
+            assert!(file.starts_with('"') || Path::new(ROOT).join(file).exists(), "{file}");
+        }
+    }
+}
+
+#[test]
+fn shells_read_the_templates() {
+    for (shell, template) in [
+        ("dash", "alpine/APKBUILD"),
+        ("bash", concat!("gentoo/ck-broker-", env!("CARGO_PKG_VERSION"), ".ebuild")),
+    ] {
+        let status = Command::new(shell).args(["-n", &format!("{ROOT}/packaging/{template}")]).status();
+        assert!(status.expect("run a shell").success(), "{template}");
+    }
+}
+
+#[test]
+fn shells_read_the_scripts_of_the_rpm() {
+    let manifest = manifest();
+    let metadata = &manifest["metadata"]["generate-rpm"];
+    for script in ["post_install_script", "pre_uninstall_script", "post_uninstall_script"] {
+        let script = metadata[script].as_str().expect("a script");
+        let status = Command::new("sh").args(["-n", "-c", script]).status();
+        assert!(status.expect("run sh").success(), "{script}");
+    }
+}
