@@ -46,7 +46,7 @@ STAGE     := target/stage
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS    ?= 1000000
 
-.PHONY: demo check vm fuzz fuzz-check bench bench-tests install uninstall deb stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
+.PHONY: demo check vm fuzz fuzz-check bench bench-tests install uninstall deb rpm stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
 
 demo: setup
 	@tests/demo
@@ -139,7 +139,6 @@ $(CARGO_RPM):
 	$(CARGO) install --locked --quiet --version 0.21.1 --root target/tools cargo-generate-rpm
 
 RPM_STAGE := target/rpm-stage
-.PHONY: rpm
 rpm: setup build $(CARGO_RPM)
 	rm -rf $(RPM_STAGE)
 	$(MAKE) --no-print-directory install-files DESTDIR=$(RPM_STAGE) PREFIX=/usr PAMDIR=/usr/lib64/security INIT=systemd

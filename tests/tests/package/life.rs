@@ -14,6 +14,11 @@ fn bookworm_with_openrc() {
 }
 
 #[test]
+fn bookworm_with_sysvinit() {
+    whole_life(&Site::up(Kind::SysVInit, Suite::Bookworm));
+}
+
+#[test]
 fn bookworm_with_systemd() {
     whole_life(&Site::up(Kind::Systemd, Suite::Bookworm));
 }
@@ -50,7 +55,7 @@ fn whole_life(site: &Site) {
     };
     restart(site, |site| assert!(site.service("restart").status.success()));
     stays(site);
-    restart(site, |site| drop(site.host.run_ok(&["kill", "-9", &site.broker()])));
+    restart(site, Site::kill_broker);
     stays(site);
     restart(site, |site| drop(site.upgrade()));
     stays(site);

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use crate::site::{Directories, Site};
 
 /// What changes by itself when packages come and go and people log in, whatever the package does.
-const NOT_COMPARED: [(&str, &str); 12] = [
+const NOT_COMPARED: [(&str, &str); 13] = [
     ("/var/lib/dpkg/*-old", "dpkg keeps its database as it was before the last change"),
     ("/var/lib/dpkg/lock*", "dpkg locks it"),
+    ("/etc/init.d/.depend.*", "insserv writes down what depends on what, for all scripts anew"),
     ("/var/log/dpkg.log", "dpkg writes what it does"),
     ("/var/log/apt*", "apt writes what it does"),
     ("/var/log/alternatives.log", "update-alternatives writes what it does"),

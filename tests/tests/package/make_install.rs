@@ -129,6 +129,22 @@ fn what_the_administrator_has_changed_stays() {
 }
 
 #[test]
+fn what_is_ours_is_replaced_and_what_it_has_made_goes_too() {
+    let place = Place::new("ours");
+    let before = place.listing();
+    let script = place.path("etc/init.d/ck-broker");
+    fs::write(&script, "# of the version before\n").expect("write a file");
+    place.make("install-files", &["INIT=sysvinit runit"]);
+    assert!(fs::read_to_string(&script).expect("the script").contains("LSB"));
+    for supervise in ["etc/sv/ck-broker/supervise", "etc/sv/ck-broker/log/supervise"] {
+        fs::create_dir(place.path(supervise)).expect("make a directory");
+        fs::write(place.path(supervise).join("lock"), "").expect("write a file");
+    }
+    place.make("uninstall", &["INIT=sysvinit runit"]);
+    assert_eq!(place.listing(), before);
+}
+
+#[test]
 fn init_systems_that_there_are_not_are_refused() {
     for (init, why) in [("upstart", "INIT has 'upstart'"), ("openrc sysvinit", "name one of them")] {
         let output = Command::new(Path::new(ROOT).join("packaging/install-files"))

@@ -87,7 +87,16 @@ impl Site {
     pub(crate) fn service(&self, action: &str) -> Output {
         match self.kind {
             Kind::Systemd => self.host.run(&["systemctl", action, "ck-broker.service"]),
-            Kind::OpenRc | Kind::Plain => self.host.run(&["rc-service", "ck-broker", action]),
+            Kind::OpenRc => self.host.run(&["rc-service", "ck-broker", action]),
+            Kind::SysVInit | Kind::Plain | Kind::Elogind => self.host.run(&["service", "ck-broker", action]),
+        }
+    }
+
+    /// Kills the broker. Under sysvinit nobody starts it again but the administrator.
+    pub(crate) fn kill_broker(&self) {
+        self.host.run_ok(&["kill", "-9", &self.broker()]);
+        if self.kind == Kind::SysVInit {
+            assert!(self.service("start").status.success());
         }
     }
 
