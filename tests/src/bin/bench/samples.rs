@@ -53,8 +53,8 @@ impl fmt::Display for Samples {
 
 /// A number with a comma every three digits, without decimals.
 pub(crate) fn thousands(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
+    let digits = format!("{:.0}", number.abs());
+    let mut text = if number <= -0.5 { "-".to_owned() } else { String::new() };
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at) % 3 == 0 {
             text.push(',');
