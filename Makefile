@@ -5,7 +5,7 @@
 #   make check     everything that must hold: format, lints, docs, tests on whole hosts
 #   make fuzz      everything that is decoded, FUZZ_SECONDS=60 for each fuzz target, then a million frames at a broker
 #   make vm        tests on Linux 6.1, in a virtual machine: minutes, so no part of `make check`
-#   make bench     how fast a large tree goes, beside `rm -rf`, and what other logins notice of it; 20,000 logins
+#   make bench     how fast all of it is, beside the least that can be, elogind and logind: docs/PERFORMANCE.md
 #   make install   onto this machine, or into DESTDIR; `make uninstall` with the same variables takes away what that put:
 #     DESTDIR=  PREFIX=/usr  SBINDIR BINDIR LIBEXECDIR DATADIR MANDIR (below PREFIX)  SYSCONFDIR=/etc  INSTALL=install
 #     PAMDIR (PREFIX/lib/<multiarch>/security)  SYSTEMDUNITDIR (PREFIX/lib/systemd/system)  RUNITDIR (SYSCONFDIR/sv)
@@ -46,7 +46,7 @@ STAGE     := target/stage
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS    ?= 1000000
 
-.PHONY: demo check vm fuzz fuzz-check bench install uninstall deb rpm stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
+.PHONY: demo check vm fuzz fuzz-check bench bench-tests install uninstall deb rpm stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
 
 demo: setup
 	@tests/demo
@@ -144,12 +144,20 @@ rpm: setup build $(CARGO_RPM)
 	$(MAKE) --no-print-directory install-files DESTDIR=$(RPM_STAGE) PREFIX=/usr PAMDIR=/usr/lib64/security INIT=systemd
 	$(CARGO_RPM) generate-rpm --package ck-broker --auto-req builtin
 
-# Ratios, not times: each pair is measured in one run, side by side.
+# Ratios, not times: whatever is compared is measured in one run, side by side. One table of all, with results.json and plots
+# in target/bench; BENCH=--quick takes a minute, BENCH=logins measures only that. Before it, the benchmarks that are tests.
+# Where the peers' trees cannot be made, they are left out.
+BENCH ?=
 bench: setup stage
-	tests/host/build bookworm
-	$(CARGO) test --locked --release --package ck-remove-directory --test remover speed -- --ignored --nocapture --test-threads=1
-	$(CARGO) test --locked --package ck-tests --test isolation --test limits -- --ignored --nocapture --test-threads=1
-	$(CARGO) test --locked --package ck-tests --test upkeep -- --ignored --nocapture --test-threads=1
+	tests/host/build bookworm --with systemd,elogind || tests/host/build bookworm
+	@[ -n "$(BENCH)" ] || $(MAKE) --no-print-directory bench-tests
+	$(CARGO) build --locked --release --package pam_ck --example pam-login --example pam-floor
+	$(CARGO) run --locked --release --package ck-tests --bin bench -- $(BENCH)
+
+bench-tests:
+	-$(CARGO) test --locked --release --package ck-remove-directory --test remover speed -- --ignored --nocapture --test-threads=1
+	-$(CARGO) test --locked --package ck-tests --test isolation --test limits -- --ignored --nocapture --test-threads=1
+	-$(CARGO) test --locked --package ck-tests --test upkeep -- --ignored --nocapture --test-threads=1
 
 msrv: setup
 	tests/msrv

@@ -33,6 +33,8 @@ pub enum Kind {
     OpenRc,
     Systemd,
     SysVInit,
+    /// Plain, with the system bus and elogind: what `make bench` compares with.
+    Elogind,
 }
 
 /// The Debian release of a host.
@@ -79,6 +81,7 @@ impl Options {
             Kind::OpenRc => "openrc",
             Kind::Systemd => "systemd",
             Kind::SysVInit => "sysvinit",
+            Kind::Elogind => "elogind",
         };
         let suite = match self.suite {
             Suite::Bookworm => "bookworm",
@@ -228,7 +231,7 @@ impl Host {
     /// tell whether a program has escaped them.
     pub fn syslog(&self) -> String {
         match self.kind {
-            Kind::Plain | Kind::OpenRc | Kind::SysVInit => self.read_file("/run/messages"),
+            Kind::Plain | Kind::OpenRc | Kind::SysVInit | Kind::Elogind => self.read_file("/run/messages"),
             Kind::Systemd => self.run(&["journalctl", "--no-pager", "--quiet"]).stdout,
         }
     }

@@ -88,7 +88,7 @@ impl Site {
         match self.kind {
             Kind::Systemd => self.host.run(&["systemctl", action, "ck-broker.service"]),
             Kind::OpenRc => self.host.run(&["rc-service", "ck-broker", action]),
-            Kind::SysVInit | Kind::Plain => self.host.run(&["service", "ck-broker", action]),
+            Kind::SysVInit | Kind::Plain | Kind::Elogind => self.host.run(&["service", "ck-broker", action]),
         }
     }
 
