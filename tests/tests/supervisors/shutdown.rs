@@ -6,16 +6,18 @@ use std::time::Duration;
 use crate::{Service, Supervisor, service::SOON};
 use ck_tests::wait_until;
 
+/// How many shutdowns are watched at most.
+const TRIES: usize = 8;
 /// A process of alice's that takes its time to end, and tells what it sees. It writes to the machine's own disk.
 const WITNESS: &str = "
 left=100000
-trap 'echo term; left=5' TERM
+trap 'echo term; left=20' TERM
 exec >>/shared/alice/told
 while [ $((left -= 1)) -gt 0 ]; do
     if [ -d $XDG_RUNTIME_DIR ]; then directory=there; else directory=gone; fi
     if ckctl status >/dev/null 2>&1; then broker=there; else broker=gone; fi
     echo $directory $broker
-    sleep 0.05
+    sleep 0.01
 done";
 
 fn shut_down(service: &Service, command: &[&str]) -> String {
@@ -49,12 +51,16 @@ fn openrc() {
 
 #[test]
 fn sysvinit() {
-    let service = Service::installed(Supervisor::SysVInit);
-    service.machine.host.run_ok(&["update-rc.d", "ck-broker", "defaults"]);
-    let service = service.started();
-    let told = shut_down(&service, &["init", "0"]);
-    let (before, after) = told.split_once("term").unwrap_or_else(|| panic!("no SIGTERM: {told}"));
-    assert!(before.trim_end().ends_with("there gone"), "{told}");
-    assert!(!told.contains("gone gone") && !told.contains("gone there"), "{told}");
-    assert!(after.contains("there gone"), "{told}");
+    // The broker's stop and SIGTERM can come between two looks; if it is stopped with all others, no look ever shows it.
+    let was_first = (0..TRIES).any(|_| {
+        let service = Service::installed(Supervisor::SysVInit);
+        service.machine.host.run_ok(&["update-rc.d", "ck-broker", "defaults"]);
+        let service = service.started();
+        let told = shut_down(&service, &["init", "0"]);
+        let (before, after) = told.split_once("term").unwrap_or_else(|| panic!("no SIGTERM: {told}"));
+        assert!(!told.contains("gone gone") && !told.contains("gone there"), "{told}");
+        assert!(after.contains("there gone"), "{told}");
+        before.trim_end().ends_with("there gone")
+    });
+    assert!(was_first, "the broker is not stopped before processes are");
 }
