@@ -1,6 +1,6 @@
 //! The throw-away host itself: that it is real, alone, and leaves nothing behind.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
@@ -242,7 +242,8 @@ fn kill(process: i32) {
 struct Traces {
     state: PathBuf,
     cgroup: PathBuf,
-    mount_namespace: PathBuf,
+    /// Held open, because the number of a namespace that is gone is given to the next one.
+    mount_namespace: File,
 }
 
 impl Traces {
@@ -250,19 +251,18 @@ impl Traces {
         let mounts = fs::read_to_string("/proc/self/mounts").expect("the mounts");
         let mut fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
         let unified = fields.find(|fields| fields[2] == "cgroup2").expect("a cgroup 2 mount")[1];
-        let mount_namespace =
-            fs::read_link(format!("/proc/{first_process}/ns/mnt")).expect("a mount namespace");
+        let mount_namespace = File::open(format!("/proc/{first_process}/ns/mnt")).expect("a mount namespace");
         Self { state, cgroup: PathBuf::from(unified).join(format!("ck-host-{name}")), mount_namespace }
     }
 
-    /// Mounts are seen by their namespace, which lives as long as a process in it.
+    /// What is mounted in the namespace goes with its last process, and with these traces.
     fn left(&self) -> Vec<&'static str> {
         let here = fs::read_to_string("/proc/self/mounts").expect("the mounts");
         let mounted = here.contains(&*self.state.to_string_lossy());
+        let held = self.mount_namespace.metadata().expect("the namespace");
         let mut processes = fs::read_dir("/proc").expect("/proc").flatten();
         let running = processes.any(|entry| {
-            fs::read_link(entry.path().join("ns/mnt"))
-                .is_ok_and(|namespace| namespace == self.mount_namespace)
+            fs::metadata(entry.path().join("ns/mnt")).is_ok_and(|namespace| namespace.ino() == held.ino())
         });
         let all = [
             ("state", self.state.exists()),
