@@ -71,6 +71,15 @@ pub(crate) fn become_user(uid: Uid, gid: Gid, parent: Pid) -> Result<(), Privile
     // The uid, all three.
     set_thread_res_uid(uid, uid, uid).map_err(|errno| Step::Uid(uid, errno.into()))?;
 
+    // End with the parent. At once after the change of uid, which clears it (prctl(2)): from that on the user may
+    // stop this process, and nothing else would end it then. That only capabilities are lost later leaves it set.
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|errno| Step::DeathSignal(errno.into()))?;
+
+    // The parent may have ended just before that call; then no signal comes.
+    if getppid() != Some(parent) {
+        return Err(Step::Orphan);
+    }
+
     // The change of uid clears the effective and permitted sets, unless secure bits say otherwise, and never
     // the inheritable one: clear all three by name.
     let none = CapabilitySet::empty();
@@ -79,14 +88,6 @@ pub(crate) fn become_user(uid: Uid, gid: Gid, parent: Pid) -> Result<(), Privile
 
     // No set-user-ID file can give anything back.
     set_no_new_privs(true).map_err(|errno| Step::NoNewPrivileges(errno.into()))?;
-
-    // End with the parent. After the change of uid, which clears it (prctl(2)).
-    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|errno| Step::DeathSignal(errno.into()))?;
-
-    // The parent may have ended just before that call; then no signal comes.
-    if getppid() != Some(parent) {
-        return Err(Step::Orphan);
-    }
 
     prove(uid, gid)
 }
