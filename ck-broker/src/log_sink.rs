@@ -3,13 +3,14 @@
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sendto, socket_with},
+    fs::{FileType, fstat},
+    net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, send, sendto, socket_with},
 };
 use std::{
     env,
     fmt::Write as _,
     io::{self, Write as _},
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     process::Command,
     sync::OnceLock,
 };
@@ -47,9 +48,45 @@ enum Style {
 }
 
 enum Sink {
-    Stderr(Style),
+    Stderr(Style, Stream),
     /// Unconnected: a daemon that is started anew has another socket at the same place.
     Syslog(OwnedFd),
+}
+
+/// What standard error is, and so how a line is written to it without waiting: a log reader that stands still must not
+/// hold logins up, so what it does not take at once is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    /// A file, which never makes a writer wait for a reader.
+    File,
+    /// A socket, as the journal's: it can be told not to wait.
+    Socket,
+    /// A pipe or a terminal: it is asked first.
+    Other,
+}
+
+impl Stream {
+    fn of(stderr: impl AsFd) -> Self {
+        match fstat(stderr).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+            Ok(FileType::RegularFile) => Self::File,
+            Ok(FileType::Socket) => Self::Socket,
+            _ => Self::Other,
+        }
+    }
+
+    /// There is nowhere left to say that this failed.
+    fn write(self, line: &[u8]) {
+        let mut stderr = io::stderr();
+        match self {
+            Self::Socket => {
+                let _ = send(&stderr, line, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+            }
+            Self::Other if !is_writable(&stderr) => {}
+            Self::File | Self::Other => {
+                let _ = stderr.write_all(line);
+            }
+        }
+    }
 }
 
 /// Where messages go, once that is settled.
@@ -70,9 +107,12 @@ pub(crate) fn pass_on(command: &mut Command) {
 /// # Errors
 /// There can be no socket.
 pub fn install(target: Target, level: LevelFilter) -> io::Result<()> {
+    let is_journal = env::var_os(JOURNAL).is_some();
     let sink = match target {
-        Target::Stderr if env::var_os(JOURNAL).is_some() => Sink::Stderr(Style::Journal),
-        Target::Stderr => Sink::Stderr(Style::Plain),
+        Target::Stderr => {
+            let style = if is_journal { Style::Journal } else { Style::Plain };
+            Sink::Stderr(style, Stream::of(io::stderr()))
+        }
         Target::Syslog => Sink::Syslog(socket()?),
     };
     if log::set_boxed_logger(Box::new(sink)).is_ok() {
@@ -96,12 +136,7 @@ impl Log for Sink {
     fn log(&self, record: &Record<'_>) {
         let message = record.args().to_string();
         match self {
-            Self::Stderr(style) if is_writable() => {
-                let line = line(*style, record.level(), &message);
-                let _ = io::stderr().write_all(line.as_bytes());
-            }
-            // A log reader that stands still must not hold logins up, so what it does not take is lost.
-            Self::Stderr(_) => {}
+            Self::Stderr(style, stream) => stream.write(line(*style, record.level(), &message).as_bytes()),
             Self::Syslog(socket) => {
                 let line = line(Style::Syslog, record.level(), &message);
                 let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
@@ -116,9 +151,8 @@ impl Log for Sink {
 }
 
 /// Whether a write would not block.
-fn is_writable() -> bool {
-    let stderr = io::stderr();
-    let mut probe = [PollFd::new(&stderr, PollFlags::OUT)];
+fn is_writable(stderr: &io::Stderr) -> bool {
+    let mut probe = [PollFd::new(stderr, PollFlags::OUT)];
     poll(&mut probe, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready == 1)
 }
 

@@ -1,9 +1,10 @@
-//! What the kernel says of a process: a descriptor of it, when it started, who its ancestors are.
+//! What the kernel says of a process: a descriptor of it, how it is known again, who its ancestors are.
 
-use crate::registry::Leader;
+use crate::{registry::Leader, sys};
 use ck_protocol::Pid;
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::{FsWord, fstat, fstatfs},
     io::Errno,
     process::{PidfdFlags, pidfd_open},
@@ -11,7 +12,9 @@ use rustix::{
 use std::{
     fs::File,
     io::{self, Read},
+    iter,
     os::fd::{AsFd, OwnedFd},
+    sync::OnceLock,
 };
 
 /// `PID_FS_MAGIC` of linux/magic.h.
@@ -23,6 +26,8 @@ const GENERATIONS: usize = 32;
 /// More than a line of proc_pid_stat(5) has: 50 numbers of at most 20 digits, and a name of 64 bytes. One read(2) brings it
 /// whole, as the kernel makes it for that (seq_file).
 const LINE: usize = 2048;
+/// No time to wait.
+const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// A descriptor of the process that connected `socket`, whose pid is `pid`.
 ///
@@ -41,9 +46,9 @@ pub fn peer(socket: &impl AsFd, pid: Pid) -> io::Result<OwnedFd> {
 /// if the peer still holds its end of the socket afterwards.
 fn peer_by_pid(socket: &impl AsFd, pid: Pid) -> io::Result<OwnedFd> {
     let pidfd = by_pid(pid)?;
-    let mut probe = [rustix::event::PollFd::new(socket, rustix::event::PollFlags::empty())];
-    rustix::event::poll(&mut probe, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 }))?;
-    if probe[0].revents().contains(rustix::event::PollFlags::HUP) {
+    let mut probe = [PollFd::new(socket, PollFlags::empty())];
+    poll(&mut probe, Some(&NOW))?;
+    if probe[0].revents().contains(PollFlags::HUP) {
         return Err(io::ErrorKind::NotConnected.into());
     }
     Ok(pidfd)
@@ -68,42 +73,64 @@ pub fn again(leader: Leader) -> io::Result<Option<OwnedFd>> {
         Err(error) if gone(&error) => return Ok(None),
         pidfd => pidfd?,
     };
-    // Read after the descriptor was taken: had the pid passed on before, the time would differ, or
-    // else the inode; if it passes on later, the descriptor tells.
+    if leader.inode.is_some() {
+        let runs = inode(&pidfd) == leader.inode && !has_ended(&pidfd)?;
+        return Ok(runs.then_some(pidfd));
+    }
+    // Read after the descriptor was taken: had the pid passed on before, the time would differ; if it passes
+    // on later, the descriptor tells.
     let stat = match read_stat(leader.pid) {
         // ESRCH: it ended between opening and reading.
         Err(error) if error.kind() == io::ErrorKind::NotFound || gone(&error) => return Ok(None),
         line => parse(&line?),
     };
-    let is_same = leader.inode.is_none_or(|known| inode(&pidfd) == Some(known));
     let runs = stat.is_some_and(|stat| stat.started == leader.started && !stat.is_zombie);
-    Ok((is_same && runs).then_some(pidfd))
+    Ok(runs.then_some(pidfd))
+}
+
+/// Whether the process has ended, and only waits to be reaped.
+fn has_ended(pidfd: &OwnedFd) -> io::Result<bool> {
+    let mut probe = [PollFd::new(pidfd, PollFlags::IN)];
+    poll(&mut probe, Some(&NOW))?;
+    Ok(probe[0].revents().contains(PollFlags::IN))
 }
 
 /// The inode of a pidfd, where it names one process only: on pidfs, Linux 6.9. Before, all pidfds had the
 /// same one.
 #[must_use]
 pub fn inode(pidfd: &OwnedFd) -> Option<u64> {
-    let is_pidfs = fstatfs(pidfd).is_ok_and(|found| found.f_type == PIDFS);
-    fstat(pidfd).ok().filter(|_| is_pidfs).map(|found| found.st_ino)
+    // All pidfds of a system are on one file system.
+    static ON_PIDFS: OnceLock<bool> = OnceLock::new();
+    let on_pidfs = || fstatfs(pidfd).is_ok_and(|found| found.f_type == PIDFS);
+    ON_PIDFS.get_or_init(on_pidfs).then(|| fstat(pidfd).ok()).flatten().map(|found| found.st_ino)
 }
 
-/// Where a process comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// When it started, in clock ticks since boot.
-    pub started: u64,
-    /// Its ancestors, its parent first.
-    pub ancestors: Vec<Pid>,
-}
-
-/// Where the process comes from; `None` when it is gone.
+/// The process behind `pidfd`, which has this pid, as one that can be known again; `None` when it is gone.
 #[must_use]
-pub fn origin(pid: Pid) -> Option<Origin> {
-    let own = stat(pid)?;
-    let parent = |pid: &Pid| stat(*pid).and_then(|stat| stat.parent);
-    let ancestors = std::iter::successors(own.parent, parent).take(GENERATIONS).collect();
-    Some(Origin { started: own.started, ancestors })
+pub fn leader(pidfd: &OwnedFd, pid: Pid) -> Option<Leader> {
+    match inode(pidfd) {
+        // What /proc would say besides takes as long to ask as all the rest of a login's file operations.
+        Some(inode) => Some(Leader { pid, started: 0, inode: Some(inode) }),
+        None => Some(Leader { pid, started: stat(pid)?.started, inode: None }),
+    }
+}
+
+/// The ancestors of the process behind `pidfd`, which has this pid: its parent first.
+#[must_use]
+pub fn ancestors(pidfd: &OwnedFd, pid: Pid) -> Vec<Pid> {
+    let above = |pid: &Pid| by_pid(*pid).ok().and_then(|pidfd| parent(&pidfd, *pid));
+    iter::successors(parent(pidfd, pid), above).take(GENERATIONS).collect()
+}
+
+/// The parent of the process behind `pidfd`, which has this pid; `None` for one whose parent is not in our pid
+/// namespace, and for one that is gone.
+fn parent(pidfd: &OwnedFd, pid: Pid) -> Option<Pid> {
+    match sys::pidfd_parent(pidfd) {
+        Ok(parent) => Pid::try_from(parent).ok(),
+        // Linux before 6.13: ENOTTY, and EINVAL where pidfds know other requests already.
+        Err(nix::errno::Errno::ENOTTY | nix::errno::Errno::EINVAL) => stat(pid)?.parent,
+        Err(_) => None,
+    }
 }
 
 struct Stat {
@@ -141,7 +168,10 @@ mod tests {
     use super::*;
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     use proptest::prelude::*;
-    use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, os::unix::fs::symlink, process::Command};
+    use std::{
+        ffi::OsStr, fs, os::unix::ffi::OsStrExt, os::unix::fs::symlink, os::unix::process::parent_id,
+        process::Command,
+    };
 
     fn own_pid() -> Pid {
         Pid::try_from(i32::try_from(std::process::id()).unwrap()).unwrap()
@@ -163,8 +193,8 @@ mod tests {
         symlink("/bin/sleep", &program).unwrap();
         let mut child = Command::new(&program).arg("60").spawn().unwrap();
         let pid = Pid::try_from(i32::try_from(child.id()).unwrap()).unwrap();
-        let Origin { started, ancestors } = origin(pid).unwrap();
-        assert_eq!(ancestors.first(), Some(&own_pid()));
+        let Stat { parent, started, .. } = stat(pid).unwrap();
+        assert_eq!(parent, Some(own_pid()));
         assert!(again(Leader { pid, started, inode: None }).unwrap().is_some());
         child.kill().and_then(|()| child.wait()).unwrap();
         fs::remove_dir_all(&dir).unwrap();
@@ -186,24 +216,39 @@ mod tests {
 
     #[test]
     fn a_process_is_recognised_by_its_start_time() {
-        let leader = Leader { pid: own_pid(), started: origin(own_pid()).unwrap().started, inode: None };
+        let leader = Leader { pid: own_pid(), started: stat(own_pid()).unwrap().started, inode: None };
         assert!(again(leader).unwrap().is_some());
         assert!(again(Leader { started: leader.started + 1, ..leader }).unwrap().is_none());
     }
 
     #[test]
     fn where_there_is_pidfs_a_process_is_recognised_by_its_inode() {
-        let Some(inode) = inode(&by_pid(own_pid()).unwrap()) else { return };
-        let leader =
-            Leader { pid: own_pid(), started: origin(own_pid()).unwrap().started, inode: Some(inode) };
+        let leader = leader(&by_pid(own_pid()).unwrap(), own_pid()).unwrap();
         assert!(again(leader).unwrap().is_some());
+        let Some(inode) = leader.inode else { return };
         assert!(again(Leader { inode: Some(inode + 1), ..leader }).unwrap().is_none());
     }
 
     #[test]
-    fn the_ancestors_begin_with_the_parent() {
-        let parent = i32::try_from(std::os::unix::process::parent_id()).unwrap();
-        assert_eq!(origin(own_pid()).unwrap().ancestors.first().map(|pid| pid.get()), Some(parent));
+    fn one_that_has_ended_and_is_not_reaped_is_none() {
+        let mut child = Command::new("/bin/sleep").arg("60").spawn().unwrap();
+        let pid = Pid::try_from(i32::try_from(child.id()).unwrap()).unwrap();
+        let by_inode = leader(&by_pid(pid).unwrap(), pid).unwrap();
+        let by_time = Leader { pid, started: stat(pid).unwrap().started, inode: None };
+        child.kill().unwrap();
+        while !stat(pid).unwrap().is_zombie {}
+        for leader in [by_inode, by_time] {
+            assert!(again(leader).unwrap().is_none(), "{leader:?}");
+        }
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn the_ancestors_are_those_that_proc_tells() {
+        let parent = |pid: &Pid| stat(*pid).and_then(|stat| stat.parent);
+        let told: Vec<_> = iter::successors(parent(&own_pid()), parent).collect();
+        assert_eq!(told.first().map(|pid| pid.get()), Some(i32::try_from(parent_id()).unwrap()));
+        assert_eq!(ancestors(&by_pid(own_pid()).unwrap(), own_pid()), told);
     }
 
     #[test]

@@ -1,13 +1,11 @@
-//! The only unsafe code: a question to the kernel that neither nix nor rustix can ask, and taking descriptors over
+//! The only unsafe code: questions to the kernel that neither nix nor rustix can ask, and taking descriptors over
 //! of which only their number is known.
-#![allow(
-    unsafe_code,
-    reason = "SO_PEERGROUPS fills a buffer whose length only the kernel knows; a number becomes an OwnedFd"
-)]
+#![allow(unsafe_code, reason = "SO_PEERGROUPS and PIDFD_GET_INFO fill buffers; a number becomes an OwnedFd")]
 
 use nix::{errno::Errno, libc};
 use std::{
     io,
+    mem::MaybeUninit,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -65,6 +63,21 @@ fn groups_within(socket: &OwnedFd, most: usize) -> Result<Vec<u32>, Errno> {
     let count = usize::try_from(length).map_or(0, |bytes| bytes / size_of::<u32>());
     groups.truncate(count);
     Ok(groups)
+}
+
+/// The pid of the parent of the process behind `pidfd`, in our pid namespace; 0 when it has none there.
+///
+/// # Errors
+/// `ENOTTY` or `EINVAL` before Linux 6.13 (`PIDFD_GET_INFO`), `ESRCH` when the process is gone.
+pub(crate) fn pidfd_parent(pidfd: &OwnedFd) -> Result<i32, Errno> {
+    let mut info = MaybeUninit::<libc::pidfd_info>::zeroed();
+    // SAFETY: the number of the request holds the size of the structure, so the kernel reads and writes just that; it is
+    // numbers only, for which all bits 0 are a value.
+    let info = unsafe {
+        Errno::result(libc::ioctl(pidfd.as_raw_fd(), libc::PIDFD_GET_INFO, info.as_mut_ptr()))?;
+        info.assume_init()
+    };
+    i32::try_from(info.ppid).map_err(|_| Errno::ERANGE)
 }
 
 #[cfg(test)]

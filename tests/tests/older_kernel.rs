@@ -1,44 +1,13 @@
-//! Kernels that lack what newer ones have. The programs run with a filter under which newer system calls and socket
-//! options fail as they do there; `make vm` runs the same, and others, on a Linux 6.1.
+//! Kernels that lack what newer ones have: see `ck_tests::older_kernel`. `make vm` runs the same, and others, on a
+//! Linux 6.1.
 
 use std::time::{Duration, Instant};
 
+use ck_tests::older_kernel::{FIRST_UNKNOWN, broker, on};
 use ck_tests::{ALICES, Guarded, Machine, wait_until};
 use rustix::process::Signal;
 
 const SOON: Duration = Duration::from_secs(10);
-
-/// The first system call that Linux 6.1 and 5.10 do not know. They have the same numbers everywhere, in the order in
-/// which they came: cachestat(2) is Linux 6.5, epoll_pwait2(2) is 5.11 and landlock_create_ruleset(2), 444, is 5.13.
-const FIRST_UNKNOWN: [(&str, &str); 2] = [("6.1", "451"), ("5.10", "441")];
-
-/// `SO_PEERPIDFD` and all that came after it, such as `SO_PASSRIGHTS`, fail with ENOPROTOOPT (92), system calls from `$ARGV[0]` on with ENOSYS (38).
-/// A seccomp(2) filter: struct sock_filter is a u16, two u8, a u32; see BPF_LD, BPF_JMP in linux/bpf_common.h.
-const FILTER: &str = r#"
-    my ($prctl, $getsockopt, $setsockopt) = `uname -m` =~ /x86_64/ ? (157, 55, 54) : (167, 209, 208);
-    my $code = join "", map { pack "SCCL", @$_ }
-        [0x20, 0, 0, 0],            # the number of the call
-        [0x35, 6, 0, shift],        # at least the first unknown: ENOSYS
-        [0x15, 1, 0, $getsockopt],
-        [0x15, 0, 3, $setsockopt],
-        [0x20, 0, 0, 32],           # its third argument
-        [0x35, 0, 1, 77],           # at least SO_PEERPIDFD
-        [0x06, 0, 0, 0x50000 | 92],
-        [0x06, 0, 0, 0x7fff0000],
-        [0x06, 0, 0, 0x50000 | 38];
-    my $program = pack "Sx6P", length($code) / 8, $code;
-    syscall($prctl, 22, 2, $program) == 0 or die "PR_SET_SECCOMP: $!";
-    exec @ARGV or die "$ARGV[0]: $!";
-"#;
-
-/// The words before a command that is to run as on such a kernel.
-fn on(first_unknown: &'static str) -> [&'static str; 4] {
-    ["perl", "-e", FILTER, first_unknown]
-}
-
-fn broker(first_unknown: &'static str) -> Vec<&'static str> {
-    [&on(first_unknown)[..], &["/usr/sbin/ck-broker"]].concat()
-}
 
 #[test]
 fn sessions_open_end_and_outlive_the_broker() {

@@ -1,17 +1,21 @@
 //! A leader that dies while no broker runs, and whose pid is another process's when the next broker starts: the session is
 //! over, and that process is nobody's leader.
 
+use ck_tests::older_kernel::{FIRST_UNKNOWN, broker};
 use ck_tests::{Machine, wait_until};
 use std::time::Duration;
 
-fn is_recognised(distance: &str) {
-    let mut machine = Machine::up();
+const BROKER: &[&str] = &["/usr/sbin/ck-broker"];
+
+fn is_recognised(broker: &[&str], distance: &str) {
+    let mut machine = Machine::installed();
+    machine.start_broker_by(broker, &[]);
     let program = std::fs::read(env!("CARGO_BIN_EXE_pid-reuse")).expect("a program of ours");
     machine.host.write_file("/usr/local/bin/pid-reuse", program, 0o755);
     let heir = machine.host.run_ok(&["pid-reuse", distance]);
     drop(machine.broker.take());
     assert!(machine.has_alices(), "nobody has seen the end of the session yet");
-    machine.start_broker(&[]);
+    machine.start_broker_by(broker, &[]);
     let log = machine.broker().stderr();
     assert!(log.contains("serving 0 sessions"), "{log}");
     machine.await_nothing_left();
@@ -22,15 +26,21 @@ fn is_recognised(distance: &str) {
 }
 
 #[test]
-fn the_leader_is_told_from_who_has_its_pid_by_its_start() {
-    is_recognised("far");
+fn the_leader_is_told_from_who_has_its_pid() {
+    is_recognised(BROKER, "far");
 }
 
-/// By the inode of its pidfd alone: the start times are equal.
+/// As before Linux 6.9.
+#[test]
+fn the_leader_is_told_from_who_has_its_pid_by_its_start() {
+    is_recognised(&broker(FIRST_UNKNOWN[0].1), "far");
+}
+
+/// Started within the same tick: by the inode of its pidfd.
 #[test]
 fn the_leader_is_told_from_who_has_its_pid_and_its_start() {
     if pidfs() {
-        is_recognised("near");
+        is_recognised(BROKER, "near");
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! What is counted are the calls of the broker's own process, from the real module's request to the broker's sleep, with
 //! neither hooks nor another process in between. Left out are epoll_wait(2), as two things that come together may be told
-//! at once or one after the other, and what is written into the log (standard error): see `counted`.
+//! at once or one after the other; a look for a request that is not here yet, as it may be; and what is written into the
+//! log (standard error): see `counted`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,29 +16,28 @@ const TRACE: &str = "/tmp/trace";
 /// How long the broker makes no call before it is taken to be done.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// The calls, in all and by name. Of each logout and login, 33 calls see whether there are hooks, after the answer: the two
-/// directories, which are installed empty, are looked up from the root on, as only that tells that nobody but root can have
-/// changed them. The last logout starts a worker; what it takes over is detached and closed.
+/// The calls, in all and by name. The eight newfstatat of each see, after the answer, that the directories of hooks and what
+/// is above them are as they were. The last logout starts a worker; what it takes over is detached and closed.
 const EXPECTED: [(&str, &str); 4] = [
     (
         "first login",
-        "68: accept4 2, close 17, epoll_ctl 3, fstat 10, fstatfs 1, getdents64 4, getsockopt 2, mkdirat 1, mount 1, open 1, \
-         openat 15, read 1, recvfrom 2, rename 2, sendto 1, statx 3, write 2",
+        "31: accept4 2, close 3, epoll_ctl 3, fstat 1, getsockopt 2, mkdirat 1, mount 1, newfstatat 8, openat 2, recvfrom 2, \
+         rename 1, sendto 1, statx 2, write 2",
     ),
     (
         "second login",
-        "55: accept4 2, close 14, epoll_ctl 3, fstat 10, fstatfs 1, getdents64 4, getsockopt 2, openat 13, read 1, \
-         recvfrom 2, rename 1, sendto 1, write 1",
+        "25: accept4 2, close 2, epoll_ctl 3, fstat 1, getsockopt 2, ioctl 1, newfstatat 8, openat 1, recvfrom 2, rename 1, \
+         sendto 1, write 1",
     ),
     (
         "a logout",
-        "49: accept4 2, close 14, epoll_ctl 3, fstat 9, getdents64 4, getsockopt 2, openat 11, recvfrom 2, sendto 1, unlink 1",
+        "22: accept4 2, close 3, epoll_ctl 3, getsockopt 2, newfstatat 8, recvfrom 2, sendto 1, unlink 1",
     ),
     (
         "the last logout",
-        "86: accept4 2, clone3 1, close 22, epoll_ctl 4, fcntl 2, fstat 9, getdents64 4, getsockopt 2, memfd_create 1, \
-         mmap 1, munmap 1, open 2, openat 13, pidfd_open 1, pread64 1, prlimit64 6, read 2, recvfrom 2, \
-         rt_sigprocmask 2, sendto 1, statx 1, umount2 2, unlink 2, unlinkat 1, wait4 1",
+        "52: accept4 2, clone3 1, close 9, epoll_ctl 4, fcntl 2, getsockopt 2, memfd_create 1, mmap 1, munmap 1, \
+         newfstatat 8, open 1, openat 1, pidfd_open 1, pread64 1, prlimit64 6, recvfrom 2, rt_sigprocmask 2, sendto 1, \
+         statx 1, umount2 1, unlink 2, unlinkat 1, wait4 1",
     ),
 ];
 
@@ -57,6 +57,8 @@ impl Traced {
         let program = std::fs::read(APPLICATION).expect("run `make faulty`");
         machine.host.write_file("/usr/local/bin/pam-application", program, 0o755);
         machine.host.write_file("/etc/pam.d/ck-test", "session required pam_ck.so\n", 0o644);
+        // Until the directories of hooks have been as they are for so long that they are not read again: `RACY`.
+        std::thread::sleep(Duration::from_secs(3));
         // What is made once in a broker's life is made.
         machine.host.run_ok(&["pam-application", "ck-test", "alice", "open", "close"]);
         machine.await_nothing_left();
@@ -103,7 +105,9 @@ impl Traced {
 fn counted(line: &str) -> Option<&str> {
     let (name, arguments) = line.split_once('(')?;
     let is_log = arguments.starts_with("2, ") || arguments.starts_with("[{fd=2, ");
+    let is_early = name == "recvfrom" && arguments.contains("EAGAIN");
     (!is_log
+        && !is_early
         && name != "epoll_wait"
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
     .then_some(name)
@@ -118,8 +122,8 @@ fn shown(calls: &BTreeMap<String, usize>) -> String {
 fn of_the_broker_for_logins_and_logouts() {
     let mut traced = Traced::up();
     // Earlier ones are asked otherwise who a peer is: see docs/ARCHITECTURE.md, "Kernel versions".
-    if traced.machine.kernel() < (6, 9) {
-        eprintln!("left out: the numbers are those of Linux 6.9 and later");
+    if traced.machine.kernel() < (6, 13) {
+        eprintln!("left out: the numbers are those of Linux 6.13 and later");
         return;
     }
     let mut measured = Vec::new();

@@ -179,8 +179,8 @@ impl Hooks {
         }
         let (lane, occasion) = self.backlog.begin()?;
         let programs = match lane {
-            Lane::Session(_) => &self.session_programs,
-            Lane::Seat(_) => &self.seat_programs,
+            Lane::Session(_) => &mut self.session_programs,
+            Lane::Seat(_) => &mut self.seat_programs,
         };
         Some(Round { occasion, programs: programs.list(&mut self.complaints).into() })
     }

@@ -1,6 +1,6 @@
 //! Which programs are to be run, as their directories have it now.
 
-use super::trust::{self, Distrust};
+use super::trust::{self, Distrust, Trail};
 use rustix::{
     fs::{Dir, FileType, Mode, OFlags, makedev, openat},
     io::Errno,
@@ -10,6 +10,7 @@ use std::{
     ffi::OsString,
     os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 /// What the name of a hook ends with.
@@ -51,18 +52,38 @@ pub(super) enum Refusal {
 
 /// Directories with programs; of two with the same name, the one in the later directory counts.
 #[derive(Debug)]
-pub(super) struct Programs(Vec<PathBuf>);
+pub(super) struct Programs {
+    directories: Vec<PathBuf>,
+    last: Option<Listing>,
+}
+
+/// What was found last, where nothing was wrong.
+#[derive(Debug)]
+struct Listing {
+    trail: Trail,
+    programs: Vec<PathBuf>,
+}
 
 impl Programs {
     pub(super) fn of(directories: Vec<PathBuf>) -> Self {
-        Self(directories)
+        Self { directories, last: None }
     }
 
-    /// The programs by name. What is wrong with their directories is told to `complaints`.
-    pub(super) fn list(&self, complaints: &mut Complaints) -> Vec<PathBuf> {
+    /// The programs by name, as the directories have them now. What is wrong with these is told to `complaints`.
+    pub(super) fn list(&mut self, complaints: &mut Complaints) -> Vec<PathBuf> {
+        if let Some(last) = self.last.as_ref().filter(|last| last.trail.is_unchanged()) {
+            return last.programs.clone();
+        }
+        self.look(complaints, SystemTime::now())
+    }
+
+    /// The same from the directories themselves; it is `now`.
+    fn look(&mut self, complaints: &mut Complaints, now: SystemTime) -> Vec<PathBuf> {
+        let mut trail = Trail::default();
         let mut found = BTreeMap::new();
-        for directory in &self.0 {
-            let refusal = match names(directory) {
+        let mut is_fine = true;
+        for directory in &self.directories {
+            let refusal = match names(directory, &mut trail) {
                 Ok((names, all)) => {
                     found.extend(names.into_iter().map(|name| (name, directory)));
                     (!all).then_some(Refusal::ManyNames)
@@ -70,19 +91,24 @@ impl Programs {
                 Err(Refusal::Distrust(Distrust::Open { errno: Errno::NOENT, .. })) => None,
                 Err(refusal) => Some(refusal),
             };
+            is_fine &= refusal.is_none();
             complaints.settle(directory, refusal);
         }
-        if let Some(last) = self.0.last() {
+        if let Some(last) = self.directories.last() {
             let refusal = (found.len() > HOOKS).then_some(Refusal::ManyHooks);
+            is_fine &= refusal.is_none();
             complaints.settle(&last.join("*.ck"), refusal);
         }
-        found.into_iter().take(HOOKS).map(|(name, directory)| directory.join(name)).collect()
+        let programs: Vec<_> =
+            found.into_iter().take(HOOKS).map(|(name, directory)| directory.join(name)).collect();
+        self.last = (is_fine && trail.is_settled(now)).then(|| Listing { trail, programs: programs.clone() });
+        programs
     }
 }
 
 /// The names of hooks in a directory, and whether these are all.
-fn names(directory: &Path) -> Result<(Vec<OsString>, bool), Refusal> {
-    let found = trust::open(directory)?;
+fn names(directory: &Path, trail: &mut Trail) -> Result<(Vec<OsString>, bool), Refusal> {
+    let found = trust::open(directory, trail)?;
     if found.is_exposed() {
         return Err(Distrust::Exposed(directory.to_owned()).into());
     }
@@ -104,7 +130,7 @@ fn names(directory: &Path) -> Result<(Vec<OsString>, bool), Refusal> {
 
 /// Whether the program at `path` is to be run. Nobody but root can put another in its place afterwards.
 pub(super) fn judge(path: &Path) -> Verdict {
-    let found = match trust::open(path) {
+    let found = match trust::open(path, &mut Trail::default()) {
         Ok(found) => found,
         Err(Distrust::Open { path: gone, errno: Errno::NOENT }) if gone == path => return Verdict::Gone,
         Err(distrust) => return Verdict::Refuse(distrust.into()),
@@ -151,6 +177,7 @@ impl Complaints {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
     #[test]
     fn what_every_machine_has_is_judged_right() {
@@ -162,6 +189,58 @@ mod tests {
         let exposed = Verdict::Refuse(Distrust::Exposed("/tmp".into()).into());
         assert_eq!(judge(Path::new("/tmp/any.ck")), exposed);
         assert_eq!(judge(Path::new("/etc/none.ck")), Verdict::Gone);
+    }
+
+    /// Whatever has changed, and however lately, is seen at the next look; what has not is not opened again.
+    #[test]
+    fn what_is_in_the_directories_now_is_listed() {
+        // Below /root, as everybody can change /tmp.
+        let top = Path::new("/root").join(format!("ck-broker-programs-{}", std::process::id()));
+        let (first, second) = (top.join("first/hooks"), top.join("second"));
+        fs::create_dir_all(&first).unwrap();
+        let hooks = |names: &[&str], dir: &Path| names.iter().map(|name| dir.join(name)).collect::<Vec<_>>();
+        let mut programs = Programs::of(vec![first.clone(), second.clone()]);
+        let mut complaints = Complaints::default();
+        for old in [false, true] {
+            // As if the last change had been long ago. Inodes tell when they were changed, which nobody can set: so the
+            // clock is asked for a time to come.
+            let settle = |programs: &mut Programs| {
+                // Before Linux 6.13 a tick of the clock is as fine as it gets.
+                std::thread::sleep(Duration::from_millis(20));
+                if let (true, None) = (old, &programs.last) {
+                    programs.look(&mut Complaints::default(), SystemTime::now() + Duration::from_secs(60));
+                }
+                assert_eq!(programs.last.is_some(), old);
+            };
+            assert_eq!(programs.list(&mut complaints), [""; 0].map(PathBuf::from));
+            settle(&mut programs);
+            fs::write(first.join("a.ck"), "").unwrap();
+            assert_eq!(programs.list(&mut complaints), hooks(&["a.ck"], &first));
+            settle(&mut programs);
+            fs::create_dir(&second).unwrap();
+            fs::write(second.join("a.ck"), "").unwrap();
+            assert_eq!(programs.list(&mut complaints), hooks(&["a.ck"], &second));
+            settle(&mut programs);
+            fs::rename(&second, top.join("away")).unwrap();
+            assert_eq!(programs.list(&mut complaints), hooks(&["a.ck"], &first));
+            settle(&mut programs);
+            // Another directory in the place of one above.
+            fs::rename(top.join("first"), top.join("before")).unwrap();
+            assert_eq!(programs.list(&mut complaints), [""; 0].map(PathBuf::from));
+            settle(&mut programs);
+            fs::rename(top.join("before"), top.join("first")).unwrap();
+            assert_eq!(programs.list(&mut complaints), hooks(&["a.ck"], &first));
+            settle(&mut programs);
+            // One above that others can change.
+            fs::set_permissions(top.join("first"), PermissionsExt::from_mode(0o777)).unwrap();
+            assert_eq!(programs.list(&mut complaints), [""; 0].map(PathBuf::from));
+            fs::set_permissions(top.join("first"), PermissionsExt::from_mode(0o755)).unwrap();
+            assert_eq!(programs.list(&mut complaints), hooks(&["a.ck"], &first));
+            fs::remove_file(first.join("a.ck")).unwrap();
+            fs::remove_dir_all(top.join("away")).unwrap();
+        }
+        assert_eq!(complaints.count, 2);
+        fs::remove_dir_all(&top).unwrap();
     }
 
     #[test]

@@ -2,14 +2,15 @@
 //! symbolic link on the way.
 
 use rustix::{
-    fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, statat},
     io::Errno,
 };
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     ffi::{OsStr, OsString},
     os::{fd::OwnedFd, unix::ffi::OsStringExt},
     path::{Component, Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 /// How many symbolic links are followed: `MAXSYMLINKS` of Linux.
@@ -17,6 +18,8 @@ const LINKS: usize = 40;
 /// Nothing here asks a file system for more than it must, and nothing waits (open(2), `O_PATH`).
 const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const ROOT: &str = "/";
+/// Two changes within this time may leave the same time in an inode, on the coarsest file systems there are.
+const RACY: Duration = Duration::from_secs(2);
 
 /// Why something is not used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,9 +56,73 @@ impl Found {
     }
 }
 
+/// What was looked at on the way to something, and how it was then: so that it need not be opened again to see that
+/// nothing has changed.
+#[derive(Debug, Default)]
+pub(super) struct Trail(BTreeMap<PathBuf, Option<Stamp>>);
+
+/// Another one whenever the names in a directory, its owner or its permissions have changed, or another inode
+/// is in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: (u64, u64),
+    mode: u32,
+    uid: u32,
+    changed: (i64, i64),
+}
+
+impl Trail {
+    /// Whether all is as it was. What is above is looked at first, so that nothing is looked up in a
+    /// directory that has been given to somebody else.
+    pub(super) fn is_unchanged(&self) -> bool {
+        let now = |path: &Path| match statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(Stamp::of(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        };
+        self.0.iter().all(|(path, stamp)| now(path) == Ok(*stamp))
+    }
+
+    /// Whether a change after `looked`, when the way was begun, would be seen.
+    pub(super) fn is_settled(&self, looked: SystemTime) -> bool {
+        let since = looked.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(RACY);
+        let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        self.0.values().flatten().all(|stamp| stamp.changed.0 < seconds)
+    }
+
+    fn note(&mut self, path: &Path, found: &Result<Found, Distrust>) {
+        match found {
+            Ok(found) => drop(self.0.insert(path.to_owned(), Some(Stamp::of(&found.stat)))),
+            Err(Distrust::Open { errno: Errno::NOENT, .. }) => drop(self.0.insert(path.to_owned(), None)),
+            Err(_) => {}
+        }
+    }
+}
+
+impl Stamp {
+    #[allow(
+        clippy::useless_conversion,
+        clippy::unnecessary_fallible_conversions,
+        reason = "the fields of `stat` have other widths on other architectures"
+    )]
+    fn of(stat: &Stat) -> Self {
+        Self {
+            inode: (stat.st_dev.into(), stat.st_ino.into()),
+            mode: stat.st_mode.into(),
+            uid: stat.st_uid.into(),
+            changed: (stat.st_ctime.into(), i64::try_from(stat.st_ctime_nsec).unwrap_or(i64::MAX)),
+        }
+    }
+}
+
 /// Opens `path`, which is absolute, if every directory in which it is looked up is root's alone. Whether
-/// what it leads to is so too is left to the caller: see [`Found::is_exposed`].
-pub(super) fn open(path: &Path) -> Result<Found, Distrust> {
+/// what it leads to is so too is left to the caller: see [`Found::is_exposed`]. All that is looked at is noted in `trail`.
+pub(super) fn open(path: &Path, trail: &mut Trail) -> Result<Found, Distrust> {
+    let mut look = |place: Option<&OwnedFd>, name: &OsStr, path: &Path| {
+        let found = look(place, name, path);
+        trail.note(path, &found);
+        found
+    };
     let mut shown = PathBuf::from(ROOT);
     let mut place = look(None, OsStr::new(ROOT), &shown)?;
     // Where it begins, we are.

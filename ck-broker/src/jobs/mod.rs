@@ -55,7 +55,7 @@ impl Queue {
         self.next = self.next.next();
     }
 
-    /// Starts one teardown that is due, if a worker may run for it. Call it until `None`.
+    /// Starts one teardown that is due, if a worker may run for it.
     pub fn start_next(&mut self, now: Instant) -> Option<Started<'_>> {
         loop {
             let id = self.next_due(now)?;

@@ -3,14 +3,14 @@
 use super::Services;
 use ck_protocol::{Kind, Open, Pid, Session, SessionId, ShortName, State, Text, Timestamp, Vt};
 
-/// The process that opened a session. A pid alone may come to name another process. The time at which
-/// its process started tells the two apart, unless both started within one clock tick, 10 ms; the
-/// inode of a pidfd does without exception, on kernels that have one for each process.
+/// The process that opened a session. A pid alone may come to name another process. The inode of a pidfd tells
+/// the two apart, on kernels that have one for each process; on others it is the time at which the process
+/// started, unless both started within one clock tick, 10 ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leader {
     /// The process id.
     pub pid: Pid,
-    /// Field 22 of proc_pid_stat(5): clock ticks since boot.
+    /// Field 22 of proc_pid_stat(5): clock ticks since boot. 0 where there is an inode.
     pub started: u64,
     /// The inode of a pidfd of it: Linux 6.9, never used twice until the next boot.
     pub inode: Option<u64>,
@@ -23,7 +23,7 @@ pub struct Login {
     pub open: Open,
     /// The module's process.
     pub leader: Leader,
-    /// The leader's ancestors, its parent first.
+    /// The leader's ancestors, its parent first; none where nobody is here in whose session it could be.
     pub ancestors: Vec<Pid>,
     /// When the request came.
     pub now: Timestamp,

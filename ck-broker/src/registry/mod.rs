@@ -35,9 +35,9 @@ pub struct Entry {
     pub session: Session,
     /// What its PAM module calls it.
     pub token: Token,
-    /// When the leader started; with its pid, this names the process.
+    /// When the leader started, where it has no inode: see [`Leader`].
     pub leader_started: u64,
-    /// The inode of a pidfd of the leader, where that names one process only: see [`Leader`].
+    /// The inode of a pidfd of the leader, where that names one process only.
     pub leader_inode: Option<u64>,
 }
 
@@ -310,13 +310,15 @@ impl Registry {
         } else {
             Effect::Reply(Reply::Opened(opened(&session)))
         };
+        // Once it is written down, the login goes on: who else is told can be so while it does.
         let first = [
             Effect::Watch(id),
             Effect::Record(id),
+            answer,
             Effect::Announce(Event::SessionAdded(session.clone())),
             Effect::RunHooks(Box::new(Occasion::SessionAdded(session))),
         ];
-        first.into_iter().chain(changes).chain([answer]).collect()
+        first.into_iter().chain(changes).collect()
     }
 
     /// Whoever waits for that may go on.

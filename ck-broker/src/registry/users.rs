@@ -1,6 +1,6 @@
 //! Users, as they are shown, and which sessions are whose.
 
-use super::{Registry, User as Member};
+use super::{Entry, Registry, User as Member};
 use ck_protocol::{Session, SessionId, State, Uid, User, UserState};
 use std::ops::Bound;
 
@@ -51,6 +51,7 @@ impl Registry {
         let Some(entry) = self.slots.get(id) else { return false };
         let led = self.leaders.get(&entry.session.leader_pid).map(Vec::as_slice).unwrap_or_default();
         let others = led.iter().filter(|other| **other != id).filter_map(|other| self.slots.get(*other));
-        others.into_iter().any(|other| other.leader_started == entry.leader_started)
+        let process = |entry: &Entry| (entry.leader_started, entry.leader_inode);
+        others.into_iter().any(|other| process(other) == process(entry))
     }
 }

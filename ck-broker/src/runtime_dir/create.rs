@@ -3,7 +3,7 @@
 use super::{Backing, Device, Recipe, RuntimeRoot};
 use ck_protocol::{Gid, Uid};
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, chownat, mkdir, open, rmdir, statx},
+    fs::{AtFlags, CWD, Mode, StatxFlags, chownat, mkdir, rmdir, statx},
     io::Errno,
     mount::{MountFlags, UnmountFlags, mount, unmount},
 };
@@ -137,8 +137,7 @@ impl RuntimeRoot {
 
 /// The file system that has just been mounted on `path`.
 fn mounted(path: &Path) -> Result<Device, CreateError> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    open(path, flags, Mode::empty()).and_then(Device::of).map_err(|source| {
+    Device::at(path).map_err(|source| {
         // Of no use, if it could not be told from others later.
         let _ = unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
         CreateError::Inspect { path: path.to_owned(), source }

@@ -14,11 +14,11 @@ pub use retire::{Remains, RetireError};
 pub use root::{RootError, RuntimeRoot};
 
 use rustix::{
-    fs::{AtFlags, StatxFlags, statx},
+    fs::{AtFlags, CWD, Statx, StatxFlags, statx},
     io::Errno,
 };
 use serde::Deserialize;
-use std::os::fd::AsFd;
+use std::{os::fd::AsFd, path::Path};
 
 /// What a runtime directory is made of: the key `runtime_dir.kind`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -106,8 +106,17 @@ impl Device {
     /// The file system that `descriptor` is on, without asking it: it may be one that never answers.
     fn of(descriptor: impl AsFd) -> Result<Self, Errno> {
         let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-        let found = statx(descriptor, c"", flags, StatxFlags::empty())?;
-        Ok(Self { major: found.stx_dev_major, minor: found.stx_dev_minor })
+        statx(descriptor, c"", flags, StatxFlags::empty()).map(Self::from_statx)
+    }
+
+    /// The same of what is at `path`: the uppermost file system, where one is mounted there.
+    fn at(path: &Path) -> Result<Self, Errno> {
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
+        statx(CWD, path, flags, StatxFlags::empty()).map(Self::from_statx)
+    }
+
+    fn from_statx(found: Statx) -> Self {
+        Self { major: found.stx_dev_major, minor: found.stx_dev_minor }
     }
 }
 

@@ -91,7 +91,7 @@ impl RuntimeRoot {
 }
 
 /// Detaches every file system that is mounted on `path`, uppermost first: others may have been
-/// mounted over our tmpfs, or in its stead. Ours is added to `remains`. False if there is no such path.
+/// mounted over our tmpfs, or in its stead. Ours is added to `remains`. False if there is no such path (any more).
 fn detach(path: &Path, ours: Option<Device>, remains: &mut Vec<Remains>) -> Result<bool, RetireError> {
     for _ in 0..LAYERS {
         // O_PATH asks nothing of the file system, so a FUSE server cannot make it wait.
@@ -101,10 +101,15 @@ fn detach(path: &Path, ours: Option<Device>, remains: &mut Vec<Remains>) -> Resu
             layer => layer.map_err(|source| RetireError::Open { path: path.to_owned(), source })?,
         };
         match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-            Ok(()) if ours.is_some() && Device::of(&layer).ok() == ours => {
-                remains.push(Remains::Detached(layer));
+            Ok(()) => {
+                if ours.is_some() && Device::of(&layer).ok() == ours {
+                    remains.push(Remains::Detached(layer));
+                }
+                // A mount point cannot be removed (EBUSY), so this says at once whether another is below.
+                if rmdir(path).is_ok() {
+                    return Ok(false);
+                }
             }
-            Ok(()) => {}
             // EINVAL: not a mount point. EPERM: we may not mount, so we did not.
             Err(Errno::INVAL | Errno::PERM) => return Ok(true),
             Err(source) => return Err(RetireError::Detach { path: path.to_owned(), source }),

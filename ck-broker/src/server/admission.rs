@@ -95,19 +95,14 @@ impl Server {
                 return self.close(socket, door);
             }
         };
-        let connection = Connection::new(socket, door, peer, Instant::now());
         let key = self.next_connection;
         self.next_connection += 1;
-        let wakeup = Wakeup::Connection(key);
-        match watch(self.epoll(door), &connection, wakeup, EpollFlags::EPOLLIN) {
-            Ok(()) => {
-                self.connections.insert(key, connection);
-            }
-            Err(errno) => {
-                log::error!("cannot watch a connection: {errno}");
-                self.close(connection.into_socket(), door);
-            }
+        self.connections.insert(key, Connection::new(socket, door, peer, Instant::now()));
+        if door == Door::Session {
+            // A module asks as soon as it is connected, so its request is most often here already.
+            self.serve_connection(key);
         }
+        self.rearm(key);
     }
 
     /// Who connected, if they may.
@@ -157,22 +152,31 @@ impl Server {
         if let Some(connection) = self.connections.remove(&key) {
             let door = connection.door;
             self.given_up.extend(connection.awaits);
-            unwatch(self.epoll(door), &connection);
+            if connection.watched {
+                unwatch(self.epoll(door), &connection);
+            }
             self.subscriptions.remove(key);
             self.close(connection.into_socket(), door);
         }
     }
 
-    /// Watches a connection for what can bring it forward.
-    pub(super) fn rearm(&self, key: u64) {
+    /// Watches a connection for what can bring it forward; one that cannot be watched is closed.
+    pub(super) fn rearm(&mut self, key: u64) {
         let Some(connection) = self.connections.get(&key) else { return };
         let flags = match connection.outbox {
             Outbox::Empty => EpollFlags::EPOLLIN,
             _ => EpollFlags::EPOLLOUT,
         };
-        let epoll = self.epoll(connection.door);
-        if let Err(errno) = watch(epoll, connection, Wakeup::Connection(key), flags) {
-            log::error!("cannot watch a connection: {errno}");
+        match watch(self.epoll(connection.door), connection, Wakeup::Connection(key), flags) {
+            Ok(()) => {
+                if let Some(connection) = self.connections.get_mut(&key) {
+                    connection.watched = true;
+                }
+            }
+            Err(errno) => {
+                log::error!("cannot watch a connection: {errno}");
+                self.drop_connection(key);
+            }
         }
     }
 

@@ -7,8 +7,8 @@ use super::{
     permissions::Asked,
 };
 use crate::{
-    process::{self, Origin},
-    registry::{Input, Leader, Login},
+    process,
+    registry::{Input, Login},
 };
 use ck_protocol::{
     AdminRequest, DecodeError, Open, Refusal, RefusalCode, Reply, SessionId, SessionRequest, Status,
@@ -104,17 +104,24 @@ impl Server {
             self.send(key, &refused(RefusalCode::Invalid, message));
             return;
         }
-        let Some(peer) = self.connections.get(&key).map(|connection| &connection.peer) else { return };
-        let pid = peer.pid;
-        let Some(Origin { started, ancestors }) = process::origin(pid) else {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let pid = connection.peer.pid;
+        let process = connection.process();
+        let Some((process, leader)) = process.ok().and_then(|fd| Some((fd, process::leader(fd, pid)?)))
+        else {
             log::warn!("login of {} refused: its process {pid} is gone", open.user);
             self.send(
                 key,
-                &refused(RefusalCode::Failed, "cannot read the start time of your process in /proc"),
+                &refused(
+                    RefusalCode::Failed,
+                    "cannot tell your process from others: see the log of ck-broker",
+                ),
             );
             return;
         };
-        let leader = Leader { pid, started, inode: peer.process.as_ref().and_then(process::inode) };
+        // Without a session there is none that it could be part of.
+        let somebody = self.registry.sessions() > 0;
+        let ancestors = if somebody { process::ancestors(process, pid) } else { Vec::new() };
         let login = Login { open, leader, ancestors, now: SystemTime::now().into() };
         self.apply(Input::Open(Box::new(login)), Some(key));
     }

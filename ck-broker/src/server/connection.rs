@@ -85,6 +85,8 @@ pub(super) struct Connection {
     pub(super) deadline: Option<Instant>,
     /// The session that it has opened, until hooks have been told of that: it is answered then.
     pub(super) awaits: Option<SessionId>,
+    /// Whether an epoll knows of it.
+    pub(super) watched: bool,
 }
 
 impl Peer {
@@ -110,7 +112,8 @@ impl Peer {
 
 impl Connection {
     pub(super) fn new(socket: OwnedFd, door: Door, peer: Peer, now: Instant) -> Self {
-        Self { socket, door, peer, outbox: Outbox::Empty, deadline: Some(now + PATIENCE), awaits: None }
+        let deadline = Some(now + PATIENCE);
+        Self { socket, door, peer, outbox: Outbox::Empty, deadline, awaits: None, watched: false }
     }
 
     /// Something went forward: the patience begins anew.
@@ -131,13 +134,20 @@ impl Connection {
         self.peer.uid != 0 && group.is_some_and(|group| self.peer.gid == group || among(group))
     }
 
-    /// A descriptor of the peer's process, to watch it by.
+    /// A descriptor of the peer's process.
+    pub(super) fn process(&mut self) -> io::Result<&OwnedFd> {
+        // One that has opened a session before is watched by that descriptor.
+        let process = match self.peer.process.take() {
+            Some(process) => process,
+            None => process::peer(&self.socket, self.peer.pid)?,
+        };
+        Ok(self.peer.process.insert(process))
+    }
+
+    /// The same, to watch it by.
     pub(super) fn take_process(&mut self) -> io::Result<OwnedFd> {
-        match self.peer.process.take() {
-            Some(process) => Ok(process),
-            // It has opened a session before, which is watched by that one.
-            None => process::peer(&self.socket, self.peer.pid),
-        }
+        self.process()?;
+        self.peer.process.take().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// Takes one packet. `None` when there is none now; an empty one at the end.

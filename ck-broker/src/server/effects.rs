@@ -63,7 +63,7 @@ impl Server {
                 self.answer_ended(id);
                 self.ending.remove(&id);
                 if let Some(leader) = self.leaders.remove(&id) {
-                    unwatch(&self.epoll, leader);
+                    unwatch(&self.leader_epoll, leader);
                 }
             }
             Effect::Announce(event) => self.announce(event),
@@ -108,10 +108,13 @@ impl Server {
 
     fn create(&mut self, uid: Uid, gid: Gid) -> Option<()> {
         // The intent first: a directory that nobody claims would never be removed.
-        if let Err(error) = self.store.claim(uid) {
-            log::error!("{error}");
-            return None;
-        }
+        let claim = match self.store.claim(uid) {
+            Ok(claim) => claim,
+            Err(error) => {
+                log::error!("{error}");
+                return None;
+            }
+        };
         let device = match self.root.create(uid, gid) {
             Ok(device) => device,
             Err(error) => {
@@ -120,23 +123,22 @@ impl Server {
                 return None;
             }
         };
-        if let Some(Err(error)) = device.map(|device| self.store.note_device(uid, device)) {
+        if let Some(Err(error)) = device.map(|device| self.store.note_device(claim, device)) {
             // It is detached at the last logout all the same, and goes with its last user.
             log::error!("{error}");
         }
         Some(())
     }
 
-    /// Starts as many workers as may run.
-    pub(super) fn start_jobs(&mut self, now: Instant) {
-        while let Some(Started { id, worker }) = self.jobs.start_next(now) {
-            // Once: another worker that is just being started has a copy of this pidfd, which would
-            // otherwise go on waking us after we have closed it.
-            let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT;
-            if let Err(errno) = watch(&self.epoll, worker, Wakeup::Worker(id), flags) {
-                // Its end is then seen when its time is over.
-                log::error!("cannot watch a worker: {errno}");
-            }
+    /// Starts a worker, if one may run. When another one may, the loop comes back at once.
+    pub(super) fn start_job(&mut self, now: Instant) {
+        let Some(Started { id, worker }) = self.jobs.start_next(now) else { return };
+        // Once: another worker that is just being started has a copy of this pidfd, which would
+        // otherwise go on waking us after we have closed it.
+        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT;
+        if let Err(errno) = watch(&self.epoll, worker, Wakeup::Worker(id), flags) {
+            // Its end is then seen when its time is over.
+            log::error!("cannot watch a worker: {errno}");
         }
     }
 
@@ -162,7 +164,7 @@ impl Server {
     }
 
     pub(super) fn watch_leader(&mut self, id: SessionId, leader: OwnedFd) -> io::Result<()> {
-        watch(&self.epoll, &leader, Wakeup::Leader(id), EpollFlags::EPOLLIN)?;
+        watch(&self.leader_epoll, &leader, Wakeup::Leader(id), EpollFlags::EPOLLIN)?;
         self.leaders.insert(id, leader);
         Ok(())
     }

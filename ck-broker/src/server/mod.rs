@@ -2,8 +2,8 @@
 //!
 //! What arrives goes one way: frame, request, [`Registry::apply`], effects. Nothing that is done
 //! on the way can come back into the loop, and nothing waits for a peer, a child, or a file
-//! system that a user controls. What `admin.sock` brings has an epoll of its own, of which the loop
-//! takes a little at a time: however much it is, logins have their turn.
+//! system that a user controls. What `admin.sock` brings and the deaths of leaders have an epoll each, of
+//! which the loop takes a little at a time: however much it is, logins have their turn.
 
 mod admin;
 mod admission;
@@ -66,10 +66,14 @@ use wakeup::Wakeup;
 
 /// As signalfd(2) has it.
 const SIGHUP: u32 = Signal::SIGHUP as u32;
-/// How many events are handled before time is looked at.
+/// How many events are fetched at once.
 const AT_ONCE: usize = 64;
-/// The same of `admin.sock`, before logins have their turn again.
+/// How many logins are let in before others have their turn.
+const LOGINS_AT_ONCE: usize = 16;
+/// How much of `admin.sock` is handled before logins have their turn again.
 const ADMIN_AT_ONCE: usize = 4;
+/// How many deaths of leaders. Each may take a directory out of its place, which is as much work as a login.
+const LEADERS_AT_ONCE: usize = 2;
 
 /// Why the loop cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +95,8 @@ pub struct Server {
     epoll: Epoll,
     /// What is waited for of `admin.sock`; itself one of the sources of the other.
     admin_epoll: Epoll,
+    /// The same of leaders.
+    leader_epoll: Epoll,
     signals: SignalFd,
     configured: Configured,
     sessions: Listener,
@@ -215,6 +221,7 @@ impl Server {
             configured: Configured::new(source, settings.seats.clone()),
             epoll: epoll()?,
             admin_epoll: epoll()?,
+            leader_epoll: epoll()?,
             signals,
             store,
             root,
@@ -234,7 +241,8 @@ impl Server {
         Ok(server)
     }
 
-    /// Serves until SIGTERM or SIGINT; SIGHUP has the configuration read again. Sessions and their directories stay: a stop is no logout.
+    /// Serves until SIGTERM or SIGINT; SIGHUP has the configuration read again. Sessions and their directories stay: a
+    /// stop is no logout.
     ///
     /// # Errors
     /// [`ServerError::Wait`]
@@ -251,8 +259,9 @@ impl Server {
                 match Wakeup::from_data(event.data()) {
                     Wakeup::Signal if self.take_signals()? => return self.stop(),
                     Wakeup::Signal => {}
-                    Wakeup::Admin => self.serve_admin()?,
-                    other => self.serve_one(other, AT_ONCE),
+                    Wakeup::Admin => self.serve_some::<ADMIN_AT_ONCE>(|server| &server.admin_epoll)?,
+                    Wakeup::Leaders => self.serve_some::<LEADERS_AT_ONCE>(|server| &server.leader_epoll)?,
+                    other => self.serve_one(other),
                 }
             }
         }
@@ -269,25 +278,26 @@ impl Server {
         Ok(false)
     }
 
-    /// Takes a little of what `admin.sock` has brought. The rest keeps its epoll readable, and so has
-    /// the loop come back to it.
-    fn serve_admin(&mut self) -> Result<(), ServerError> {
-        let mut events = [EpollEvent::empty(); ADMIN_AT_ONCE];
-        let count = match self.admin_epoll.wait(&mut events, EpollTimeout::ZERO) {
+    /// Takes a little of what waits in an epoll of its own. The rest keeps that readable, and so has the loop
+    /// come back to it.
+    fn serve_some<const MOST: usize>(&mut self, epoll: fn(&Self) -> &Epoll) -> Result<(), ServerError> {
+        let mut events = [EpollEvent::empty(); MOST];
+        let count = match epoll(self).wait(&mut events, EpollTimeout::ZERO) {
             Ok(count) => count,
             Err(nix::errno::Errno::EINTR) => 0,
             Err(errno) => return Err(ServerError::Wait(errno)),
         };
         for event in events.iter().take(count) {
-            self.serve_one(Wakeup::from_data(event.data()), ADMIN_AT_ONCE);
+            self.serve_one(Wakeup::from_data(event.data()));
         }
         Ok(())
     }
 
-    fn serve_one(&mut self, wakeup: Wakeup, most: usize) {
+    fn serve_one(&mut self, wakeup: Wakeup) {
         match wakeup {
-            Wakeup::Signal | Wakeup::Admin => {}
-            Wakeup::Accept(door) => self.accept(door, most),
+            Wakeup::Signal | Wakeup::Admin | Wakeup::Leaders => {}
+            Wakeup::Accept(Door::Session) => self.accept(Door::Session, LOGINS_AT_ONCE),
+            Wakeup::Accept(Door::Admin) => self.accept(Door::Admin, ADMIN_AT_ONCE),
             Wakeup::Connection(key) => self.serve_connection(key),
             Wakeup::Leader(id) => self.end(SessionRef::Id(id)),
             Wakeup::Worker(id) => self.jobs.reap(id, Instant::now()),
@@ -325,7 +335,7 @@ impl Server {
         self.tend_switch(now);
         self.retire_stuck(now);
         self.jobs.tend_overdue(now);
-        self.start_jobs(now);
+        self.start_job(now);
         self.tend_hooks(now);
         for event in self.jobs.take_news() {
             self.announce(event);
@@ -365,6 +375,7 @@ impl Server {
         watch(&self.epoll, &self.signals, Wakeup::Signal, EpollFlags::EPOLLIN)?;
         watch(&self.epoll, &self.sessions, Wakeup::Accept(Door::Session), EpollFlags::EPOLLIN)?;
         watch(&self.admin_epoll, &self.admin, Wakeup::Accept(Door::Admin), EpollFlags::EPOLLIN)?;
+        watch(&self.epoll, &self.leader_epoll.0, Wakeup::Leaders, EpollFlags::EPOLLIN)?;
         watch(&self.epoll, &self.admin_epoll.0, Wakeup::Admin, EpollFlags::EPOLLIN)
     }
 

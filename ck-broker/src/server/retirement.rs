@@ -62,7 +62,7 @@ impl Server {
         self.stuck.insert(uid, Stuck { due: Instant::now() + pause, pause });
     }
 
-    pub(super) fn disclaim(&self, uid: Uid) {
+    pub(super) fn disclaim(&mut self, uid: Uid) {
         if let Err(error) = self.store.disclaim(uid) {
             log::error!("{error}");
         }

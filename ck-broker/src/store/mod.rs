@@ -8,14 +8,16 @@
 //!
 //! What survives a restart of the system too is in another: who lingers ([`LingerDir`]).
 //!
-//! Files come into place whole, by rename(2). Nothing is synced: the state directory lies on a tmpfs,
+//! All but the claims come into place whole, by rename(2). Nothing is synced: the state directory lies on a tmpfs,
 //! which a broker's death leaves alone and a machine's death does not.
 
+mod claims;
 mod format;
 mod linger;
 mod place;
 mod records;
 
+pub use claims::Claim;
 pub use linger::{LingerDir, LingerError};
 pub use place::{PlaceError, StateDir};
 pub(crate) use place::{inspect, make};
@@ -23,6 +25,7 @@ pub use records::UnreadableRecord;
 
 use crate::{registry::Entry, runtime_dir::Device};
 use ck_protocol::{SessionId, Uid};
+use claims::Claims;
 use std::{
     collections::BTreeSet,
     io,
@@ -48,7 +51,7 @@ pub struct StoreError {
 #[derive(Debug)]
 pub struct Store {
     sessions: PathBuf,
-    users: PathBuf,
+    claims: Claims,
     next_id: PathBuf,
     /// What `next-id` says.
     covered: SessionId,
@@ -75,17 +78,18 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when a directory cannot be read; a record that cannot is none.
     pub fn open(state: &StateDir) -> Result<(Self, Left), StoreError> {
-        let (sessions, users) = (state.sessions(), state.users());
+        let sessions = state.sessions();
         let next_id = state.path().join("next-id");
         let mut left = Left { next_id: records::read_id(&next_id), ..Left::default() };
         records::read_sessions(&sessions, &mut left)?;
-        left.users = records::read_users(&users)?;
+        let claims = Claims::open(state.users())?;
+        left.users = claims.uids();
         let above = left.sessions.iter().map(|entry| entry.session.id.next());
         let above = above.chain(left.next_id).max();
         let lost = left.next_id.is_none() && next_id.exists();
         left.next_id = if lost { Some(beyond(above, &next_id)) } else { above };
         let covered = left.next_id.unwrap_or(SessionId::FIRST);
-        Ok((Self { sessions, users, next_id, covered, stale: BTreeSet::new() }, left))
+        Ok((Self { sessions, claims, next_id, covered, stale: BTreeSet::new() }, left))
     }
 
     /// Writes a session down. Its id is covered by `next-id` first.
@@ -135,37 +139,37 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn claim(&self, uid: Uid) -> Result<(), StoreError> {
-        records::touch(&self.users.join(uid.to_string()))
+    pub fn claim(&mut self, uid: Uid) -> Result<Claim, StoreError> {
+        self.claims.make(uid)
     }
 
     /// Adds to the claim which tmpfs the runtime directory is.
     ///
     /// # Errors
-    /// [`StoreError`]
-    pub fn note_device(&self, uid: Uid, device: Device) -> Result<(), StoreError> {
-        records::write_device(&self.users.join(uid.to_string()), device)
+    /// [`StoreError`]; then it is a claim without that.
+    pub fn note_device(&mut self, claim: Claim, device: Device) -> Result<(), StoreError> {
+        self.claims.note_device(claim, device)
     }
 
     /// Which tmpfs the claimed runtime directory is; `None` for a plain directory, or one that was
     /// not made to the end.
     #[must_use]
     pub fn device(&self, uid: Uid) -> Option<Device> {
-        records::read_device(&self.users.join(uid.to_string()))
+        self.claims.device(uid)
     }
 
     /// Whether the uid's runtime directory, if there is one, is ours.
     #[must_use]
     pub fn claims(&self, uid: Uid) -> bool {
-        self.users.join(uid.to_string()).exists()
+        self.claims.hold(uid)
     }
 
     /// Says that the uid's runtime directory is gone.
     ///
     /// # Errors
-    /// [`StoreError`]
-    pub fn disclaim(&self, uid: Uid) -> Result<(), StoreError> {
-        records::remove(&self.users.join(uid.to_string()))
+    /// [`StoreError`]; then it is claimed still.
+    pub fn disclaim(&mut self, uid: Uid) -> Result<(), StoreError> {
+        self.claims.remove(uid)
     }
 
     /// Notes exactly which id comes next, so that an orderly restart skips none.

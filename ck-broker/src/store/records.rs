@@ -4,7 +4,7 @@ use super::{
     Left, StoreError, error,
     format::{self, FormatError, RECORD},
 };
-use crate::{registry::Entry, runtime_dir::Device};
+use crate::registry::Entry;
 use ck_protocol::{SessionId, Uid};
 use std::{
     fs,
@@ -49,23 +49,12 @@ pub(super) fn replace(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
 }
 
 fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    io::Write::write_all(&mut file, contents)
+    io::Write::write_all(&mut create(path)?, contents)
 }
 
-pub(super) fn touch(path: &Path) -> Result<(), StoreError> {
-    write_new(path, b"").map_err(error("create", path))
-}
-
-pub(super) fn write_device(path: &Path, Device { major, minor }: Device) -> Result<(), StoreError> {
-    replace(path, format!("{major}:{minor}\n").as_bytes())
-}
-
-/// `None` also for the empty file that [`touch`] makes.
-pub(super) fn read_device(path: &Path) -> Option<Device> {
-    let line = read_line(path)?;
-    let (major, minor) = line.strip_suffix('\n')?.split_once(':')?;
-    Some(Device { major: major.parse().ok()?, minor: minor.parse().ok()? })
+/// An empty file, whatever was there before.
+pub(super) fn create(path: &Path) -> io::Result<fs::File> {
+    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
@@ -79,7 +68,7 @@ pub(super) fn read_id(path: &Path) -> Option<SessionId> {
     read_line(path)?.trim().parse().ok().filter(|id: &SessionId| id.get() <= LARGEST_ID)
 }
 
-fn read_line(path: &Path) -> Option<String> {
+pub(super) fn read_line(path: &Path) -> Option<String> {
     String::from_utf8(read(path, LINE).ok()?).ok()
 }
 
@@ -97,7 +86,8 @@ pub(super) fn read_users(dir: &Path) -> Result<Vec<Uid>, StoreError> {
         if is_half_made(&name) {
             remove(&dir.join(&name))?;
         }
-        users.extend(name.parse::<u32>().ok().and_then(|number| Uid::try_from(number).ok()));
+        let uid = name.parse::<u32>().ok().and_then(|number| Uid::try_from(number).ok());
+        users.extend(uid.filter(|uid| uid.to_string() == name));
     }
     Ok(users)
 }

@@ -1,0 +1,42 @@
+//! Kernels that lack what newer ones have: programs run with a filter under which newer system calls, socket options
+//! and requests fail as they do there.
+
+/// The first system call that Linux 6.1 and 5.10 do not know. They have the same numbers everywhere, in the order in
+/// which they came: cachestat(2) is Linux 6.5, epoll_pwait2(2) is 5.11 and landlock_create_ruleset(2), 444, is 5.13.
+pub const FIRST_UNKNOWN: [(&str, &str); 2] = [("6.1", "451"), ("5.10", "441")];
+
+/// `SO_PEERPIDFD` and all that came after it, such as `SO_PASSRIGHTS`, fail with ENOPROTOOPT (92), `PIDFD_GET_INFO` fails with
+/// ENOTTY (25), and system calls from `$ARGV[0]` on fail with ENOSYS (38). So does fstatfs(2), by which alone pidfs would be found.
+/// A seccomp(2) filter: struct sock_filter is a u16, two u8, a u32; see BPF_LD, BPF_JMP in linux/bpf_common.h.
+const FILTER: &str = r#"
+    my ($prctl, $getsockopt, $setsockopt, $ioctl, $fstatfs) =
+        `uname -m` =~ /x86_64/ ? (157, 55, 54, 16, 138) : (167, 209, 208, 29, 44);
+    my $code = join "", map { pack "SCCL", @$_ }
+        [0x20, 0, 0, 0],            # the number of the call
+        [0x35, 9, 0, shift],        # at least the first unknown: ENOSYS
+        [0x15, 8, 0, $fstatfs],
+        [0x15, 4, 0, $ioctl],
+        [0x15, 1, 0, $getsockopt],
+        [0x15, 0, 6, $setsockopt],
+        [0x20, 0, 0, 32],           # its third argument
+        [0x35, 2, 4, 77],           # at least SO_PEERPIDFD
+        [0x20, 0, 0, 24],           # the second of ioctl(2)
+        [0x15, 3, 2, 0xC040FF0B],   # PIDFD_GET_INFO
+        [0x06, 0, 0, 0x50000 | 92],
+        [0x06, 0, 0, 0x50000 | 38],
+        [0x06, 0, 0, 0x7fff0000],
+        [0x06, 0, 0, 0x50000 | 25];
+    my $program = pack "Sx6P", length($code) / 8, $code;
+    syscall($prctl, 22, 2, $program) == 0 or die "PR_SET_SECCOMP: $!";
+    exec @ARGV or die "$ARGV[0]: $!";
+"#;
+
+/// The words before a command that is to run as on such a kernel.
+pub fn on(first_unknown: &'static str) -> [&'static str; 4] {
+    ["perl", "-e", FILTER, first_unknown]
+}
+
+/// A broker that runs so.
+pub fn broker(first_unknown: &'static str) -> Vec<&'static str> {
+    [&on(first_unknown)[..], &["/usr/sbin/ck-broker"]].concat()
+}
