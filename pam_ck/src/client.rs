@@ -114,7 +114,7 @@ impl<'p> Client<'p> {
     fn exchange(&self, packet: &[u8]) -> Result<Reply, ClientError> {
         let socket = self.connect()?;
         check_owner(&socket)?;
-        match self.send(&socket, packet) {
+        match Self::send(&socket, packet) {
             // A broker that turns us away does so before it has read anything; what it said waits.
             Ok(()) | Err(ClientError::HungUp) => {}
             Err(error) => return Err(error),
@@ -137,13 +137,13 @@ impl<'p> Client<'p> {
         }
     }
 
-    /// Linux sends no SIGPIPE for a packet that nobody takes (seen on 6.18), but promises that only
-    /// for `MSG_NOSIGNAL`: to login and su the signal would be the end.
-    fn send(&self, socket: &OwnedFd, packet: &[u8]) -> Result<(), ClientError> {
-        match self.before_deadline(socket, Timeout::Send, || send(socket, packet, SendFlags::NOSIGNAL)) {
+    /// Does not wait: the first packet of a connection finds room. Linux sends no SIGPIPE for a packet that
+    /// nobody takes (seen on 6.18), but promises that only for `MSG_NOSIGNAL`: to login and su the signal would
+    /// be the end.
+    fn send(socket: &OwnedFd, packet: &[u8]) -> Result<(), ClientError> {
+        match send(socket, packet, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
             Ok(_) => Ok(()),
             Err(Errno::PIPE | Errno::CONNRESET) => Err(ClientError::HungUp),
-            Err(Errno::AGAIN) => Err(ClientError::Crowded(self.timeout)),
             Err(source) => Err(ClientError::Send(source)),
         }
     }

@@ -72,8 +72,8 @@ const AT_ONCE: usize = 64;
 const LOGINS_AT_ONCE: usize = 16;
 /// How much of `admin.sock` is handled before logins have their turn again.
 const ADMIN_AT_ONCE: usize = 4;
-/// How many deaths of leaders. Each may take a directory out of its place, which is as much work as a login.
-const LEADERS_AT_ONCE: usize = 2;
+/// The same of deaths of leaders. Each may take a directory out of its place, which is as much work as a login.
+const LEADERS_AT_ONCE: usize = 1;
 
 /// Why the loop cannot run.
 #[derive(Debug, thiserror::Error)]
