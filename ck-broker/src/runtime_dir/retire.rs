@@ -5,7 +5,7 @@ use ck_protocol::Uid;
 use rustix::{
     fs::{CWD, Mode, OFlags, RenameFlags, open, renameat_with, rmdir},
     io::Errno,
-    mount::{UnmountFlags, unmount},
+    mount::{OpenTreeFlags, UnmountFlags, open_tree, unmount},
 };
 use std::{
     os::fd::OwnedFd,
@@ -100,15 +100,24 @@ fn detach(path: &Path, ours: Option<Device>, remains: &mut Vec<Remains>) -> Resu
             Err(Errno::NOENT) => return Ok(false),
             layer => layer.map_err(|source| RetireError::Open { path: path.to_owned(), source })?,
         };
+        let kept = (ours.is_some() && Device::of(&layer).ok() == ours).then(|| on_a_mount_of_its_own(layer));
         match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-            Ok(()) if ours.is_some() && Device::of(&layer).ok() == ours => {
-                remains.push(Remains::Detached(layer));
-            }
-            Ok(()) => {}
+            Ok(()) => remains.extend(kept.map(Remains::Detached)),
             // EINVAL: not a mount point. EPERM: we may not mount, so we did not.
             Err(Errno::INVAL | Errno::PERM) => return Ok(true),
             Err(source) => return Err(RetireError::Detach { path: path.to_owned(), source }),
         }
     }
     Err(RetireError::TooDeep(path.to_owned()))
+}
+
+/// The file system of `layer` on a new mount that is seen nowhere, and lasts as long as its descriptor.
+///
+/// On a mount that was detached every call takes the lock of the kernel's mount table, and whoever looks up a path
+/// meanwhile has to begin anew; on this one it does not (mntput_no_expire() in Linux). Where there is none to be had
+/// (before Linux 5.2), `layer` does as well.
+fn on_a_mount_of_its_own(layer: OwnedFd) -> OwnedFd {
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    open_tree(&layer, c"", flags).unwrap_or(layer)
 }
