@@ -1,6 +1,6 @@
 //! Names of a directory, read some at a time; each with the place in the directory that follows it.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
 
@@ -10,9 +10,11 @@ use rustix::io;
 /// Bytes asked for in one getdents64(2): about a thousand short names, and always at least one.
 const READ_SIZE: usize = 32 * 1024;
 
-/// A name, and where reading goes on after it.
-pub(crate) struct Name {
-    pub(crate) name: CString,
+/// A name that was handed out by a [`Batch`], which still holds it; and where reading goes on after it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    /// Where in the batch the name is.
+    name: usize,
     /// `d_off`: opaque, only good for [`rewind_to`] on the same directory.
     pub(crate) after: u64,
     /// Whether it was a directory when it was read (`d_type`); false where the file system does not say.
@@ -28,14 +30,21 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// The next name; `None` when the batch is used up.
-    pub(crate) fn take(&mut self) -> Option<Name> {
+    /// The next one; `None` when the batch is used up.
+    pub(crate) fn take(&mut self) -> Option<Entry> {
         let rest = self.bytes.get(self.position..)?;
         let (after, rest) = rest.split_first_chunk()?;
         let (directory, rest) = rest.split_first()?;
-        let name = CStr::from_bytes_until_nul(rest).ok()?;
-        self.position += after.len() + 1 + name.count_bytes() + 1;
-        Some(Name { name: name.to_owned(), after: u64::from_le_bytes(*after), directory: *directory == 1 })
+        let length = CStr::from_bytes_until_nul(rest).ok()?.count_bytes();
+        let name = self.position + after.len() + 1;
+        self.position = name + length + 1;
+        Some(Entry { name, after: u64::from_le_bytes(*after), directory: *directory == 1 })
+    }
+
+    /// The name of what was taken last. It is not copied: most names are needed for one call.
+    pub(crate) fn name(&self, entry: Entry) -> &CStr {
+        let taken = self.bytes.get(entry.name..self.position).unwrap_or_default();
+        CStr::from_bytes_with_nul(taken).unwrap_or_default()
     }
 
     /// Reads the next names of `directory`, without `.` and `..`; false at its end.

@@ -12,7 +12,7 @@ use rustix::fs::{RenameFlags, renameat_with};
 use rustix::io::{self, Errno};
 use rustix::process::getpid;
 
-use crate::batch::{Batch, Name, ReadBuffer, rewind_to};
+use crate::batch::{Batch, Entry, ReadBuffer, rewind_to};
 use crate::entry::{Rights, open_above, unlock};
 use crate::status::{Identity, Status};
 
@@ -95,8 +95,13 @@ impl Trail {
         self.level.keeps = true;
     }
 
+    /// The name of `entry`, the last one of the current directory.
+    pub(crate) fn name(&self, entry: Entry) -> &CStr {
+        self.level.batch.name(entry)
+    }
+
     /// The next name in the current directory; `None` at its end.
-    pub(crate) fn next_name(&mut self) -> io::Result<Option<Name>> {
+    pub(crate) fn next_name(&mut self) -> io::Result<Option<Entry>> {
         if replace(&mut self.level.stale, false) {
             // Where nothing stays the beginning is safe, and skips nothing: before Linux 6.6 a tmpfs counts
             // its names for d_off, and a count is wrong as soon as some are removed.

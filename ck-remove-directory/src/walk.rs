@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use rustix::io::Errno;
 
-use crate::batch::Name;
+use crate::batch::Entry;
 use crate::entry::{Fate, Rights, open_top, remove, remove_emptied};
 use crate::mounts;
 use crate::report::Leftovers;
@@ -101,10 +101,20 @@ impl Walk<'_> {
         self.sweep
     }
 
-    /// Deals with one name in the current directory, and goes down where that is what it takes.
-    fn visit(&mut self, Name { name, directory, .. }: Name) {
+    /// Deals with one name in the current directory.
+    fn visit(&mut self, entry: Entry) {
+        let name = self.trail.name(entry);
+        match remove(self.trail.directory(), name, entry.directory, self.rights) {
+            // Nearly all end here, without a copy of the name.
+            Fate::Removed => self.count_removed(),
+            fate => self.overcome(name.to_owned(), entry.directory, fate),
+        }
+    }
+
+    /// Goes on with what did not go at once, and goes down where that is what it takes.
+    fn overcome(&mut self, name: CString, directory: bool, mut fate: Fate) {
         for _ in 0..MAX_STACKED_MOUNTS {
-            match remove(self.trail.directory(), &name, directory, self.rights) {
+            match fate {
                 Fate::Removed => return self.count_removed(),
                 Fate::Absent => return,
                 Fate::Directory(_) if self.trail.lift(&name) => return,
@@ -115,6 +125,7 @@ impl Walk<'_> {
                 Fate::MountPoint => break,
                 Fate::Stuck(errno) => return self.stays(Some(&name), errno),
             }
+            fate = remove(self.trail.directory(), &name, directory, self.rights);
         }
         self.stays(Some(&name), Errno::BUSY);
     }

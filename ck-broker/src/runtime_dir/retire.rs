@@ -3,9 +3,9 @@
 use super::{Device, RuntimeRoot};
 use ck_protocol::Uid;
 use rustix::{
-    fs::{CWD, Mode, OFlags, RenameFlags, open, renameat_with, rmdir},
+    fs::{CWD, Mode, OFlags, RenameFlags, fstatfs, open, renameat_with, rmdir},
     io::Errno,
-    mount::{UnmountFlags, unmount},
+    mount::{OpenTreeFlags, UnmountFlags, open_tree, unmount},
 };
 use std::{
     os::fd::OwnedFd,
@@ -14,6 +14,8 @@ use std::{
 
 /// How many file systems one upon another are taken off before the place is given up.
 const LAYERS: usize = 64;
+/// How many inodes an empty tmpfs has: its root.
+const ROOT_INODE: u64 = 1;
 
 /// What is left of a runtime directory that is out of its place.
 #[derive(Debug)]
@@ -100,9 +102,13 @@ fn detach(path: &Path, ours: Option<Device>, remains: &mut Vec<Remains>) -> Resu
             Err(Errno::NOENT) => return Ok(false),
             layer => layer.map_err(|source| RetireError::Open { path: path.to_owned(), source })?,
         };
+        let is_ours = ours.is_some() && Device::of(&layer).ok() == ours;
+        let copy = if is_ours && !is_empty(&layer) { on_a_mount_of_its_own(&layer) } else { None };
         match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
             Ok(()) => {
-                if ours.is_some() && Device::of(&layer).ok() == ours {
+                if let Some(copy) = copy {
+                    remains.push(Remains::Detached(copy));
+                } else if is_ours && !is_empty(&layer) {
                     remains.push(Remains::Detached(layer));
                 }
                 // A mount point cannot be removed (EBUSY), so this says at once whether another is below.
@@ -116,4 +122,24 @@ fn detach(path: &Path, ours: Option<Device>, remains: &mut Vec<Remains>) -> Resu
         }
     }
     Err(RetireError::TooDeep(path.to_owned()))
+}
+
+/// Whether nothing is in our tmpfs, so that there is nothing to tear down, and freeing it takes no time to speak of.
+///
+/// Asked last when nobody can get in any more. Whoever still is in there may fill it as long as they hold it, and then
+/// it is they who free it: they would have to fill it and be gone between this look and the closing of the descriptor
+/// to have us do that.
+fn is_empty(layer: &OwnedFd) -> bool {
+    fstatfs(layer).is_ok_and(|found| found.f_files.checked_sub(found.f_ffree) == Some(ROOT_INODE))
+}
+
+/// The file system of `layer` on a new mount that is seen nowhere, and lasts as long as its descriptor.
+///
+/// On a mount that was detached every call takes the lock of the kernel's mount table, and whoever looks up a path
+/// meanwhile has to begin anew; on this one it does not (mntput_no_expire() in Linux). Where there is none to be had
+/// (before Linux 5.2), `layer` does as well.
+fn on_a_mount_of_its_own(layer: &OwnedFd) -> Option<OwnedFd> {
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    open_tree(layer, c"", flags).ok()
 }

@@ -4,18 +4,22 @@ use std::fs::{self, File};
 use std::os::unix::fs::chown;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use ck_protocol::{AdminRequest, Event, Reply};
+use ck_tests::wire::Wire;
 use serde::{Deserialize, Serialize};
 
 use super::login::UID;
-use super::packet::{Server, await_no_teardown};
+use super::packet::Server;
 use super::since;
 use super::user::as_user;
 
 /// Files that are in one directory.
 const IN_ONE: u32 = 10_000;
 const ELSEWHERE: &str = "/tmp/elsewhere";
+/// No teardown takes this long.
+const LONGEST: Duration = Duration::from_secs(90);
 
 /// Nanoseconds and processor time of both.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -41,16 +45,40 @@ fn pair(files: u32, number: u32) -> Pair {
     if number % 2 == 1 {
         (pair.rm, pair.rm_cpu) = removed();
     }
+    let events = subscribe();
     let (before, start) = (cpu_of_workers(), Instant::now());
     Server::Ck.close(&close);
     pair.close = since(start);
-    await_no_teardown();
+    await_teardown(&events);
     pair.teardown = since(start);
     pair.teardown_cpu = cpu_of_workers() - before;
     if number % 2 == 0 {
         (pair.rm, pair.rm_cpu) = removed();
     }
     pair
+}
+
+/// A connection on which the broker tells what happens from now on.
+fn subscribe() -> Wire {
+    let wire = Wire::admin().expect("a broker");
+    let mut reply = wire.ask(&AdminRequest::Subscribe);
+    while !matches!(reply, Ok(Reply::Synced(_))) {
+        assert!(reply.is_ok(), "{reply:?}");
+        reply = wire.hear();
+    }
+    wire
+}
+
+/// Waits until a teardown is done. Whoever asked every millisecond would take that time from the worker, and not from
+/// `rm`.
+fn await_teardown(events: &Wire) {
+    loop {
+        match events.hear_within(LONGEST) {
+            Ok(Some(Reply::Change(change))) if matches!(change.event, Event::TeardownFinished(_)) => return,
+            Ok(Some(_)) => {}
+            nothing => panic!("no end of a teardown: {nothing:?}"),
+        }
+    }
 }
 
 /// A tree like alice's that is none of the broker's business.
