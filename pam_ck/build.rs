@@ -12,10 +12,13 @@ const LIBRARY: &str = "libgcc_eh.a";
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
+    println!("cargo::rustc-check-cfg=cfg(static_unwinder)");
     let is_gnu = env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|environment| environment == "gnu");
     if let Some(directory) = is_gnu.then(directory).flatten() {
         println!("cargo::rustc-link-search=native={directory}");
         println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
+        // For the examples, which do not link the library: they ask for it themselves.
+        println!("cargo::rustc-cfg=static_unwinder");
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
 };
 
 // Built in, as in pam_ck.so: see build.rs.
-#[link(name = "gcc_eh", kind = "static", modifiers = "-bundle")]
+#[cfg_attr(static_unwinder, link(name = "gcc_eh", kind = "static", modifiers = "-bundle"))]
 unsafe extern "C" {}
 
 const SOCKET: &str = "/run/floor.sock";

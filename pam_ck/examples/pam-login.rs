@@ -23,7 +23,7 @@ mod loading {
 
     // Built in, as in the module (see build.rs): sshd and login have not loaded libgcc_s, and a host of the module that
     // has would hide what it costs a module to need it.
-    #[link(name = "gcc_eh", kind = "static", modifiers = "-bundle")]
+    #[cfg_attr(static_unwinder, link(name = "gcc_eh", kind = "static", modifiers = "-bundle"))]
     unsafe extern "C" {}
 
     unsafe extern "C" {
