@@ -39,7 +39,9 @@ INSTALL        ?= install
 RUNNING_INIT   := $(if $(wildcard /run/systemd/system),systemd,$(if $(wildcard /run/openrc),openrc,$(if \
 	$(wildcard /run/runit /etc/runit/runsvdir),runit,$(if $(wildcard /etc/inittab /etc/init.d),sysvinit))))
 INIT           ?= $(if $(DESTDIR),systemd,$(RUNNING_INIT))
+# Where the module is, and where the programs are, which have a profile of their own: Cargo.toml says why.
 RELEASE   := target/release
+PROGRAMS  := target/program
 # What the test hosts install: the same that `make install` puts on a machine.
 STAGE     := target/stage
 # How long `make fuzz` runs each target, and how many inputs `make check` gives each.
@@ -103,7 +105,8 @@ vm: setup stage
 	tests/vm/check
 
 build:
-	$(CARGO) build --locked --release --package pam_ck --package ck-broker --package ck-remove-directory --package ck-switch-vt --package ckctl
+	$(CARGO) build --locked --release --package pam_ck
+	$(CARGO) build --locked --profile program --package ck-broker --package ck-remove-directory --package ck-switch-vt --package ckctl
 
 stage: build
 	rm -rf $(STAGE)
@@ -113,7 +116,7 @@ install: build install-files
 
 .PHONY: install-files
 install-files uninstall: export_all := DESTDIR PREFIX SBINDIR BINDIR LIBEXECDIR DATADIR MANDIR SYSCONFDIR PAMDIR \
-	SYSTEMDUNITDIR RUNITDIR INSTALL INIT RELEASE
+	SYSTEMDUNITDIR RUNITDIR INSTALL INIT RELEASE PROGRAMS
 install-files:
 	@$(foreach name,$(export_all),$(name)='$($(name))') packaging/install-files install
 
@@ -155,7 +158,7 @@ bench: setup stage
 	$(CARGO) run --locked --release --package ck-tests --bin bench -- $(BENCH)
 
 bench-tests:
-	-$(CARGO) test --locked --release --package ck-remove-directory --test remover speed -- --ignored --nocapture --test-threads=1
+	-$(CARGO) test --locked --profile program --package ck-remove-directory --test remover speed -- --ignored --nocapture --test-threads=1
 	-$(CARGO) test --locked --package ck-tests --test isolation --test limits -- --ignored --nocapture --test-threads=1
 	-$(CARGO) test --locked --package ck-tests --test upkeep -- --ignored --nocapture --test-threads=1
 

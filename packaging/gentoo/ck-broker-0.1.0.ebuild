@@ -44,7 +44,7 @@ src_test() {
 src_install() {
 	emake install-files DESTDIR="${D}" PREFIX="${EPREFIX}/usr" PAMDIR="${EPREFIX}$(getpam_mod_dir)" \
 		SYSTEMDUNITDIR="$(systemd_get_systemunitdir)" SYSCONFDIR="${EPREFIX}/etc" \
-		RELEASE="$(cargo_target_dir)" INIT="openrc systemd"
+		RELEASE="$(cargo_target_dir)" PROGRAMS="$(cargo_target_dir)" INIT="openrc systemd"
 	# That is for pam-auth-update, which is Debian's.
 	rm -r "${ED}"/usr/share/pam-configs || die
 	keepdir /etc/ck/run-session.d /etc/ck/run-seat.d /usr/lib/ck/run-session.d /usr/lib/ck/run-seat.d

@@ -16,8 +16,8 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-// Built in, as in pam_ck.so: see build.rs.
-#[link(name = "gcc_eh", kind = "static", modifiers = "-bundle")]
+// Built in, as in pam_ck.so: see build/unwinder.rs.
+#[cfg_attr(static_unwinder, link(name = "gcc_eh", kind = "static", modifiers = "-bundle"))]
 unsafe extern "C" {}
 
 const SOCKET: &str = "/run/floor.sock";

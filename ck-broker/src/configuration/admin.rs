@@ -1,8 +1,8 @@
 //! The table `[admin]`: who may see and do what on `admin.sock`.
 
 use crate::server::permissions::Listing;
-use serde::Deserialize;
-use std::fs;
+use serde::{Deserialize, Deserializer, de};
+use std::{fmt, fs};
 
 /// Where groups that have a name are looked up, and nowhere else: the broker asks no name service.
 const GROUPS: &str = "/etc/group";
@@ -18,8 +18,7 @@ pub struct Admin {
 }
 
 /// A group, as it is written in the configuration.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "a group is its name, or its number")]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Group {
     /// By number, for groups that are in no file.
     Id(u32),
@@ -30,6 +29,32 @@ pub enum Group {
 impl Default for Group {
     fn default() -> Self {
         Self::Name("ck-admin".to_owned())
+    }
+}
+
+/// By hand: what serde derives for this would first keep whatever value it is, of any kind that there can be.
+impl<'de> Deserialize<'de> for Group {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NameOrNumber)
+    }
+}
+
+struct NameOrNumber;
+
+impl de::Visitor<'_> for NameOrNumber {
+    type Value = Group;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a group: its name, or its number")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Group, E> {
+        Ok(Group::Name(name.to_owned()))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Group, E> {
+        let gid = u32::try_from(number);
+        gid.map(Group::Id).map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
     }
 }
 

@@ -95,7 +95,7 @@ impl Registry {
             next,
         };
         let mut entries = entries;
-        entries.sort_by_key(|entry| entry.session.id);
+        entries.sort_unstable_by_key(|entry| entry.session.id);
         for mut entry in entries {
             if entry.session.seat.is_none() {
                 entry.session.state = State::Active;

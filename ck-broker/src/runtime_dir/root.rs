@@ -117,7 +117,7 @@ fn list(retired: &Path) -> io::Result<Vec<(Uid, u64, PathBuf)>> {
             None => log::warn!("{}: not put there by ck-broker, left alone", path.display()),
         }
     }
-    found.sort_by_key(|(_, number, _)| *number);
+    found.sort_unstable_by_key(|(_, number, _)| *number);
     Ok(found)
 }
 

@@ -42,7 +42,7 @@ impl LingerDir {
             log::error!("nobody lingers: {error}");
             Vec::new()
         });
-        uids.sort();
+        uids.sort_unstable();
         if uids.len() > most {
             log::error!("{}: {} users linger, of which {most} can", self.0.display(), uids.len());
         }

@@ -41,8 +41,8 @@ impl Place {
     fn of(host: Host) -> Self {
         let program = std::env::current_exe().expect("our own path");
         install(&host, &program, "/usr/local/bin/bench");
-        install(&host, &built("examples/pam-login"), "/usr/local/bin/pam-login");
-        install(&host, &built("examples/libpam_floor.so"), "/usr/lib/security/pam_floor.so");
+        install(&host, &built("release/examples/pam-login"), "/usr/local/bin/pam-login");
+        install(&host, &built("release/examples/libpam_floor.so"), "/usr/lib/security/pam_floor.so");
         host.run_ok(&["mkdir", CONFDIR]);
         host.write_file(&format!("{CONFDIR}/other"), "", 0o644);
         Self { host, started: Vec::new() }
@@ -243,7 +243,7 @@ fn install(host: &Host, program: &Path, place: &str) {
     host.write_file(place, bytes, 0o755);
 }
 
-/// A file of `target/release`.
+/// A file of `target`.
 pub(crate) fn built(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target").join(name)
 }

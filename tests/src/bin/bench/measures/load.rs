@@ -37,11 +37,11 @@ pub(super) fn measure(extent: &Extent, contenders: &mut [Contender], report: &mu
 fn sizes(report: &mut Report) {
     let mut kept = serde_json::Map::new();
     for (name, file, most) in [
-        ("pam_ck.so", "libpam_ck.so", 330),
-        ("ck-broker", "ck-broker", 900),
-        ("ck-remove-directory", "ck-remove-directory", 0),
-        ("ckctl", "ckctl", 0),
-        ("pam_floor.so", "examples/libpam_floor.so", 0),
+        ("pam_ck.so", "release/libpam_ck.so", 330),
+        ("ck-broker", "program/ck-broker", 900),
+        ("ck-remove-directory", "program/ck-remove-directory", 0),
+        ("ckctl", "program/ckctl", 0),
+        ("pam_floor.so", "release/examples/libpam_floor.so", 0),
     ] {
         let size = fs::metadata(built(file)).expect("a program that was built").len();
         let measured = format!("{} KB", thousands(size as f64 / 1e3));
