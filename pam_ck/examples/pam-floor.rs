@@ -16,7 +16,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-// Built in, as in pam_ck.so: see build/unwinder.rs.
+// Built in, as in pam_ck.so: see pam_ck/build.rs.
 #[cfg_attr(static_unwinder, link(name = "gcc_eh", kind = "static", modifiers = "-bundle"))]
 unsafe extern "C" {}
 

@@ -21,7 +21,7 @@ mod application;
 mod loading {
     use std::ffi::{CString, c_char, c_int, c_void};
 
-    // Built in, as in the module (see build/unwinder.rs): sshd and login have not loaded libgcc_s, and a host of the module that
+    // Built in, as in the module (see pam_ck/build.rs): sshd and login have not loaded libgcc_s, and a host of the module that
     // has would hide what it costs a module to need it.
     #[cfg_attr(static_unwinder, link(name = "gcc_eh", kind = "static", modifiers = "-bundle"))]
     unsafe extern "C" {}
