@@ -153,9 +153,13 @@ fn a_worker_that_has_no_memory_is_followed_by_another() {
     let guarded = Guarded::up_kind("directory");
     replace_remover(
         &guarded.machine,
+        // The first one has as little memory as lets it begin, and no more.
         "n=$(cat /tmp/tries 2>/dev/null || echo 0); echo $((n + 1)) >/tmp/tries\n\
-         [ $n = 0 ] && exec prlimit --as=3000000 $0.real \"$@\"\n\
-         exec $0.real \"$@\"",
+         [ $n = 0 ] || exec $0.real \"$@\"\n\
+         for bytes in $(seq 1000000 25000 9000000); do\n\
+             prlimit --as=$bytes $0.real --version 2>&1 | grep -q 'memory allocation' && break\n\
+         done\n\
+         exec prlimit --as=$bytes $0.real \"$@\"",
     );
     guarded.session("for i in $(seq 3000); do echo >f$i; done; mkdir -p a/b/c");
     guarded.assert_gone_and_unharmed();

@@ -39,7 +39,12 @@ const EXPECTED: [(&str, &str); 5] = [
         "30: accept4 2, close 4, epoll_ctl 3, fstatfs 2, getsockopt 2, newfstatat 8, open 1, recvfrom 2, sendto 1, statx 1, \
          umount2 1, unlink 2, unlinkat 1",
     ),
-    ("one that leaves something", ""),
+    (
+        "one that leaves something",
+        "55: accept4 2, clone3 1, close 10, epoll_ctl 4, fcntl 2, fstatfs 1, getsockopt 2, memfd_create 1, mmap 1, munmap 1, \
+         newfstatat 8, open 1, open_tree 1, openat 1, pidfd_open 1, pread64 1, prlimit64 6, recvfrom 2, rt_sigprocmask 2, \
+         sendto 1, statx 1, umount2 1, unlink 2, unlinkat 1, wait4 1",
+    ),
 ];
 
 /// A broker whose calls are listed.

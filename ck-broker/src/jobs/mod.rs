@@ -55,6 +55,11 @@ impl Queue {
         self.next = self.next.next();
     }
 
+    /// Takes note that the uid left nothing to tear down.
+    pub fn note_freed(&mut self, uid: Uid) {
+        self.news.push(Event::TeardownFinished(uid));
+    }
+
     /// Starts one teardown that is due, if a worker may run for it.
     pub fn start_next(&mut self, now: Instant) -> Option<Started<'_>> {
         loop {

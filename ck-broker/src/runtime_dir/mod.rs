@@ -10,7 +10,7 @@ mod retire;
 mod root;
 
 pub use create::{CreateError, Existing};
-pub use retire::{Remains, RetireError};
+pub use retire::{Remains, RetireError, Retired};
 pub use root::{RootError, RuntimeRoot};
 
 use rustix::{

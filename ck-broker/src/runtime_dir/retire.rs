@@ -27,6 +27,15 @@ pub enum Remains {
     Moved(PathBuf),
 }
 
+/// What became of a runtime directory.
+#[derive(Debug, Default)]
+pub struct Retired {
+    /// What there is to tear down.
+    pub remains: Vec<Remains>,
+    /// Our tmpfs was there, held nothing, and is gone.
+    pub freed: bool,
+}
+
 /// Why a runtime directory is still in its place.
 #[derive(Debug, thiserror::Error)]
 pub enum RetireError {
@@ -63,8 +72,8 @@ pub enum RetireError {
 
 impl RuntimeRoot {
     /// Takes the uid's runtime directory out of its place, so that the next login can have a
-    /// fresh one at once; `ours` is the tmpfs that was mounted on it, if one was. What there is to
-    /// tear down then is added to `remains`, also after an error. Whatever else is mounted there is
+    /// fresh one at once; `ours` is the tmpfs that was mounted on it, if one was. What became of it is
+    /// noted in `retired`, also after an error. Whatever else is mounted there is
     /// detached, and not touched.
     ///
     /// # Errors
@@ -73,12 +82,12 @@ impl RuntimeRoot {
         &mut self,
         uid: Uid,
         ours: Option<Device>,
-        remains: &mut Vec<Remains>,
+        retired: &mut Retired,
     ) -> Result<(), RetireError> {
         let path = self.of(uid);
         // Without anything mounted on it, it is the mount point of our tmpfs, or a directory with or
         // without something in it.
-        if !detach(&path, ours, remains)? || rmdir(&path).is_ok() {
+        if !detach(&path, ours, retired)? || rmdir(&path).is_ok() {
             return Ok(());
         }
         let to = self.retirement(uid);
@@ -87,14 +96,14 @@ impl RuntimeRoot {
             to: to.clone(),
             source,
         })?;
-        remains.push(Remains::Moved(to));
+        retired.remains.push(Remains::Moved(to));
         Ok(())
     }
 }
 
 /// Detaches every file system that is mounted on `path`, uppermost first: others may have been
-/// mounted over our tmpfs, or in its stead. Ours is added to `remains`. False if there is no such path (any more).
-fn detach(path: &Path, ours: Option<Device>, remains: &mut Vec<Remains>) -> Result<bool, RetireError> {
+/// mounted over our tmpfs, or in its stead. What becomes of ours is noted in `retired`. False if there is no such path (any more).
+fn detach(path: &Path, ours: Option<Device>, retired: &mut Retired) -> Result<bool, RetireError> {
     for _ in 0..LAYERS {
         // O_PATH asks nothing of the file system, so a FUSE server cannot make it wait.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -107,9 +116,11 @@ fn detach(path: &Path, ours: Option<Device>, remains: &mut Vec<Remains>) -> Resu
         match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
             Ok(()) => {
                 if let Some(copy) = copy {
-                    remains.push(Remains::Detached(copy));
-                } else if is_ours && !is_empty(&layer) {
-                    remains.push(Remains::Detached(layer));
+                    retired.remains.push(Remains::Detached(copy));
+                } else if is_ours && is_empty(&layer) {
+                    retired.freed = true;
+                } else if is_ours {
+                    retired.remains.push(Remains::Detached(layer));
                 }
                 // A mount point cannot be removed (EBUSY), so this says at once whether another is below.
                 if rmdir(path).is_ok() {

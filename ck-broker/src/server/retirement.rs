@@ -1,7 +1,7 @@
 //! Taking the directories of users who have left out of their place, again and again where that fails.
 
 use super::Server;
-use crate::runtime_dir::Remains;
+use crate::runtime_dir::{Remains, Retired};
 use ck_protocol::Uid;
 use std::{
     path::PathBuf,
@@ -25,12 +25,15 @@ impl Server {
     /// is still claimed, and tried again: after a while, and at the next login or start.
     pub(super) fn retire(&mut self, uid: Uid) -> bool {
         let name = self.root.of(uid);
-        let mut remains = Vec::new();
-        let retired = self.root.retire(uid, self.store.device(uid), &mut remains);
-        for remains in remains {
+        let mut retired = Retired::default();
+        let done = self.root.retire(uid, self.store.device(uid), &mut retired);
+        for remains in retired.remains {
             self.queue(uid, name.clone(), remains);
         }
-        match retired {
+        if retired.freed {
+            self.jobs.note_freed(uid);
+        }
+        match done {
             Ok(()) => {
                 self.stuck.remove(&uid);
                 self.disclaim(uid);

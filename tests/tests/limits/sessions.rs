@@ -46,7 +46,8 @@ fn directories_that_wait_for_their_teardown_are_bounded_for_each_user() {
     // (1024 - 64) / 16, of which one user has a quarter.
     machine.start_broker_by(&["prlimit", "--nofile=1024:1024", "/usr/sbin/ck-broker"], &[]);
     for _ in 0..15 {
-        assert_eq!(machine.host.run_ok(&["su", "alice", "-c", "echo $XDG_RUNTIME_DIR"]), "/run/user/2001");
+        let script = "touch $XDG_RUNTIME_DIR/left && echo $XDG_RUNTIME_DIR";
+        assert_eq!(machine.host.run_ok(&["su", "alice", "-c", script]), "/run/user/2001");
     }
     assert_eq!(machine.host.run_ok(&["su", "alice", "-c", "echo in $XDG_RUNTIME_DIR"]), "in");
     assert_eq!(machine.host.run_ok(&["su", "bob", "-c", "echo $XDG_RUNTIME_DIR"]), "/run/user/2002");

@@ -97,10 +97,11 @@ fn templates_are_of_this_version_and_name_what_is_there() {
         (read("packaging/alpine/APKBUILD"), read(&format!("packaging/gentoo/ck-broker-{version}.ebuild")));
     assert!(apkbuild.lines().any(|line| line == format!("pkgver={version}")));
     let makefile = read("Makefile");
-    let built = "-p pam_ck -p ck-broker -p ck-remove-directory -p ck-switch-vt -p ckctl";
-    assert!(makefile.contains(&built.replace("-p", "--package")));
+    let programs = "-p ck-broker -p ck-remove-directory -p ck-switch-vt -p ckctl";
+    assert!(makefile.contains(&format!("--profile program {}\n", programs.replace("-p", "--package"))));
     for template in [&apkbuild, &ebuild] {
-        assert!(template.contains(built) && template.contains("make install-files "));
+        assert!(template.contains("-p pam_ck") && template.contains(&format!("{programs}\n")));
+        assert!(template.contains("make install-files "));
         let words = template.split_whitespace();
         for file in words.filter(|word| word.ends_with(".md") || word.ends_with("/pam.d-line")) {
             // Others are where a package puts it.
