@@ -7,7 +7,7 @@ use std::fmt;
 /// [`printable`](crate::printable()).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Text<const MAX: usize>(String);
+pub struct Text<const MAX: usize>(Box<str>);
 
 /// The string was longer than the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +28,7 @@ impl<const MAX: usize> Text<MAX> {
         if text.len() > MAX {
             return Err(TooLong { length: text.len(), max: MAX });
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// Takes as much of `text` as fits, cut between two characters. For facts that are only
@@ -39,7 +39,7 @@ impl<const MAX: usize> Text<MAX> {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        Self(text.get(..end).unwrap_or_default().to_owned())
+        Self(text.get(..end).unwrap_or_default().into())
     }
 
     /// The string.

@@ -53,8 +53,8 @@ struct User {
 pub struct Registry {
     slots: Slots,
     tokens: HashMap<Token, SessionId>,
-    /// Most lead one session; the one that was opened last comes last.
-    leaders: HashMap<Pid, Vec<SessionId>>,
+    /// Most lead one session; the one that was opened last has the largest id.
+    leaders: BTreeSet<(Pid, SessionId)>,
     users: BTreeMap<Uid, User>,
     /// Who waits for a runtime directory that is being made.
     making: HashMap<Uid, Vec<SessionId>>,
@@ -81,7 +81,7 @@ impl Registry {
         let mut registry = Self {
             slots: Slots::default(),
             tokens: HashMap::new(),
-            leaders: HashMap::new(),
+            leaders: BTreeSet::new(),
             users: BTreeMap::new(),
             making: HashMap::new(),
             parked: HashMap::new(),
@@ -236,8 +236,8 @@ impl Registry {
 
     /// The session that the login was started in.
     fn parent(&self, login: &Login) -> Option<&Session> {
-        let id = login.ancestors.iter().find_map(|pid| self.leaders.get(pid)?.last())?;
-        self.slots.get(*id).map(|entry| &entry.session)
+        let id = login.ancestors.iter().find_map(|pid| self.led_by(*pid).next_back())?;
+        self.slots.get(id).map(|entry| &entry.session)
     }
 
     /// Whether the login is none of its own: its user is in that session already.
@@ -262,7 +262,7 @@ impl Registry {
     fn insert(&mut self, entry: Entry) {
         let id = entry.session.id;
         self.tokens.insert(entry.token, id);
-        self.leaders.entry(entry.session.leader_pid).or_default().push(id);
+        self.leaders.insert((entry.session.leader_pid, id));
         self.users.entry(entry.session.uid).or_default().sessions.insert(id);
         self.slots.push(entry);
     }
@@ -339,7 +339,7 @@ impl Registry {
         self.waiting.remove(&id);
         let changes = self.stand(&entry.session);
         self.tokens.remove(&entry.token);
-        self.lead_no_more(leader_pid, id);
+        self.leaders.remove(&(leader_pid, id));
         let left = self.leave(uid, id);
         let mut effects = Vec::new();
         if state != State::Opening {
@@ -388,13 +388,10 @@ impl Registry {
         self.users.remove(&uid)
     }
 
-    fn lead_no_more(&mut self, leader: Pid, id: SessionId) {
-        if let Some(led) = self.leaders.get_mut(&leader) {
-            led.retain(|other| *other != id);
-            if led.is_empty() {
-                self.leaders.remove(&leader);
-            }
-        }
+    /// The sessions of a leader, by id.
+    fn led_by(&self, leader: Pid) -> impl DoubleEndedIterator<Item = SessionId> {
+        let all = (leader, SessionId::new(0))..=(leader, SessionId::new(u64::MAX));
+        self.leaders.range(all).map(|(_, id)| *id)
     }
 }
 

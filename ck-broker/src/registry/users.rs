@@ -49,9 +49,8 @@ impl Registry {
     #[must_use]
     pub fn shares_leader(&self, id: SessionId) -> bool {
         let Some(entry) = self.slots.get(id) else { return false };
-        let led = self.leaders.get(&entry.session.leader_pid).map(Vec::as_slice).unwrap_or_default();
-        let others = led.iter().filter(|other| **other != id).filter_map(|other| self.slots.get(*other));
+        let others = self.led_by(entry.session.leader_pid).filter(|other| *other != id);
         let process = |entry: &Entry| (entry.leader_started, entry.leader_inode);
-        others.into_iter().any(|other| process(other) == process(entry))
+        others.filter_map(|other| self.slots.get(other)).any(|other| process(other) == process(entry))
     }
 }
