@@ -58,6 +58,7 @@ use seats::Switch;
 pub use seats::Switcher;
 use std::{
     collections::{HashMap, HashSet},
+    mem::take,
     os::fd::{AsFd, OwnedFd},
     path::Path,
     time::{Duration, Instant, SystemTime},
@@ -179,7 +180,7 @@ impl Server {
     /// [`ServerError`]
     pub fn open(
         state_dir: &Path,
-        (store, left): (Store, Left),
+        (store, mut left): (Store, Left),
         parts: Parts,
         settings: Settings,
     ) -> Result<Self, ServerError> {
@@ -196,7 +197,7 @@ impl Server {
             );
         }
         let mut server = Self {
-            registry: Registry::restore(left.sessions.clone(), |uid| ours.contains(&uid), next),
+            registry: Registry::restore(take(&mut left.sessions), |uid| ours.contains(&uid), next),
             accept_again: None,
             admin_closed: false,
             disposal: Disposal::new(!admin.refuses_descriptors),

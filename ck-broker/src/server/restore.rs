@@ -16,7 +16,7 @@ impl Server {
     /// which no session lives. The registry has the sessions already.
     pub(super) fn take_over(&mut self, left: &Left) {
         self.linger_again();
-        self.unwatched = left.sessions.iter().map(|entry| entry.session.id).collect();
+        self.unwatched = self.registry.from(SessionId::new(0)).map(|entry| entry.session.id).collect();
         self.watch_again();
         self.retire_abandoned(left);
         // Not before: a broker that is started after a crash in between would know of no such record, and
