@@ -150,9 +150,9 @@ impl Log for Sink {
     fn flush(&self) {}
 }
 
-/// Whether a write would not block.
-fn is_writable(stderr: &io::Stderr) -> bool {
-    let mut probe = [PollFd::new(stderr, PollFlags::OUT)];
+/// Whether a write of a line would not block: a pipe has a page for it then.
+pub(crate) fn is_writable(sink: &impl AsFd) -> bool {
+    let mut probe = [PollFd::new(sink, PollFlags::OUT)];
     poll(&mut probe, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready == 1)
 }
 

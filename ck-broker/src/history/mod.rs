@@ -166,6 +166,11 @@ impl History {
 
     fn send(&mut self, line: &str) -> Sent {
         let Some(writer) = &self.writer else { return Sent::Gone };
+        // A short line may fit where the one before it did not. Once one is lost, more are until there is room again: not
+        // some here and some there, each with two messages.
+        if self.lost > 0 && !log_sink::is_writable(&writer.pipe) {
+            return Sent::Full;
+        }
         match write(&writer.pipe, line.as_bytes()) {
             // All or nothing, as it is shorter than PIPE_BUF (pipe(7)).
             Ok(_) => Sent::Yes,
