@@ -72,11 +72,27 @@ pub(super) fn read_line(path: &Path) -> Option<String> {
     String::from_utf8(read(path, LINE).ok()?).ok()
 }
 
-/// What the file holds; of one that has more than `limit` bytes, so many and one more.
+/// What the file holds; of one that has more than `limit` bytes, so many and one more. Not by
+/// [`Read::read_to_end`], which asks for the size and for the end besides: at a start, there is a file for each session.
 pub(super) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    let mut contents = Vec::new();
-    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    fs::File::open(path)?.take(most).read_to_end(&mut contents)?;
+    let mut file = fs::File::open(path)?;
+    let mut contents = vec![0; limit + 1];
+    let mut length = 0;
+    // A file gives all that it has at once; less than it was asked for is its end.
+    while let Some(rest) = contents.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        let asked = rest.len();
+        match file.read(rest) {
+            Ok(count) => {
+                length += count;
+                if count < asked {
+                    break;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    contents.truncate(length);
     Ok(contents)
 }
 
