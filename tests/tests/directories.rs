@@ -31,6 +31,29 @@ fn by_default_it_is_a_tmpfs_with_a_limit() {
     machine.await_nothing_left();
 }
 
+/// It goes at once, without a worker (there is none to be had here); who is still in there has it for themselves.
+#[test]
+fn an_empty_one_is_let_go_whoever_is_still_inside() {
+    let machine = Machine::up();
+    machine.host.run_ok(&["chmod", "-x", "/usr/libexec/ck/ck-remove-directory"]);
+    let stays = "cd $XDG_RUNTIME_DIR; setsid sh -c 'until [ -e /tmp/go ]; do sleep 0.02; done; \
+                 for i in $(seq 2000); do : >f$i; done; ls | wc -l >/tmp/filled; sleep 60' >/dev/null 2>&1 &";
+    machine.host.run_ok(&["su", "alice", "-c", stays]);
+    machine.await_nothing_left();
+    machine.host.write_file("/tmp/go", "", 0o644);
+    let filled = || machine.host.metadata("/tmp/filled").is_some_and(|found| found.size() > 0);
+    wait_until(SOON, "it is filled", filled);
+    assert_eq!(machine.host.read_file("/tmp/filled").trim(), "2000");
+    machine.await_nothing_left();
+    assert_eq!(
+        machine.host.run_ok(&["su", "alice", "-c", "ls -A $XDG_RUNTIME_DIR; pkill -u alice sleep"]),
+        ""
+    );
+    machine.await_nothing_left();
+    let log = machine.broker().stderr();
+    assert!(!log.contains("error") && log.contains("runtime directory of user 2001 torn down"), "{log}");
+}
+
 #[test]
 fn the_size_is_as_configured() {
     let machine = configured("[runtime_dir]\nsize = \"2m\"\n");
