@@ -26,6 +26,7 @@ pub mod hooks;
 pub mod jobs;
 pub mod limit;
 pub mod log_sink;
+mod poll;
 pub mod privileges;
 pub mod process;
 pub mod registry;

@@ -1,8 +1,9 @@
 //! Messages, a line each: on standard error, or to the system's log.
 
+use crate::poll;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::PollFlags,
     fs::{FileType, fstat},
     net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, send, sendto, socket_with},
 };
@@ -152,8 +153,7 @@ impl Log for Sink {
 
 /// Whether a write of a line would not block: a pipe has a page for it then.
 pub(crate) fn is_writable(sink: &impl AsFd) -> bool {
-    let mut probe = [PollFd::new(sink, PollFlags::OUT)];
-    poll(&mut probe, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready == 1)
+    poll::now(sink, PollFlags::OUT).is_ok_and(|state| !state.is_empty())
 }
 
 fn line(style: Style, level: Level, message: &str) -> String {

@@ -1,10 +1,10 @@
 //! What the kernel says of a process: a descriptor of it, how it is known again, who its ancestors are.
 
-use crate::{registry::Leader, sys};
+use crate::{poll, registry::Leader, sys};
 use ck_protocol::Pid;
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::PollFlags,
     fs::{FsWord, fstat, fstatfs},
     io::Errno,
     process::{PidfdFlags, pidfd_open},
@@ -26,8 +26,6 @@ const GENERATIONS: usize = 32;
 /// More than a line of proc_pid_stat(5) has: 50 numbers of at most 20 digits, and a name of 64 bytes. One read(2) brings it
 /// whole, as the kernel makes it for that (seq_file).
 const LINE: usize = 2048;
-/// No time to wait.
-const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// A descriptor of the process that connected `socket`, whose pid is `pid`.
 ///
@@ -46,9 +44,7 @@ pub fn peer(socket: &impl AsFd, pid: Pid) -> io::Result<OwnedFd> {
 /// if the peer still holds its end of the socket afterwards.
 fn peer_by_pid(socket: &impl AsFd, pid: Pid) -> io::Result<OwnedFd> {
     let pidfd = by_pid(pid)?;
-    let mut probe = [PollFd::new(socket, PollFlags::empty())];
-    poll(&mut probe, Some(&NOW))?;
-    if probe[0].revents().contains(PollFlags::HUP) {
+    if poll::now(socket, PollFlags::empty())?.contains(PollFlags::HUP) {
         return Err(io::ErrorKind::NotConnected.into());
     }
     Ok(pidfd)
@@ -90,9 +86,7 @@ pub fn again(leader: Leader) -> io::Result<Option<OwnedFd>> {
 
 /// Whether the process has ended, and only waits to be reaped.
 fn has_ended(pidfd: &OwnedFd) -> io::Result<bool> {
-    let mut probe = [PollFd::new(pidfd, PollFlags::IN)];
-    poll(&mut probe, Some(&NOW))?;
-    Ok(probe[0].revents().contains(PollFlags::IN))
+    Ok(poll::now(pidfd, PollFlags::IN)?.contains(PollFlags::IN))
 }
 
 /// The inode of a pidfd, where it names one process only: on pidfs, Linux 6.9. Before, all pidfds had the
@@ -109,7 +103,7 @@ pub fn inode(pidfd: &OwnedFd) -> Option<u64> {
 #[must_use]
 pub fn leader(pidfd: &OwnedFd, pid: Pid) -> Option<Leader> {
     match inode(pidfd) {
-        // What /proc would say besides takes as long to ask as all the rest of a login's file operations.
+        // That says it all, and /proc would take 18 µs more.
         Some(inode) => Some(Leader { pid, started: 0, inode: Some(inode) }),
         None => Some(Leader { pid, started: stat(pid)?.started, inode: None }),
     }

@@ -102,7 +102,8 @@ impl RuntimeRoot {
 }
 
 /// Detaches every file system that is mounted on `path`, uppermost first: others may have been
-/// mounted over our tmpfs, or in its stead. What becomes of ours is noted in `retired`. False if there is no such path (any more).
+/// mounted over our tmpfs, or in its stead. What becomes of ours is noted in `retired`. False if there is no
+/// such path (any more).
 fn detach(path: &Path, ours: Option<Device>, retired: &mut Retired) -> Result<bool, RetireError> {
     for _ in 0..LAYERS {
         // O_PATH asks nothing of the file system, so a FUSE server cannot make it wait.
@@ -115,12 +116,11 @@ fn detach(path: &Path, ours: Option<Device>, retired: &mut Retired) -> Result<bo
         let copy = if is_ours && !is_empty(&layer) { on_a_mount_of_its_own(&layer) } else { None };
         match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
             Ok(()) => {
-                if let Some(copy) = copy {
-                    retired.remains.push(Remains::Detached(copy));
-                } else if is_ours && is_empty(&layer) {
-                    retired.freed = true;
-                } else if is_ours {
-                    retired.remains.push(Remains::Detached(layer));
+                if is_ours {
+                    match copy.or_else(|| (!is_empty(&layer)).then_some(layer)) {
+                        Some(rest) => retired.remains.push(Remains::Detached(rest)),
+                        None => retired.freed = true,
+                    }
                 }
                 // A mount point cannot be removed (EBUSY), so this says at once whether another is below.
                 if rmdir(path).is_ok() {

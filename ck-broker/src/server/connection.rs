@@ -136,18 +136,17 @@ impl Connection {
 
     /// A descriptor of the peer's process.
     pub(super) fn process(&mut self) -> io::Result<&OwnedFd> {
-        // One that has opened a session before is watched by that descriptor.
-        let process = match self.peer.process.take() {
-            Some(process) => process,
-            None => process::peer(&self.socket, self.peer.pid)?,
-        };
+        let process = self.take_process()?;
         Ok(self.peer.process.insert(process))
     }
 
     /// The same, to watch it by.
     pub(super) fn take_process(&mut self) -> io::Result<OwnedFd> {
-        self.process()?;
-        self.peer.process.take().ok_or_else(|| io::ErrorKind::NotFound.into())
+        match self.peer.process.take() {
+            Some(process) => Ok(process),
+            // It has opened a session before, which is watched by that one.
+            None => process::peer(&self.socket, self.peer.pid),
+        }
     }
 
     /// Takes one packet. `None` when there is none now; an empty one at the end.
