@@ -4,7 +4,8 @@
 //!     pam-login --dlopen MODULE           only loads a module, as libpam would
 //!
 //! Prints a line with the nanoseconds of pam_start(3), which loads the modules, and of pam_open_session(3); after the
-//! end one with those of pam_close_session(3). Of a login that is refused it says so, and ends. Each is one write(2), so that a trace of system calls has marks.
+//! end one with those of pam_close_session(3). Of a login that is refused it says so, and ends. Each is one
+//! write(2), so that a trace of system calls has marks.
 #![deny(unsafe_code)]
 #![allow(
     clippy::expect_used,
@@ -17,29 +18,9 @@
 #[path = "../tests/module/application.rs"]
 #[allow(unsafe_code, dead_code, reason = "PAM is a C interface, and not all of it is needed here")]
 mod application;
+#[path = "fenced/loading.rs"]
 #[allow(unsafe_code, reason = "dlopen(3) is a C interface")]
-mod loading {
-    use std::ffi::{CString, c_char, c_int, c_void};
-
-    // Built in, as in the module (see pam_ck/build.rs): sshd and login have not loaded libgcc_s, and a host of the module that
-    // has would hide what it costs a module to need it.
-    #[cfg_attr(static_unwinder, link(name = "gcc_eh", kind = "static", modifiers = "-bundle"))]
-    unsafe extern "C" {}
-
-    unsafe extern "C" {
-        fn dlopen(path: *const c_char, flags: c_int) -> *mut c_void;
-    }
-
-    /// `RTLD_NOW`, as libpam has it.
-    const NOW: c_int = 2;
-
-    /// Whether the shared object at `path` could be loaded.
-    pub(crate) fn load(path: &str) -> bool {
-        let path = CString::new(path).unwrap();
-        // SAFETY: the path is a string that ends; what a PAM module runs when it is loaded is trusted, as by libpam.
-        !unsafe { dlopen(path.as_ptr(), NOW) }.is_null()
-    }
-}
+mod loading;
 
 use application::{Application, SUCCESS};
 use pam_sys::PamItemType;
