@@ -2,6 +2,7 @@
 
 use crate::{
     history::{self, Place},
+    places,
     server::CLOSE_DESCRIPTORS,
 };
 use std::path::PathBuf;
@@ -41,9 +42,28 @@ pub enum Command {
     /// End when standard input does. The broker itself starts such a process, for the descriptors that
     /// it then holds: [`crate::server::CLOSE_DESCRIPTORS`].
     CloseDescriptors,
+    /// Make the places to work in, for the broker with this pid. That starts such a process: [`crate::places::OPTION`].
+    MakePlaces(Box<MakePlaces>),
     /// Append to the history what comes on standard input. The broker itself starts such a process:
     /// [`crate::history::OPTION`]. Whether its messages go to the system's log.
     WriteHistory(Place, bool),
+}
+
+/// Which places are to be made.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MakePlaces {
+    /// The pid of the broker that wants them.
+    pub broker: i32,
+    /// The state directory.
+    pub state_dir: PathBuf,
+    /// The root of the runtime directories, unless somebody else makes them.
+    pub runtime_root: Option<PathBuf>,
+    /// Where it is written who lingers.
+    pub linger_dir: PathBuf,
+    /// Whether a service manager holds the sockets.
+    pub sockets_are_passed: bool,
+    /// Whether messages go to the system's log.
+    pub syslog: bool,
 }
 
 /// Where things are, and how it runs.
@@ -117,6 +137,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
             Long("check-config") => check = true,
             Long("version") => return Ok(Command::Version),
             Long("help") => return Ok(Command::Help),
+            Long(long) if long == places::OPTION => return make_places(parser),
             Long(long) if long == CLOSE_DESCRIPTORS => return Ok(Command::CloseDescriptors),
             Long(long) if long == history::OPTION => {
                 let value = parser.value()?.string()?;
@@ -128,6 +149,33 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
         }
     }
     Ok(if check { Command::CheckConfig(options) } else { Command::Run(options) })
+}
+
+/// The rest of a command line that the broker itself has made.
+fn make_places(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
+    use lexopt::prelude::{Long, ValueExt};
+    let broker = parser.value()?.parse()?;
+    let mut places = MakePlaces {
+        broker,
+        state_dir: PathBuf::new(),
+        runtime_root: None,
+        linger_dir: PathBuf::new(),
+        sockets_are_passed: false,
+        syslog: false,
+    };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("state-dir") => places.state_dir = absolute("--state-dir", parser.value()?.into())?,
+            Long("runtime-root") => {
+                places.runtime_root = Some(absolute("--runtime-root", parser.value()?.into())?);
+            }
+            Long("linger-dir") => places.linger_dir = absolute("--linger-dir", parser.value()?.into())?,
+            Long("keep-sockets") => places.sockets_are_passed = true,
+            Long("syslog") => places.syslog = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Command::MakePlaces(Box::new(places)))
 }
 
 fn absolute(option: &'static str, path: PathBuf) -> Result<PathBuf, ArgumentError> {

@@ -6,6 +6,7 @@
 //! - [`hooks`] runs root's programs when sessions come and go;
 //! - [`runtime_dir`] makes and retires directories in microseconds; [`jobs`] tears down what was
 //!   retired, in processes of its own;
+//! - [`places`] makes the directories that it works in what they must be;
 //! - [`store`] keeps what a restart must find, and [`history`] what people want to know later;
 //! - [`events`] decides what subscribers are told;
 //! - [`limit`] says how much there may be of something;
@@ -26,6 +27,7 @@ pub mod hooks;
 pub mod jobs;
 pub mod limit;
 pub mod log_sink;
+pub mod places;
 mod poll;
 pub mod privileges;
 pub mod process;

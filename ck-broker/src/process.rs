@@ -85,7 +85,7 @@ pub fn again(leader: Leader) -> io::Result<Option<OwnedFd>> {
 }
 
 /// Whether the process has ended, and only waits to be reaped.
-fn has_ended(pidfd: &OwnedFd) -> io::Result<bool> {
+pub(crate) fn has_ended(pidfd: &OwnedFd) -> io::Result<bool> {
     Ok(poll::now(pidfd, PollFlags::IN)?.contains(PollFlags::IN))
 }
 

@@ -1,16 +1,17 @@
 //! From the command line to a serving broker.
 
 use crate::{
-    arguments::{self, ArgumentError, Command, Options},
+    arguments::{self, ArgumentError, Command, MakePlaces, Options},
     configuration::ConfigurationError,
     history,
     jobs::{NoRemover, Queue, Remover},
     log_sink::{self, Target},
+    places::{self, PlacesError, Wanted},
     privileges,
-    runtime_dir::{RootError, RuntimeRoot},
+    runtime_dir::{Backing, RootError, RuntimeRoot},
     server::{self, Parts, Server, ServerError, Switcher},
     settings::{SettingsError, Source},
-    store::{self, LingerDir, PlaceError, StateDir, Store, StoreError},
+    store::{LingerDir, PlaceError, StateDir, Store, StoreError},
     supervisor, sys,
 };
 use log::LevelFilter;
@@ -46,6 +47,8 @@ enum StartError {
     #[error(transparent)]
     NoRemover(#[from] NoRemover),
     #[error(transparent)]
+    Places(#[from] PlacesError),
+    #[error(transparent)]
     Place(#[from] PlaceError),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -75,7 +78,7 @@ impl StartError {
 #[must_use]
 pub fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Nobody reads standard error if this fails.
             let _ = writeln!(io::stderr(), "ck-broker: {error}");
@@ -84,7 +87,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), StartError> {
+fn run() -> Result<ExitCode, StartError> {
     match arguments::parse(lexopt::Parser::from_env())? {
         Command::Help => print(arguments::HELP),
         Command::Version => print(concat!("ck-broker ", env!("CARGO_PKG_VERSION"), "\n")),
@@ -96,6 +99,7 @@ fn run() -> Result<(), StartError> {
             let passed = sys::passed_descriptors().map_err(StartError::Passed)?;
             serve(&options, passed).inspect_err(|error| say_last(&options, error))?;
         }
+        Command::MakePlaces(wanted) => return make_places(&wanted),
         Command::WriteHistory(place, syslog) => {
             log_sink::install(target(syslog), LevelFilter::Warn).map_err(StartError::Log)?;
             history::writer::run(place).map_err(StartError::History)?;
@@ -103,7 +107,24 @@ fn run() -> Result<(), StartError> {
         // Whatever it reads, or cannot: it ends.
         Command::CloseDescriptors => drop(io::copy(&mut io::stdin(), &mut io::sink())),
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the process does that makes the places: what it has to say is for the broker that started it.
+fn make_places(wanted: &MakePlaces) -> Result<ExitCode, StartError> {
+    log_sink::install(target(wanted.syslog), LevelFilter::Info).map_err(StartError::Log)?;
+    let made = places::make(
+        &Wanted {
+            state_dir: &wanted.state_dir,
+            runtime_root: wanted.runtime_root.as_deref(),
+            linger_dir: &wanted.linger_dir,
+            sockets_are_passed: wanted.sockets_are_passed,
+        },
+        wanted.broker,
+    );
+    let said = made.as_ref().map_or_else(|error| error.to_string(), |problems| problems.join("\n"));
+    print(&said);
+    Ok(if made.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn print(text: &str) {
@@ -144,18 +165,24 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     let remover = Remover::beside(&own)?;
     // Modes are to be as written here, however the shell that started us has it.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    // Everything that can be refused is, before anything is made.
-    store::inspect(&options.runtime_root).map_err(RootError::Unusable)?;
+    let makes_directories = settings.recipe.backing != Backing::None;
+    let places = places::ensure(&Wanted {
+        state_dir: &options.state_dir,
+        runtime_root: makes_directories.then_some(options.runtime_root.as_path()),
+        linger_dir: &options.linger_dir,
+        sockets_are_passed: !passed.is_empty(),
+    })?;
+    places.iter().for_each(|problem| log::warn!("{problem}"));
     let state = StateDir::lock(&options.state_dir)?;
     let store = Store::open(&state)?;
-    let (root, retired) = RuntimeRoot::prepare(&options.runtime_root, settings.recipe)?;
+    let (root, unfinished) = RuntimeRoot::open(&options.runtime_root, settings.recipe)?;
     let descriptors = raise_descriptor_limit();
-    let (jobs, linger) = (Queue::new(remover), LingerDir::new(&options.linger_dir));
-    let parts = Parts { root, jobs, linger, descriptors, passed, source, signals };
+    let jobs = Queue::new(remover, root.retired_path(), [state.private()]);
+    let linger = LingerDir::open(&options.linger_dir);
+    let parts = Parts { root, unfinished, jobs, places, linger, descriptors, passed, source, signals };
     let seats = settings.seats.clone();
     let mut server = Server::open(state.path(), store, parts, settings)?;
     let has_vts = server.seats(seats, Switcher::beside(&own));
-    server.resume(retired);
     if let Err(error) = privileges::drop_excess(has_vts) {
         log::warn!("goes on with more privileges than it needs: {error}");
     }

@@ -33,7 +33,7 @@ pub use reply::{Change, Opened, Refusal, RefusalCode, Reply, Status};
 pub use request::{AdminRequest, Linger, Open, SessionRef, SessionRequest, Target};
 pub use seat::Seat;
 pub use session::{Class, Kind, Session, State};
-pub use teardown::{Teardown, TeardownState};
+pub use teardown::{Teardown, TeardownDetail, TeardownState};
 pub use text::{Text, TooLong};
 pub use user::{User, UserState};
 

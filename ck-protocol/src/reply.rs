@@ -1,8 +1,8 @@
 //! What the broker answers.
 
 use crate::{
-    Class, Event, Kind, Message, PathText, Pid, Seat, Session, SessionId, ShortName, Teardown, Timestamp,
-    User, Vt,
+    Class, Event, Kind, Message, PathText, Pid, Seat, Session, SessionId, ShortName, Teardown,
+    TeardownDetail, Timestamp, User, Vt,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,10 @@ pub enum Reply {
     Change(Box<Change>),
     /// To a subscriber who read too slowly: so many changes are missing here.
     Lost(u64),
+    /// A teardown, with all that is known of it.
+    TeardownDetail(Box<TeardownDetail>),
+    /// Something that somebody should look at: one line that says what it costs whom, and what to do.
+    Problem(Message),
 }
 
 /// A change, and which one it was.

@@ -87,6 +87,12 @@ pub enum AdminRequest {
     Activate(SessionId),
     /// Who keeps a runtime directory without a session.
     Linger(Linger),
+    /// As [`AdminRequest::Teardowns`], with all that is known of each: a [`Reply::TeardownDetail`](crate::Reply) each, then
+    /// [`Reply::End`](crate::Reply).
+    TeardownDetails,
+    /// What somebody should look at, beside what [`AdminRequest::Status`] counts: a [`Reply::Problem`](crate::Reply) each, then
+    /// [`Reply::End`](crate::Reply).
+    Problems,
 }
 
 /// What is to be ended.

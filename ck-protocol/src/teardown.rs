@@ -22,6 +22,17 @@ pub struct Teardown {
     pub reason: Option<Message>,
 }
 
+/// A teardown, with what was added to it later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TeardownDetail {
+    /// What was always told of it.
+    pub teardown: Teardown,
+    /// What the directory held when its user left, in bytes; `None` where that is not known, as of a plain directory.
+    pub bytes: Option<u64>,
+    /// When its user left, or when a broker found it.
+    pub since: Timestamp,
+}
+
 named! {
     /// Where a teardown is in its life.
     TeardownState, "teardown state":

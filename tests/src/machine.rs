@@ -107,12 +107,16 @@ impl Machine {
         wait_until(Duration::from_secs(60), "all teardowns are done", || {
             let status: Value =
                 serde_json::from_str(&self.host.run_ok(&["ckctl", "status", "--json"])).expect("JSON");
-            ["teardowns_running", "teardowns_waiting", "teardowns_failed"]
+            ["teardowns_running", "teardowns_waiting", "teardowns_failed", "teardowns_abandoned"]
                 .iter()
                 .all(|what| status[what] == 0)
         });
-        let places =
-            ["/run/user", "/run/user/.ck-retired", "/run/ck-broker/sessions", "/run/ck-broker/users"];
+        let places = [
+            "/run/user",
+            "/run/user/.ck-retired",
+            "/run/ck-broker/state/sessions",
+            "/run/ck-broker/state/users",
+        ];
         let find = [&["find"], &places[..], &["-mindepth", "1"]].concat();
         let mut left = String::new();
         // With a delay after the last logout, it is some time until the teardown is even queued.

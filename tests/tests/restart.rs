@@ -64,7 +64,7 @@ fn who_left_while_no_broker_ran_is_cleaned_up_after() {
 fn a_directory_that_nobody_was_told_of_before_the_broker_died_is_cleaned_up() {
     let mut machine = Machine::up();
     end_broker(&mut machine, Signal::KILL);
-    machine.host.run_ok(&["install", "-m", "600", "/dev/null", "/run/ck-broker/users/2001"]);
+    machine.host.run_ok(&["install", "-m", "600", "/dev/null", "/run/ck-broker/state/users/2001"]);
     machine.host.run_ok(&["install", "-d", "-m", "700", "-o", "alice", ALICES, "/run/user/2001/deep"]);
     machine.start_broker(&[]);
     machine.await_nothing_left();
@@ -88,11 +88,11 @@ fn a_record_that_cannot_be_read_costs_no_other() {
     let bob = machine.host.spawn(&["ssh", "bob@127.0.0.1", "sleep 60"]);
     machine.await_sessions(2);
     end_broker(&mut machine, Signal::KILL);
-    machine.host.write_file("/run/ck-broker/sessions/1", b"\x01\x01", 0o600);
+    machine.host.write_file("/run/ck-broker/state/sessions/1", b"\x01\x01", 0o600);
     machine.start_broker(&[]);
     assert_eq!(machine.session()["user"], "bob");
     let log = machine.broker().stderr();
-    assert!(log.contains("/run/ck-broker/sessions/1: malformed frame"), "{log}");
+    assert!(log.contains("/run/ck-broker/state/sessions/1: malformed frame"), "{log}");
     assert!(machine.host.metadata("/run/user/2001/mine").is_some(), "taken from under a live session");
     drop(bob);
     machine.await_sessions(0);
@@ -105,7 +105,7 @@ fn no_id_is_given_twice_when_it_is_not_known_which_were() {
     assert_eq!(machine.host.run_ok(&id), "1");
     machine.await_nothing_left();
     end_broker(&mut machine, Signal::KILL);
-    machine.host.write_file("/run/ck-broker/next-id", b"6\x00", 0o600);
+    machine.host.write_file("/run/ck-broker/state/next-id", b"6\x00", 0o600);
     machine.start_broker(&[]);
     assert!(machine.broker().stderr().contains("next-id cannot be read"));
     let next: u64 = machine.host.run_ok(&id).parse().expect("an id");

@@ -50,7 +50,7 @@ fn rewrite_record(machine: &mut Machine, change: impl FnOnce(Vec<u8>) -> Vec<u8>
     let mut broker = machine.broker.take().expect("a broker");
     broker.signal(Signal::KILL);
     assert!(broker.wait(SOON).is_some(), "the broker ends");
-    let record = "/run/ck-broker/sessions/1";
+    let record = "/run/ck-broker/state/sessions/1";
     let bytes = std::fs::read(machine.host.root().join(&record[1..])).expect("a record");
     machine.host.write_file(record, change(bytes), 0o600);
     machine.start_broker(&[]);
@@ -84,8 +84,8 @@ fn a_record_of_a_later_release_is_set_aside_and_costs_no_other() {
     });
     assert_eq!(machine.session()["user"], "bob");
     let log = machine.broker().stderr();
-    let said = "/run/ck-broker/sessions/1: has format 3, and only 1 and 2 are read: it was written by another release; \
-                set aside as /run/ck-broker/sessions/.1.unreadable";
+    let said = "/run/ck-broker/state/sessions/1: has format 3, and only 1 and 2 are read: it was written by another release; \
+                set aside as /run/ck-broker/state/sessions/.1.unreadable";
     assert!(log.contains(said), "{log}");
     assert!(machine.host.metadata("/run/user/2001/mine").is_some(), "taken from under a live session");
     drop(bob);

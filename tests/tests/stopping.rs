@@ -125,14 +125,18 @@ fn a_login_that_waits_when_the_broker_dies_is_answered_by_the_next_one() {
     // The module gives a broker 50 ms to come back; on a busy machine that is not always enough.
     let mut answered = 0;
     for _ in 0..20 {
-        let pid = machine.host.read_file("/run/ck-broker/lock").trim().to_owned();
+        let pid = machine.host.read_file("/run/ck-broker/state/lock").trim().to_owned();
         let killer = ["strace", "-o", "/dev/null", "-e", "inject=sendto:signal=KILL:when=1", "-p", &pid];
         let killer = machine.host.spawn(&killer);
         wait_until(SOON, "strace is there", || killer.stderr().contains("attached"));
         let told =
             machine.host.run_ok(&["su", "alice", "-c", "echo $XDG_RUNTIME_DIR; ls -d $XDG_RUNTIME_DIR"]);
         wait_until(SOON, "another broker", || machine.host.run(&["ckctl", "status"]).status.success());
-        assert_ne!(machine.host.read_file("/run/ck-broker/lock").trim(), pid, "the broker was not killed");
+        assert_ne!(
+            machine.host.read_file("/run/ck-broker/state/lock").trim(),
+            pid,
+            "the broker was not killed"
+        );
         answered += usize::from(told == format!("{ALICES}\n{ALICES}"));
         machine.await_nothing_left();
         if answered == 3 {

@@ -56,7 +56,7 @@ fn what_is_said_when_the_broker_is_not_well() {
     machine.start_broker(&[]);
     machine.broker().signal(Signal::STOP);
     ask(&machine, 3);
-    type_in(&machine, "kill -CONT $(cat /run/ck-broker/lock)");
+    type_in(&machine, "kill -CONT $(cat /run/ck-broker/state/lock)");
     machine.await_nothing_left();
 }
 

@@ -10,7 +10,7 @@ use super::{
     moment::Moment,
     tail,
 };
-use crate::store::{PlaceError, make};
+use crate::places::directory::{DirectoryError, make};
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use rustix::{
     fs::{FlockOperation, Gid, Mode, fchmod, fchown, fcntl_lock},
@@ -34,7 +34,7 @@ const TRIES: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FileError {
     #[error("cannot keep the history: {0}")]
-    Directory(#[from] PlaceError),
+    Directory(#[from] DirectoryError),
     #[error("cannot open {}: {source}", path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error("{} is no ordinary file: remove it", .0.display())]

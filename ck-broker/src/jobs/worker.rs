@@ -34,14 +34,6 @@ const COMPLAINTS_LOGGED: usize = 20;
 /// A worker could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
-    /// The descriptor that it was to have could not be duplicated.
-    #[error("cannot duplicate the descriptor of {}: {source}", path.display())]
-    Duplicate {
-        /// What was to be torn down.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
     /// The program could not be run.
     #[error("cannot run {}: {source}", program.display())]
     Run {
@@ -91,31 +83,23 @@ impl Remover {
         Err(NoRemover(installed, built))
     }
 
-    /// Starts the removal of the directory at `path`, among the retired.
+    /// Starts the removal of what is at `path`, among the retired.
     pub(super) fn remove(&self, uid: Uid, path: &Path, now: Instant) -> Result<Worker, SpawnError> {
-        self.start(self.command(uid, path).stdin(Stdio::null()), now)
+        let mut command = self.command("--dest=", path);
+        self.start(command.arg(format!("--uid={uid}")), now)
     }
 
-    /// Starts the emptying of a detached file system, known as `name`.
-    pub(super) fn empty(
-        &self,
-        uid: Uid,
-        name: &Path,
-        fs: &OwnedFd,
-        now: Instant,
-    ) -> Result<Worker, SpawnError> {
-        let duplicate =
-            fs.try_clone().map_err(|source| SpawnError::Duplicate { path: name.to_owned(), source })?;
-        self.start(self.command(uid, name).arg("--dest-fd=0").stdin(duplicate), now)
+    /// Starts the removal of the mount points in `directory` that nobody needs any more.
+    pub(super) fn sweep(&self, directory: &Path, now: Instant) -> Result<Worker, SpawnError> {
+        self.start(&mut self.command("--sweep=", directory), now)
     }
 
-    fn command(&self, uid: Uid, dest: &Path) -> Command {
-        let mut path = OsString::from("--dest=");
-        path.push(dest);
+    fn command(&self, option: &str, path: &Path) -> Command {
+        let mut argument = OsString::from(option);
+        argument.push(path);
         let mut command = Command::new(&self.0);
-        command.env_clear().stdout(Stdio::null()).current_dir("/");
-        command.arg(format!("--uid={uid}")).arg(path).arg(format!("--deadline={PATIENCE_SECONDS}"));
-        command.arg(format!("--nice={NICE}"));
+        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).current_dir("/");
+        command.arg(argument).arg(format!("--deadline={PATIENCE_SECONDS}")).arg(format!("--nice={NICE}"));
         command
     }
 
@@ -148,6 +132,31 @@ fn pidfd(child: &Child) -> io::Result<OwnedFd> {
     Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }
 
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Nothing is left.
+    Gone,
+    /// Something is.
+    Failed,
+    /// Something is, and another run will come further.
+    Hindered,
+    /// A child of it hangs in the kernel.
+    LeftBehind,
+}
+
+impl Outcome {
+    /// By the exit status of ck-remove-directory(8); `None` where a signal ended it.
+    fn of(status: Option<i32>) -> Self {
+        match status {
+            Some(0) => Self::Gone,
+            Some(3) => Self::LeftBehind,
+            Some(4) => Self::Hindered,
+            _ => Self::Failed,
+        }
+    }
+}
+
 /// A running remover.
 #[derive(Debug)]
 pub struct Worker {
@@ -160,13 +169,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Whether it succeeded; `None` while it runs.
-    pub(super) fn outcome(&mut self) -> Option<bool> {
+    /// How it ended; `None` while it runs.
+    pub(super) fn outcome(&mut self) -> Option<Outcome> {
         match self.child.try_wait() {
-            Ok(status) => status.map(|status| status.success()),
+            Ok(status) => status.map(|status| Outcome::of(status.code())),
             Err(error) => {
                 log::error!("cannot wait for worker {}: {error}", self.child.id());
-                Some(false)
+                Some(Outcome::Failed)
             }
         }
     }
@@ -192,6 +201,11 @@ impl Worker {
     /// When it is to be seen to, if it has not ended by then.
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// Whether it was killed, and has not ended.
+    pub(super) fn was_killed(&self) -> bool {
+        self.killed
     }
 
     /// Kills it, as its time is over, and gives it a little more to end. False if that was done before.

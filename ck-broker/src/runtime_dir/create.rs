@@ -1,11 +1,12 @@
 //! Making a runtime directory.
 
-use super::{Backing, Device, Recipe, RuntimeRoot};
+use super::{Backing, Device, Recipe, RuntimeRoot, remains::CONTENTS};
+use crate::{places::mounts, store::Made};
 use ck_protocol::{Gid, Uid};
 use rustix::{
-    fs::{AtFlags, CWD, Mode, StatxFlags, chownat, mkdir, rmdir, statx},
+    fs::{AtFlags, CWD, Mode, StatxFlags, chownat, mkdirat, statx, unlinkat},
     io::Errno,
-    mount::{MountFlags, UnmountFlags, mount, unmount},
+    mount::{MountFlags, mount},
 };
 use std::{
     ffi::CString,
@@ -21,6 +22,15 @@ pub enum Existing {
     Usable,
     /// Something that must not be used.
     Unusable,
+}
+
+/// A runtime directory that has just been made.
+#[derive(Debug)]
+pub struct Created {
+    /// What it is made of; `None` for a plain directory where nothing can be mounted.
+    pub made: Option<Made>,
+    /// Why it is no tmpfs, though that was wanted and mounting is allowed.
+    pub fell_back: Option<CreateError>,
 }
 
 /// Why there is no runtime directory.
@@ -58,6 +68,16 @@ pub enum CreateError {
         /// Why.
         source: Errno,
     },
+    /// The plain directory could not be mounted in its place.
+    #[error("cannot mount {} on {}: {source}", from.display(), path.display())]
+    Bind {
+        /// The directory.
+        from: PathBuf,
+        /// The mount point.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
 }
 
 impl RuntimeRoot {
@@ -88,40 +108,51 @@ impl RuntimeRoot {
         found.is_ok_and(|found| found.stx_mode & 0o170_000 == 0o040_000 && found.stx_uid == uid.get())
     }
 
-    /// Makes the uid's runtime directory where there is nothing: 0700, owned by the user. Returns
-    /// the tmpfs that was mounted on it; `None` for a plain directory.
+    /// Makes the uid's runtime directory where there is nothing: 0700, owned by the user.
     ///
     /// # Errors
-    /// [`CreateError`]; then there is still nothing.
-    pub fn create(&self, uid: Uid, gid: Gid) -> Result<Option<Device>, CreateError> {
+    /// [`CreateError`]; then there is still nothing in its place.
+    pub fn create(&mut self, uid: Uid, gid: Gid) -> Result<Created, CreateError> {
         let path = self.of(uid);
-        mkdir(&path, Mode::RWXU).map_err(|source| CreateError::Make { path: path.clone(), source })?;
+        let name = uid.to_string();
+        mkdirat(&self.bare, &name, Mode::RWXU)
+            .map_err(|source| CreateError::Make { path: path.clone(), source })?;
         self.fill(&path, uid, gid).inspect_err(|_| {
-            // Nothing half-made: the error itself is what the caller hears about.
-            let _ = rmdir(&path);
+            // Nothing half-made: the error itself is what the caller hears about. Moved and not removed, as
+            // somebody may have mounted upon it in a mount namespace of theirs.
+            let _ = self.put_aside(uid);
         })
     }
 
     /// Turns root's empty directory into the user's.
-    fn fill(&self, path: &Path, uid: Uid, gid: Gid) -> Result<Option<Device>, CreateError> {
+    fn fill(&mut self, path: &Path, uid: Uid, gid: Gid) -> Result<Created, CreateError> {
         let Recipe { backing, noexec, .. } = self.recipe;
+        let mut fell_back = None;
         if backing != Backing::Directory {
             match self.mount(path, uid, gid) {
-                Ok(()) => return mounted(path).map(Some),
-                Err(source) if backing == Backing::Tmpfs => {
-                    return Err(CreateError::Mount { path: path.to_owned(), source });
+                Ok(()) => {
+                    let device = mounted(path)?;
+                    return Ok(Created { made: Some(Made::Tmpfs(device)), fell_back });
                 }
-                Err(errno) => {
+                Err(source) => {
+                    let failed = CreateError::Mount { path: path.to_owned(), source };
+                    if backing == Backing::Tmpfs {
+                        return Err(failed);
+                    }
                     let without = if noexec { ", and without noexec" } else { "" };
-                    log::info!("{}: no tmpfs ({errno}), a plain directory instead{without}", path.display());
+                    log::info!("{failed}: a plain directory instead{without}");
+                    fell_back = (self.is_sealed || source != Errno::PERM).then_some(failed);
                 }
             }
         }
-        // The root is root's alone: nobody can have exchanged the name since mkdir.
-        let (user, group) = (rustix::fs::Uid::from_raw(uid.get()), rustix::fs::Gid::from_raw(gid.get()));
-        chownat(CWD, path, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(|source| CreateError::Give { path: path.to_owned(), source })?;
-        Ok(None)
+        let made = if self.is_sealed {
+            Some(Made::Plain(self.bind(path, uid, gid)?))
+        } else {
+            // The root is root's alone: nobody can have exchanged the name since mkdir.
+            give(&self.bare, Path::new(&uid.to_string()), path, uid, gid)?;
+            None
+        };
+        Ok(Created { made, fell_back })
     }
 
     fn mount(&self, path: &Path, uid: Uid, gid: Gid) -> Result<(), Errno> {
@@ -133,13 +164,49 @@ impl RuntimeRoot {
         flags.set(MountFlags::NOEXEC, noexec);
         mount("tmpfs", path, "tmpfs", flags, options.as_c_str())
     }
+
+    /// Makes a plain directory among the retired, where it stays when its user has left, and mounts it in its place. Its parent
+    /// has nothing else in it: whoever holds the lock of a directory keeps who removes it in the lock of its parent.
+    fn bind(&mut self, path: &Path, uid: Uid, gid: Gid) -> Result<PathBuf, CreateError> {
+        let wrapper = self.new_entry(uid);
+        let within = wrapper.join(CONTENTS);
+        let from = self.retired_path().join(&within);
+        for name in [&wrapper, &within] {
+            mkdirat(&self.retired, name, Mode::RWXU)
+                .map_err(|source| CreateError::Make { path: self.retired_path().join(name), source })?;
+        }
+        give(&self.retired, &within, &from, uid, gid)?;
+        mounts::copy(&self.retired, &within, false)
+            .and_then(|copy| mounts::attach(&copy, CWD, path))
+            .map_err(|source| CreateError::Bind { from, path: path.to_owned(), source })
+            .inspect_err(|_| {
+                // As above.
+                for name in [&within, &wrapper] {
+                    let _ = unlinkat(&self.retired, name, AtFlags::REMOVEDIR);
+                }
+            })?;
+        Ok(within)
+    }
+}
+
+/// Gives the new directory `name` to its user; `path` is what it is called.
+fn give(
+    directory: &rustix::fd::OwnedFd,
+    name: &Path,
+    path: &Path,
+    uid: Uid,
+    gid: Gid,
+) -> Result<(), CreateError> {
+    let (user, group) = (rustix::fs::Uid::from_raw(uid.get()), rustix::fs::Gid::from_raw(gid.get()));
+    chownat(directory, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)
+        .map_err(|source| CreateError::Give { path: path.to_owned(), source })
 }
 
 /// The file system that has just been mounted on `path`.
 fn mounted(path: &Path) -> Result<Device, CreateError> {
     Device::at(path).map_err(|source| {
         // Of no use, if it could not be told from others later.
-        let _ = unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
+        let _ = mounts::detach(path);
         CreateError::Inspect { path: path.to_owned(), source }
     })
 }

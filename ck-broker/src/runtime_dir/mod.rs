@@ -6,19 +6,21 @@
 //! here opens, reads or stats through it in a way that could ask that file system.
 
 mod create;
+mod remains;
 mod retire;
 mod root;
 
-pub use create::{CreateError, Existing};
-pub use retire::{Remains, RetireError, Retired};
-pub use root::{RootError, RuntimeRoot};
+pub use create::{CreateError, Created, Existing};
+pub use remains::Remains;
+pub use retire::{RetireError, Retired};
+pub use root::{RootError, RuntimeRoot, Unfinished};
 
 use rustix::{
     fs::{AtFlags, CWD, Statx, StatxFlags, statx},
     io::Errno,
 };
 use serde::Deserialize;
-use std::{os::fd::AsFd, path::Path};
+use std::path::Path;
 
 /// What a runtime directory is made of: the key `runtime_dir.kind`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -103,13 +105,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// The file system that `descriptor` is on, without asking it: it may be one that never answers.
-    fn of(descriptor: impl AsFd) -> Result<Self, Errno> {
-        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-        statx(descriptor, c"", flags, StatxFlags::empty()).map(Self::from_statx)
-    }
-
-    /// The same of what is at `path`: the uppermost file system, where one is mounted there.
+    /// The file system at `path`, the uppermost where several are mounted there; without asking it, as it may never answer.
     fn at(path: &Path) -> Result<Self, Errno> {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
         statx(CWD, path, flags, StatxFlags::empty()).map(Self::from_statx)

@@ -1,39 +1,39 @@
 //! Taking a runtime directory out of its place, in a few system calls whatever it holds.
+//!
+//! Whoever detaches a file system last frees it, and whoever removes a mount point frees what is mounted upon it in other
+//! mount namespaces. So each file system is mounted among the retired before it is taken off here, and the mount point is moved
+//! there: a worker does what costs. Nothing is held by a descriptor, so nothing waits for the end of the broker either.
 
-use super::{Device, RuntimeRoot};
+use super::{Device, Remains, RuntimeRoot, remains::CONTENTS};
+use crate::{places::mounts, store::Made};
 use ck_protocol::Uid;
 use rustix::{
-    fs::{CWD, Mode, OFlags, RenameFlags, fstatfs, open, renameat_with, rmdir},
+    fs::{
+        AtFlags, Mode, OFlags, Statx, StatxAttributes, StatxFlags, fstatfs, mkdirat, open, statx, unlinkat,
+    },
     io::Errno,
-    mount::{OpenTreeFlags, UnmountFlags, open_tree, unmount},
 };
 use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
-/// How many file systems one upon another are taken off before the place is given up.
-const LAYERS: usize = 64;
+/// How many file systems one upon another are taken off before others have their turn.
+const LAYERS_AT_ONCE: usize = 16;
 /// How many inodes an empty tmpfs has: its root.
 const ROOT_INODE: u64 = 1;
-
-/// What is left of a runtime directory that is out of its place.
-#[derive(Debug)]
-pub enum Remains {
-    /// Our tmpfs, which is mounted nowhere any more. The descriptor keeps it: its last holder
-    /// pays for freeing it.
-    Detached(OwnedFd),
-    /// A directory among the retired.
-    Moved(PathBuf),
-}
 
 /// What became of a runtime directory.
 #[derive(Debug, Default)]
 pub struct Retired {
-    /// What there is to tear down.
-    pub remains: Vec<Remains>,
+    /// What there is to tear down, and how many bytes it holds, where that is known.
+    pub remains: Vec<(Remains, Option<u64>)>,
     /// Our tmpfs was there, held nothing, and is gone.
     pub freed: bool,
+    /// There are mount points to be swept away.
+    pub to_sweep: bool,
+    /// Not all is done yet, but some was: go on.
+    pub is_unfinished: bool,
 }
 
 /// Why a runtime directory is still in its place.
@@ -47,6 +47,24 @@ pub enum RetireError {
         /// Why.
         source: Errno,
     },
+    /// There is no place for it among the retired.
+    #[error("cannot make {}: {source}", path.display())]
+    Make {
+        /// The place.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
+    /// What is mounted there could not be mounted among the retired.
+    #[error("cannot mount on {} what is mounted on {}: {source}", to.display(), path.display())]
+    Keep {
+        /// The mount point.
+        path: PathBuf,
+        /// Where it was to go.
+        to: PathBuf,
+        /// Why.
+        source: Errno,
+    },
     /// What is mounted there could not be detached.
     #[error("cannot detach what is mounted on {}: {source}", path.display())]
     Detach {
@@ -55,10 +73,7 @@ pub enum RetireError {
         /// Why.
         source: Errno,
     },
-    /// More file systems are mounted there than are taken off.
-    #[error("more than {LAYERS} file systems are mounted on {}: unmount them", .0.display())]
-    TooDeep(PathBuf),
-    /// The directory could be neither removed nor moved.
+    /// The directory could not be moved.
     #[error("cannot move {} to {}: {source}", path.display(), to.display())]
     Move {
         /// The directory.
@@ -70,87 +85,193 @@ pub enum RetireError {
     },
 }
 
+/// A runtime directory on its way out.
+struct Retirement<'r> {
+    root: &'r mut RuntimeRoot,
+    uid: Uid,
+    path: PathBuf,
+    made: Option<&'r Made>,
+    retired: &'r mut Retired,
+    /// Where file systems go that are none of ours.
+    foreign: Option<PathBuf>,
+}
+
 impl RuntimeRoot {
-    /// Takes the uid's runtime directory out of its place, so that the next login can have a
-    /// fresh one at once; `ours` is the tmpfs that was mounted on it, if one was. What became of it is
-    /// noted in `retired`, also after an error. Whatever else is mounted there is
-    /// detached, and not touched.
+    /// Takes the uid's runtime directory out of its place, so that the next login can have a fresh one at once; `made` is what it
+    /// is, as far as that is known. What became of it is noted in `retired`, also after an error.
     ///
     /// # Errors
     /// [`RetireError`]; then it is still there.
     pub fn retire(
         &mut self,
         uid: Uid,
-        ours: Option<Device>,
+        made: Option<&Made>,
         retired: &mut Retired,
     ) -> Result<(), RetireError> {
         let path = self.of(uid);
-        // Without anything mounted on it, it is the mount point of our tmpfs, or a directory with or
-        // without something in it.
-        if !detach(&path, ours, retired)? || rmdir(&path).is_ok() {
-            return Ok(());
+        Retirement { root: self, uid, path, made, retired, foreign: None }.run()
+    }
+}
+
+impl Retirement<'_> {
+    fn run(mut self) -> Result<(), RetireError> {
+        for _ in 0..LAYERS_AT_ONCE {
+            let Some(layer) = self.open()? else {
+                self.note_plain();
+                return Ok(());
+            };
+            let status = status(&layer).map_err(|source| self.cannot_open(source))?;
+            if !status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+                return self.move_out(&status);
+            }
+            self.take_off(&layer, &status)?;
+            if self.put_aside()? {
+                self.note_plain();
+                return Ok(());
+            }
         }
-        let to = self.retirement(uid);
-        renameat_with(CWD, &path, CWD, &to, RenameFlags::NOREPLACE).map_err(|source| RetireError::Move {
-            path,
-            to: to.clone(),
-            source,
-        })?;
-        retired.remains.push(Remains::Moved(to));
+        self.retired.is_unfinished = true;
         Ok(())
     }
-}
 
-/// Detaches every file system that is mounted on `path`, uppermost first: others may have been
-/// mounted over our tmpfs, or in its stead. What becomes of ours is noted in `retired`. False if there is no
-/// such path (any more).
-fn detach(path: &Path, ours: Option<Device>, retired: &mut Retired) -> Result<bool, RetireError> {
-    for _ in 0..LAYERS {
-        // O_PATH asks nothing of the file system, so a FUSE server cannot make it wait.
+    /// What is uppermost there. O_PATH asks nothing of the file system, so a FUSE server cannot make it wait.
+    fn open(&self) -> Result<Option<OwnedFd>, RetireError> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let layer = match open(path, flags, Mode::empty()) {
-            Err(Errno::NOENT) => return Ok(false),
-            layer => layer.map_err(|source| RetireError::Open { path: path.to_owned(), source })?,
-        };
-        let is_ours = ours.is_some() && Device::of(&layer).ok() == ours;
-        let copy = if is_ours && !is_empty(&layer) { on_a_mount_of_its_own(&layer) } else { None };
-        match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-            Ok(()) => {
-                if is_ours {
-                    match copy.or_else(|| (!is_empty(&layer)).then_some(layer)) {
-                        Some(rest) => retired.remains.push(Remains::Detached(rest)),
-                        None => retired.freed = true,
-                    }
-                }
-                // A mount point cannot be removed (EBUSY), so this says at once whether another is below.
-                if rmdir(path).is_ok() {
-                    return Ok(false);
-                }
-            }
-            // EINVAL: not a mount point. EPERM: we may not mount, so we did not.
-            Err(Errno::INVAL | Errno::PERM) => return Ok(true),
-            Err(source) => return Err(RetireError::Detach { path: path.to_owned(), source }),
+        match open(&self.path, flags, Mode::empty()) {
+            Ok(layer) => Ok(Some(layer)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(source) => Err(self.cannot_open(source)),
         }
     }
-    Err(RetireError::TooDeep(path.to_owned()))
+
+    /// Takes the uppermost file system off, which is `layer`.
+    fn take_off(&mut self, layer: &OwnedFd, status: &Statx) -> Result<(), RetireError> {
+        let device = Device { major: status.stx_dev_major, minor: status.stx_dev_minor };
+        let is_ours = matches!(self.made, Some(Made::Tmpfs(made)) if *made == device);
+        match usage(layer).filter(|_| is_ours) {
+            // It goes at once. Whoever still is in there may fill it as long as they hold it, and then it is they who free it.
+            Some(Usage::Empty) => self.retired.freed = true,
+            usage => self.keep(layer, is_ours, usage.and_then(Usage::bytes))?,
+        }
+        mounts::detach(&self.path).map_err(|source| RetireError::Detach { path: self.path.clone(), source })
+    }
+
+    /// Has the file system, with all that is mounted in it, be mounted among the retired.
+    fn keep(&mut self, layer: &OwnedFd, is_ours: bool, bytes: Option<u64>) -> Result<(), RetireError> {
+        let name = if is_ours {
+            let name = self.root.new_entry(self.uid);
+            self.make(&name)?;
+            name
+        } else {
+            self.foreign()?
+        };
+        let to = self.root.retired_path().join(&name);
+        let failed = |source| RetireError::Keep { path: self.path.clone(), to: to.clone(), source };
+        let copy = mounts::copy(layer, Path::new(""), true).map_err(failed)?;
+        mounts::attach(&copy, &self.root.retired, &name).map_err(failed)?;
+        // Or what is mounted in it would be detached with the one that it was copied from.
+        mounts::make_private(&to).map_err(failed)?;
+        if is_ours {
+            self.retired.remains.push((Remains { uid: self.uid, name }, bytes));
+        }
+        Ok(())
+    }
+
+    /// The mount point among the retired for what is not ours, one for all.
+    fn foreign(&mut self) -> Result<PathBuf, RetireError> {
+        if let Some(name) = &self.foreign {
+            return Ok(name.clone());
+        }
+        let name = self.root.new_empty();
+        self.make(&name)?;
+        self.retired.to_sweep = true;
+        self.foreign = Some(name.clone());
+        Ok(name)
+    }
+
+    fn make(&self, name: &Path) -> Result<(), RetireError> {
+        mkdirat(&self.root.retired, name, Mode::RWXU)
+            .map_err(|source| RetireError::Make { path: self.root.retired_path().join(name), source })
+    }
+
+    /// Moves the mount point away, unless something else is mounted on it (EBUSY).
+    fn put_aside(&mut self) -> Result<bool, RetireError> {
+        match self.root.put_aside(self.uid) {
+            Ok(()) => {
+                self.retired.to_sweep = true;
+                Ok(true)
+            }
+            Err(Errno::BUSY) => Ok(false),
+            Err(source) => Err(self.cannot_move(self.root.retired_path(), source)),
+        }
+    }
+
+    /// Moves away what nothing is mounted on: a mount point, or a plain directory of the user's.
+    fn move_out(&mut self, status: &Statx) -> Result<(), RetireError> {
+        if status.stx_uid == 0 {
+            self.put_aside()?;
+            self.note_plain();
+            return Ok(());
+        }
+        let wrapper = self.root.new_entry(self.uid);
+        self.make(&wrapper)?;
+        let to = wrapper.join(CONTENTS);
+        if let Err(source) = self.root.move_to(self.uid, &to) {
+            let _ = unlinkat(&self.root.retired, &wrapper, AtFlags::REMOVEDIR);
+            return Err(self.cannot_move(self.root.retired_path().join(to), source));
+        }
+        self.retired.remains.push((Remains { uid: self.uid, name: wrapper }, None));
+        Ok(())
+    }
+
+    /// The plain directory that was mounted there is where it always was, and can be torn down now.
+    fn note_plain(&mut self) {
+        if let Some(Made::Plain(path)) = self.made {
+            // Of an earlier release it stands alone; else its entry is for it alone.
+            let name = if path.ends_with(CONTENTS) { path.parent().unwrap_or(path) } else { path };
+            let remains = Remains { uid: self.uid, name: name.to_owned() };
+            self.retired.remains.push((remains, None));
+        }
+    }
+
+    fn cannot_open(&self, source: Errno) -> RetireError {
+        RetireError::Open { path: self.path.clone(), source }
+    }
+
+    fn cannot_move(&self, to: PathBuf, source: Errno) -> RetireError {
+        RetireError::Move { path: self.path.clone(), to, source }
+    }
 }
 
-/// Whether nothing is in our tmpfs, so that there is nothing to tear down, and freeing it takes no time to speak of.
-///
-/// Asked last when nobody can get in any more. Whoever still is in there may fill it as long as they hold it, and then
-/// it is they who free it: they would have to fill it and be gone between this look and the closing of the descriptor
-/// to have us do that.
-fn is_empty(layer: &OwnedFd) -> bool {
-    fstatfs(layer).is_ok_and(|found| found.f_files.checked_sub(found.f_ffree) == Some(ROOT_INODE))
+fn status(layer: &OwnedFd) -> Result<Statx, Errno> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+    statx(layer, c"", flags, StatxFlags::UID)
 }
 
-/// The file system of `layer` on a new mount that is seen nowhere, and lasts as long as its descriptor.
-///
-/// On a mount that was detached every call takes the lock of the kernel's mount table, and whoever looks up a path
-/// meanwhile has to begin anew; on this one it does not (mntput_no_expire() in Linux). Where there is none to be had
-/// (before Linux 5.2), `layer` does as well.
-fn on_a_mount_of_its_own(layer: &OwnedFd) -> Option<OwnedFd> {
-    let flags =
-        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-    open_tree(layer, c"", flags).ok()
+/// How much of our tmpfs is used.
+#[derive(Clone, Copy)]
+enum Usage {
+    /// Nothing: there is nothing to tear down, and freeing it takes no time to speak of.
+    Empty,
+    /// So many bytes.
+    Bytes(u64),
+}
+
+impl Usage {
+    fn bytes(self) -> Option<u64> {
+        match self {
+            Self::Empty => None,
+            Self::Bytes(bytes) => Some(bytes),
+        }
+    }
+}
+
+/// Asked of our own tmpfs only: another file system may not answer.
+fn usage(layer: &OwnedFd) -> Option<Usage> {
+    let found = fstatfs(layer).ok()?;
+    if found.f_files.checked_sub(found.f_ffree) == Some(ROOT_INODE) {
+        return Some(Usage::Empty);
+    }
+    let block = u64::try_from(found.f_bsize).ok()?;
+    Some(Usage::Bytes(found.f_blocks.saturating_sub(found.f_bfree).saturating_mul(block)))
 }

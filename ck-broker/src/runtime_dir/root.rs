@@ -1,15 +1,21 @@
 //! The directory that holds all runtime directories.
 
-use super::{Backing, Recipe};
-use crate::store::PlaceError;
+use super::{
+    Backing, Recipe, Remains,
+    remains::{self, EMPTY},
+};
+use crate::places::{directory, mounts, user_dirs::RETIRED};
 use ck_protocol::{PathText, Text, Uid, limits};
+use rustix::{
+    fs::{CWD, Mode, OFlags, RenameFlags, open, renameat_with},
+    io::Errno,
+};
 use std::{
     io,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
-/// Where retired directories wait for their teardown, within the root.
-const RETIRED: &str = ".ck-retired";
 /// The longest path of a root, in bytes: with a slash and a uid it fits a [`PathText`].
 const LONGEST: usize = limits::PATH - 11;
 
@@ -18,7 +24,7 @@ const LONGEST: usize = limits::PATH - 11;
 pub enum RootError {
     /// It could not be made, or others can write it.
     #[error(transparent)]
-    Unusable(PlaceError),
+    Unusable(directory::DirectoryError),
     /// Its path could not be resolved.
     #[error("cannot resolve {}: {source}", path.display())]
     Resolve {
@@ -30,6 +36,14 @@ pub enum RootError {
     /// Its path cannot be told to a PAM module.
     #[error("{} must be valid UTF-8 of at most {} bytes", .0.display(), LONGEST)]
     Name(PathBuf),
+    /// It could not be opened.
+    #[error("cannot open {}: {source}", path.display())]
+    Open {
+        /// The root, or the directory of the retired.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
     /// The retired directories could not be listed.
     #[error("cannot list {}: {source}", path.display())]
     List {
@@ -44,30 +58,57 @@ pub enum RootError {
 #[derive(Debug)]
 pub struct RuntimeRoot {
     path: PathBuf,
+    /// The root without anything that is mounted in it: so a mount point can be moved among the retired, where something is
+    /// mounted in between.
+    pub(super) bare: OwnedFd,
+    /// The directory of the retired, with what is mounted in it.
+    pub(super) retired: OwnedFd,
+    /// The directory of the retired is a private mount: what is mounted in its place in the root can be kept there.
+    pub(super) is_sealed: bool,
     pub(super) recipe: Recipe,
-    /// The number of the next retired directory.
-    pub(super) retirements: u64,
+    /// The number of the next name among the retired.
+    next: u64,
+}
+
+/// What an earlier broker has left to do.
+#[derive(Debug, Default)]
+pub struct Unfinished {
+    /// What users have left, or still use.
+    pub entries: Vec<Remains>,
+    /// There are mount points to be swept away.
+    pub to_sweep: bool,
 }
 
 impl RuntimeRoot {
-    /// Takes the directory `path` as the root; makes it where it is missing. Returns also what
-    /// an earlier broker retired and did not see torn down.
+    /// Takes the directory `path` as the root, which [`crate::places`] has made. Returns also what an earlier broker has not
+    /// seen finished.
     ///
     /// # Errors
     /// [`RootError`]
-    pub fn prepare(path: &Path, recipe: Recipe) -> Result<(Self, Vec<(Uid, PathBuf)>), RootError> {
-        crate::store::make(path, 0o755).map_err(RootError::Unusable)?;
+    pub fn open(path: &Path, recipe: Recipe) -> Result<(Self, Unfinished), RootError> {
         let path =
             path.canonicalize().map_err(|source| RootError::Resolve { path: path.to_owned(), source })?;
         if path.to_str().is_none_or(|text| text.len() > LONGEST) {
             return Err(RootError::Name(path));
         }
-        let retired = path.join(RETIRED);
-        crate::store::make(&retired, 0o700).map_err(RootError::Unusable)?;
-        let found = list(&retired).map_err(|source| RootError::List { path: retired.clone(), source })?;
-        let retirements = found.iter().map(|(_, number, _)| number + 1).max().unwrap_or(0);
-        let left = found.into_iter().map(|(uid, _, path)| (uid, path)).collect();
-        Ok((Self { path, recipe, retirements }, left))
+        let retired_path = path.join(RETIRED);
+        if recipe.backing == Backing::None {
+            // Somebody else makes directories there, so nothing was made ready for us.
+            directory::make(&path, 0o755).map_err(RootError::Unusable)?;
+            directory::make(&retired_path, 0o700).map_err(RootError::Unusable)?;
+        }
+        let is_sealed = mounts::is_mounted_on(&retired_path)
+            .map_err(|source| RootError::Open { path: retired_path.clone(), source })?;
+        let retired = handle(&retired_path)?;
+        let bare = if is_sealed {
+            mounts::copy(CWD, &path, false)
+                .map_err(|source| RootError::Open { path: path.clone(), source })?
+        } else {
+            handle(&path)?
+        };
+        let left = remains::list(&retired_path)?;
+        let unfinished = Unfinished { entries: left.entries, to_sweep: left.has_empty };
+        Ok((Self { path, bare, retired, is_sealed, recipe, next: left.next }, unfinished))
     }
 
     /// From now on, directories are made by this recipe. Those that there are stay as they are.
@@ -79,6 +120,12 @@ impl RuntimeRoot {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The directory of the retired.
+    #[must_use]
+    pub fn retired_path(&self) -> PathBuf {
+        self.path.join(RETIRED)
     }
 
     /// The runtime directory of the uid, whether it exists or not.
@@ -99,29 +146,52 @@ impl RuntimeRoot {
         self.recipe.backing == Backing::None
     }
 
-    /// A place for what the uid leaves, never given before.
-    pub(super) fn retirement(&mut self, uid: Uid) -> PathBuf {
-        let number = self.retirements;
-        self.retirements += 1;
-        self.path.join(RETIRED).join(format!("{uid}-{number}"))
+    /// Whether runtime directories can be mounted, and what is mounted among the retired is seen there only.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.is_sealed
+    }
+
+    /// How large a tmpfs may grow, in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.recipe.size
+    }
+
+    /// A name among the retired for what the uid leaves, never given before.
+    pub(super) fn new_entry(&mut self, uid: Uid) -> PathBuf {
+        PathBuf::from(format!("{uid}-{}", self.new_number()))
+    }
+
+    /// A name among the retired for a mount point, never given before.
+    pub(super) fn new_empty(&mut self) -> PathBuf {
+        PathBuf::from(format!("{EMPTY}{}", self.new_number()))
+    }
+
+    fn new_number(&mut self) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        number
+    }
+
+    /// Moves the mount point of the uid's directory among the retired, to be swept away from there. It is not removed here, as
+    /// whoever removes a mount point frees what others have mounted upon it in mount namespaces of theirs; moving does not.
+    ///
+    /// # Errors
+    /// Those of rename(2): `EBUSY` where something is mounted on it.
+    pub(super) fn put_aside(&mut self, uid: Uid) -> Result<(), Errno> {
+        let to = self.new_empty();
+        self.move_to(uid, &to)
+    }
+
+    /// Moves what has the uid's name in the root to `to` among the retired.
+    pub(super) fn move_to(&self, uid: Uid, to: &Path) -> Result<(), Errno> {
+        let to = Path::new(RETIRED).join(to);
+        renameat_with(&self.bare, uid.to_string(), &self.bare, to, RenameFlags::NOREPLACE)
     }
 }
 
-/// The retired directories: whose, their number, and where. What is named otherwise is not ours.
-fn list(retired: &Path) -> io::Result<Vec<(Uid, u64, PathBuf)>> {
-    let mut found = Vec::new();
-    for entry in retired.read_dir()? {
-        let path = entry?.path();
-        match path.file_name().and_then(|name| parse(name.to_str()?)) {
-            Some((uid, number)) => found.push((uid, number, path)),
-            None => log::warn!("{}: not put there by ck-broker, left alone", path.display()),
-        }
-    }
-    found.sort_unstable_by_key(|(_, number, _)| *number);
-    Ok(found)
-}
-
-fn parse(name: &str) -> Option<(Uid, u64)> {
-    let (uid, number) = name.split_once('-')?;
-    Some((Uid::try_from(uid.parse::<u32>().ok()?).ok()?, number.parse().ok()?))
+fn handle(path: &Path) -> Result<OwnedFd, RootError> {
+    open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|source| RootError::Open { path: path.to_owned(), source })
 }

@@ -140,6 +140,10 @@ impl Server {
                 }
             }
             AdminRequest::Teardowns => self.start_list(key, Outbox::Teardowns(TeardownId::FIRST)),
+            AdminRequest::TeardownDetails => {
+                self.start_list(key, Outbox::TeardownDetails(TeardownId::FIRST));
+            }
+            AdminRequest::Problems => self.start_list(key, Outbox::Problems(0)),
             AdminRequest::RetryTeardowns(only) => self.retry_teardowns(key, only),
             AdminRequest::Users => self.start_list(key, Outbox::Users(Some(Uid::ROOT))),
             AdminRequest::Seats => self.start_list(key, Outbox::Seats(0)),

@@ -55,6 +55,10 @@ pub(super) enum Outbox {
     Sessions(SessionId),
     /// The teardowns from this one on, then the end mark.
     Teardowns(TeardownId),
+    /// The same, with all that is known of them.
+    TeardownDetails(TeardownId),
+    /// The problems but the first so many, then the end mark.
+    Problems(usize),
     /// Changes, for as long as the peer is there: see [`crate::events`]. Nothing may be asked any more.
     Changes,
     /// Those who linger after this one, then the end mark.

@@ -1,8 +1,12 @@
 //! The two listening sockets.
 
 use super::descriptors;
+use crate::places::{
+    mounts,
+    state::{PRIVATE, SWEPT},
+};
 use rustix::{
-    fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, rename},
+    fs::{CWD, Mode, OFlags, RenameFlags, fcntl_getfl, fcntl_setfl, renameat, renameat_with},
     io::Errno,
     net::{
         AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, getsockname, listen,
@@ -13,7 +17,6 @@ use rustix::{
 };
 use std::{
     ffi::OsStr,
-    fs,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
@@ -84,8 +87,6 @@ pub enum DoorError {
 #[derive(Debug)]
 pub(super) struct Listener {
     socket: OwnedFd,
-    /// Its name, where that is ours to take away.
-    own_name: Option<PathBuf>,
     /// Whether the kernel refuses descriptors that peers push.
     pub(super) refuses_descriptors: bool,
 }
@@ -136,28 +137,33 @@ impl Listener {
         // The queue is as long as the manager says, until somebody says otherwise.
         listen(&socket, BACKLOG).map_err(failed)?;
         // Who has connected before this was called could push descriptors, and may wait in the queue.
-        Ok(Self { socket, own_name: None, refuses_descriptors: false })
+        Ok(Self { socket, refuses_descriptors: false })
     }
 
     /// Opens the door in the state directory. The socket listens, with its permissions, before
-    /// it appears under its name, and replaces the one of an earlier broker in one step: nobody
+    /// it appears under its name, and changes places with the one of an earlier broker in one step: nobody
     /// ever finds the name missing, or a socket that is not yet ours.
+    ///
+    /// The earlier one is not removed here, but left to be swept away in the private part: whoever removes a name frees what a
+    /// user has mounted upon it in a mount namespace of theirs.
     fn open(door: Door, state_dir: &Path) -> Result<Self, DoorError> {
         let path = state_dir.join(door.name());
-        let hidden = state_dir.join(format!(".{}", door.name()));
+        let hidden = state_dir.join(PRIVATE).join(format!("{SWEPT}{}", door.name()));
+        let failed = |source| DoorError::Bind { path: path.clone(), source };
         let address = SocketAddrUnix::new(&hidden).map_err(|_| DoorError::Name(path.clone()))?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
             .map_err(|source| DoorError::Create { path: path.clone(), source })?;
-        let bound = bind_masked(&socket, &address, &hidden, door.mask());
-        bound.map_err(|source| DoorError::Bind { path: path.clone(), source })?;
+        let hidden = make_way(&hidden).map_err(failed)?;
+        let bound = bind_masked(&socket, &address, door.mask());
+        bound.map_err(failed)?;
         // Before there is any connection, as they get this from the listener.
         let refused = descriptors::refuse(&socket);
         let refuses_descriptors =
             refused.map_err(|source| DoorError::Listen { path: path.clone(), source })?;
         listen(&socket, BACKLOG).map_err(|source| DoorError::Listen { path: path.clone(), source })?;
-        rename(&hidden, &path).map_err(|source| DoorError::Bind { path: path.clone(), source })?;
-        Ok(Self { socket, own_name: Some(path), refuses_descriptors })
+        show(hidden, &path).map_err(failed)?;
+        Ok(Self { socket, refuses_descriptors })
     }
 
     /// The next connection; `None` when there is none.
@@ -170,14 +176,6 @@ impl Listener {
                 Err(Errno::CONNABORTED | Errno::INTR) => {}
                 Err(errno) => return Err(errno),
             }
-        }
-    }
-
-    /// Takes the name away, so that modules see at once that no broker runs; unless somebody else holds the socket.
-    pub(super) fn close(&self) {
-        let Some(path) = &self.own_name else { return };
-        if let Err(error) = fs::remove_file(path) {
-            log::warn!("cannot remove {}: {error}", path.display());
         }
     }
 }
@@ -197,13 +195,35 @@ fn is_bound_to(socket: &OwnedFd, path: &Path) -> bool {
     bound.file_name() == path.file_name() && parents[0].is_some() && parents[0] == parents[1]
 }
 
-fn bind_masked(socket: &OwnedFd, address: &SocketAddrUnix, path: &Path, mask: Mode) -> Result<(), Errno> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Errno::from_io_error(&error).unwrap_or(Errno::IO));
+/// Moves a socket out of the way that a broker has left there which was killed before it was shown.
+fn make_way(hidden: &Path) -> Result<&Path, Errno> {
+    let mut number = 0_u32;
+    loop {
+        let mut aside = hidden.as_os_str().to_owned();
+        aside.push(format!("-{number}"));
+        match renameat_with(CWD, hidden, CWD, aside, RenameFlags::NOREPLACE) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(hidden),
+            Err(Errno::EXIST) => number += 1,
+            Err(errno) => return Err(errno),
         }
-        _ => {}
     }
+}
+
+/// Has the socket appear at `path`; what was there goes where that was hidden.
+fn show(hidden: &Path, path: &Path) -> Result<(), Errno> {
+    // A service manager's of before, which places::state has mounted there.
+    while mounts::detach(path).is_ok() {}
+    match renameat_with(CWD, hidden, CWD, path, RenameFlags::NOREPLACE) {
+        Err(Errno::EXIST) => match renameat_with(CWD, hidden, CWD, path, RenameFlags::EXCHANGE) {
+            // A file system that cannot.
+            Err(Errno::INVAL) => renameat(CWD, hidden, CWD, path),
+            exchanged => exchanged,
+        },
+        shown => shown,
+    }
+}
+
+fn bind_masked(socket: &OwnedFd, address: &SocketAddrUnix, mask: Mode) -> Result<(), Errno> {
     // There is one thread, so the mask is nobody else's meanwhile.
     let before = umask(mask);
     let bound = bind(socket, address);

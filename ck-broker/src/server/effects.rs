@@ -13,8 +13,13 @@ use crate::{
     runtime_dir::Existing,
 };
 use ck_protocol::{Gid, RefusalCode, Reply, SessionId, SessionRef, Uid};
-use nix::sys::epoll::EpollFlags;
-use std::{collections::VecDeque, io, os::fd::OwnedFd, time::Instant};
+use nix::sys::epoll::{Epoll, EpollFlags};
+use std::{
+    collections::VecDeque,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    time::Instant,
+};
 
 impl Server {
     /// Tells the registry, and carries out what follows. `peer` is the connection to be
@@ -45,7 +50,8 @@ impl Server {
                 peer.map(|key| self.send(key, &Reply::Opened(opened)));
             }
             Effect::RetireRuntimeDir(uid) => {
-                self.retire(uid);
+                // What stands in the way is kept, and tried again.
+                let _ = self.retire(uid);
             }
             Effect::ParkRuntimeDir(uid) => {
                 self.parked.insert(uid, Instant::now() + self.stop_delay);
@@ -77,68 +83,64 @@ impl Server {
         if self.root.makes_none() {
             return None;
         }
-        if !self.jobs.has_room(uid, self.limits.teardowns) {
-            log::warn!(
-                "uid {uid} gets no runtime directory: too many of its earlier ones wait for their teardown"
-            );
-            return None;
-        }
-        // Of a user without a session: left by an earlier one.
-        if self.store.claims(uid) && !self.retire(uid) {
-            return None;
-        }
-        let ours = match self.root.existing(uid) {
-            Ok(Existing::Nothing) => self.create(uid, gid).map(|()| true),
-            Ok(Existing::Usable) => Some(false),
-            Ok(Existing::Unusable) => {
-                let path = self.root.of(uid);
-                log::warn!(
-                    "{}: not used: it is not a directory of mode 0700 that uid {uid} owns; remove it",
-                    path.display()
-                );
+        match self.find_runtime_dir(uid, gid) {
+            Ok(ours) => {
+                self.lacking.settle(uid);
+                Some(RuntimeDir { path: self.root.text_of(uid), ours })
+            }
+            Err(reason) => {
+                log::warn!("uid {uid} gets no runtime directory: {reason}");
+                self.lacking.note(uid, reason);
                 None
             }
-            Err(error) => {
-                log::error!("{error}");
-                None
-            }
-        };
-        ours.map(|ours| RuntimeDir { path: self.root.text_of(uid), ours })
+        }
     }
 
-    fn create(&mut self, uid: Uid, gid: Gid) -> Option<()> {
+    /// Whether the directory that the uid has now is ours; otherwise why it has none.
+    fn find_runtime_dir(&mut self, uid: Uid, gid: Gid) -> Result<bool, String> {
+        self.jobs.has_room(uid, self.limits.teardowns, self.root.size())?;
+        // Of a user without a session: left by an earlier one.
+        if self.store.claims(uid) {
+            self.retire(uid)?;
+        }
+        match self.root.existing(uid).map_err(|error| error.to_string())? {
+            Existing::Nothing => self.create(uid, gid).map(|()| true),
+            Existing::Usable => Ok(false),
+            Existing::Unusable => Err(format!(
+                "{} is not used: it is not a directory of mode 0700 that uid {uid} owns; remove it",
+                self.root.of(uid).display()
+            )),
+        }
+    }
+
+    fn create(&mut self, uid: Uid, gid: Gid) -> Result<(), String> {
         // The intent first: a directory that nobody claims would never be removed.
-        let claim = match self.store.claim(uid) {
-            Ok(claim) => claim,
-            Err(error) => {
-                log::error!("{error}");
-                return None;
-            }
-        };
-        let device = match self.root.create(uid, gid) {
-            Ok(device) => device,
-            Err(error) => {
-                log::error!("{error}");
-                self.disclaim(uid);
-                return None;
-            }
-        };
-        if let Some(Err(error)) = device.map(|device| self.store.note_device(claim, device)) {
-            // It is detached at the last logout all the same, and goes with its last user.
+        let claim = self.store.claim(uid).map_err(|error| error.to_string())?;
+        let created = self.root.create(uid, gid).map_err(|error| {
+            self.disclaim(uid);
+            error.to_string()
+        })?;
+        // Until a directory is made as it should be.
+        self.fallback = created.fell_back.map(|error| {
+            format!(
+                "{error}: users get plain directories, which share the space of {}",
+                self.root.path().display()
+            )
+        });
+        if let Some(Err(error)) = created.made.map(|made| self.store.note_made(claim, made)) {
+            // This broker knows it. The next one would take it off at the last logout without emptying it.
             log::error!("{error}");
         }
-        Some(())
+        Ok(())
     }
 
-    /// Starts a worker, if one may run. When another one may, the loop comes back at once.
+    /// Starts a worker, if one may run, and what sweeps. When another one may, the loop comes back at once.
     pub(super) fn start_job(&mut self, now: Instant) {
-        let Some(Started { id, worker }) = self.jobs.start_next(now) else { return };
-        // Once: another worker that is just being started has a copy of this pidfd, which would
-        // otherwise go on waking us after we have closed it.
-        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT;
-        if let Err(errno) = watch(&self.epoll, worker, Wakeup::Worker(id), flags) {
-            // Its end is then seen when its time is over.
-            log::error!("cannot watch a worker: {errno}");
+        let epoll = &self.epoll;
+        self.jobs.watch_hung(|Started { id, process }| watch_worker(epoll, process, Wakeup::Worker(id)));
+        self.jobs.start_sweeps(now, |number, process| watch_worker(epoll, process, Wakeup::Sweep(number)));
+        if let Some(Started { id, process }) = self.jobs.start_next(now) {
+            watch_worker(epoll, process, Wakeup::Worker(id));
         }
     }
 
@@ -186,5 +188,15 @@ impl Server {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+fn watch_worker(epoll: &Epoll, process: impl AsFd, wakeup: Wakeup) {
+    // Once: another worker that is just being started has a copy of this pidfd, which would
+    // otherwise go on waking us after we have closed it.
+    let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT;
+    if let Err(errno) = watch(epoll, process, wakeup, flags) {
+        // Its end is then seen when its time is over.
+        log::error!("cannot watch a worker: {errno}");
     }
 }

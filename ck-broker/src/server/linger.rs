@@ -20,7 +20,9 @@ impl Server {
     pub(super) fn linger_again(&mut self) {
         for (uid, lingerer) in self.linger.read(LINGERERS) {
             let path = self.root.text_of(uid);
-            let is_kept = self.store.claims(uid) && self.root.has(uid);
+            // One that was not made to the end is made anew; where nothing is mounted, it is made in one step.
+            let is_whole = self.store.is_made(uid) || (self.store.claims(uid) && !self.root.is_sealed());
+            let is_kept = is_whole && self.root.has(uid);
             let kept = is_kept.then_some(RuntimeDir { path, ours: true });
             self.apply(Input::Linger { uid, lingerer, kept }, None);
         }

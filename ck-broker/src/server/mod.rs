@@ -20,6 +20,7 @@ mod linger;
 mod open;
 mod outbox;
 pub mod permissions;
+mod problems;
 mod restore;
 mod retirement;
 mod seats;
@@ -54,6 +55,7 @@ use nix::sys::{
     signal::Signal,
     signalfd::SignalFd,
 };
+use problems::Lacking;
 use retirement::Stuck;
 use seats::Switch;
 pub use seats::Switcher;
@@ -137,6 +139,11 @@ pub struct Server {
     parked: HashMap<Uid, Instant>,
     /// Directories of users who have left that could not be retired.
     stuck: HashMap<Uid, Stuck>,
+    lacking: Lacking,
+    /// What is wrong with the places that the broker works in.
+    places: Vec<String>,
+    /// Why the last runtime directory was no tmpfs, though it should have been.
+    fallback: Option<String>,
     linger: LingerDir,
     history: History,
     started_at: Timestamp,
@@ -203,6 +210,7 @@ impl Server {
             Wakeup::Connection(key) => self.serve_connection(key),
             Wakeup::Leader(id) => self.end(SessionRef::Id(id)),
             Wakeup::Worker(id) => self.jobs.reap(id, Instant::now()),
+            Wakeup::Sweep(number) => self.jobs.reap_sweep(number, Instant::now()),
             Wakeup::Hook(id) => self.hooks.reap(id),
             Wakeup::HookOutput(id) => self.take_hook_output(id),
             Wakeup::Console => self.look_at_console(),
@@ -273,8 +281,6 @@ impl Server {
     }
 
     fn stop(mut self) -> Result<(), ServerError> {
-        self.sessions.close();
-        self.admin.close();
         if let Err(error) = self.store.settle(self.registry.next_id()) {
             log::error!("{error}");
         }

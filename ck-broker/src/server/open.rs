@@ -8,6 +8,7 @@ use super::{
     disposal::Disposal,
     door::{Door, Listener},
     limits::{Limits, Rates},
+    problems::Lacking,
     wakeup::Wakeup,
     watch,
 };
@@ -17,7 +18,7 @@ use crate::{
     hooks::Hooks,
     jobs::Queue,
     registry::Registry,
-    runtime_dir::RuntimeRoot,
+    runtime_dir::{RuntimeRoot, Unfinished},
     settings::{Settings, Source},
     store::{Left, LingerDir, Store},
 };
@@ -40,8 +41,12 @@ use std::{
 pub struct Parts {
     /// Where runtime directories are.
     pub root: RuntimeRoot,
+    /// What an earlier broker has left in it.
+    pub unfinished: Unfinished,
     /// Who tears them down.
     pub jobs: Queue,
+    /// What is wrong with the places that the broker works in.
+    pub places: Vec<String>,
     /// Where it is written who lingers.
     pub linger: LingerDir,
     /// How many descriptors can be open.
@@ -76,7 +81,8 @@ impl Server {
         parts: Parts,
         settings: Settings,
     ) -> Result<Self, ServerError> {
-        let Parts { root, jobs, linger, descriptors, mut passed, source, signals } = parts;
+        let Parts { root, unfinished, jobs, places, linger, descriptors, mut passed, source, signals } =
+            parts;
         let epoll = || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ServerError::Wait);
         let ours: HashSet<_> = left.users.iter().copied().collect();
         let next = left.next_id.unwrap_or(SessionId::FIRST);
@@ -124,13 +130,16 @@ impl Server {
             stop_delay: settings.stop_delay,
             parked: HashMap::new(),
             stuck: HashMap::new(),
+            lacking: Lacking::default(),
+            places,
+            fallback: None,
             linger,
             history: History::new(settings.history.clone()),
         };
         server.configure(settings);
         server.listen().map_err(ServerError::Wait)?;
         server.history.broker_started();
-        server.take_over(&left);
+        server.take_over(&left, unfinished);
         Ok(server)
     }
 

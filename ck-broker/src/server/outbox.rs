@@ -86,6 +86,8 @@ impl Server {
         let next = match *list {
             Outbox::Sessions(from) => self.next_session(from, asker),
             Outbox::Teardowns(from) => self.next_teardown(from, asker),
+            Outbox::TeardownDetails(from) => self.next_teardown_detail(from, asker),
+            Outbox::Problems(from) => self.next_problem(from, asker),
             Outbox::Users(from) => from.and_then(|from| self.next_user(from, asker)),
             Outbox::Seats(from) => self.next_seat(from, asker),
             Outbox::Lingerers(after) => self.next_lingerer(after, asker),
@@ -102,10 +104,20 @@ impl Server {
     }
 
     fn next_teardown(&self, from: TeardownId, asker: &Asker) -> Option<(Reply, Outbox)> {
-        let mut shown = self.jobs.from(from).map(|(id, job)| job.shown(id));
-        let teardown = shown.find(|teardown| asker.may(Asked::See, Some(teardown.uid)))?;
-        let rest = Outbox::Teardowns(teardown.id.next());
-        Some((Reply::Teardown(Box::new(teardown)), rest))
+        let (id, job) = self.jobs.from(from).find(|(_, job)| asker.may(Asked::See, Some(job.uid())))?;
+        let teardown = job.shown(id, self.jobs.retired());
+        Some((Reply::Teardown(Box::new(teardown)), Outbox::Teardowns(id.next())))
+    }
+
+    fn next_teardown_detail(&self, from: TeardownId, asker: &Asker) -> Option<(Reply, Outbox)> {
+        let (id, job) = self.jobs.from(from).find(|(_, job)| asker.may(Asked::See, Some(job.uid())))?;
+        let detail = job.detail(id, self.jobs.retired());
+        Some((Reply::TeardownDetail(Box::new(detail)), Outbox::TeardownDetails(id.next())))
+    }
+
+    fn next_problem(&self, from: usize, asker: &Asker) -> Option<(Reply, Outbox)> {
+        let problem = self.problems(asker).into_iter().nth(from)?;
+        Some((Reply::Problem(problem), Outbox::Problems(from + 1)))
     }
 
     fn next_lingerer(&self, mut after: Option<Uid>, asker: &Asker) -> Option<(Reply, Outbox)> {

@@ -1,12 +1,14 @@
 //! Taking over from an earlier broker on the same state directory.
 
 use super::Server;
-use crate::{process, registry::Leader, runtime_dir::Remains, store::Left};
-use ck_protocol::{SessionId, SessionRef, Uid};
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
+use crate::{
+    process,
+    registry::Leader,
+    runtime_dir::{Remains, Unfinished},
+    store::{Left, Made},
 };
+use ck_protocol::{SessionId, SessionRef};
+use std::time::{Duration, Instant};
 
 /// How long after leaders could not be watched that is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -14,7 +16,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 impl Server {
     /// Keeps the sessions whose leader lives, ends the others, and retires the directories in
     /// which no session lives. The registry has the sessions already.
-    pub(super) fn take_over(&mut self, left: &Left) {
+    pub(super) fn take_over(&mut self, left: &Left, unfinished: Unfinished) {
+        self.resume(unfinished);
         self.linger_again();
         self.unwatched = self.registry.from(SessionId::new(0)).map(|entry| entry.session.id).collect();
         self.watch_again();
@@ -63,10 +66,20 @@ impl Server {
         self.history.is_late = false;
     }
 
-    /// Queues what an earlier broker retired and did not see torn down.
-    pub fn resume(&mut self, retired: Vec<(Uid, PathBuf)>) {
-        for (uid, path) in retired {
-            self.queue(uid, path.clone(), Remains::Moved(path));
+    /// Queues what an earlier broker retired and did not see torn down. Plain directories that are claimed are none of that: they are
+    /// in use, or have just been queued.
+    pub(super) fn resume(&mut self, unfinished: Unfinished) {
+        let now = Instant::now();
+        let is_claimed = |remains: &Remains| match self.store.made(remains.uid) {
+            Some(Made::Plain(path)) => path.starts_with(&remains.name),
+            _ => false,
+        };
+        let (_, left): (Vec<_>, Vec<_>) = unfinished.entries.into_iter().partition(is_claimed);
+        for remains in left {
+            self.jobs.push(remains, None, now);
+        }
+        if unfinished.to_sweep {
+            self.jobs.note_to_sweep(now);
         }
     }
 
@@ -85,7 +98,8 @@ impl Server {
                 continue;
             }
             if left.unreadable.is_empty() {
-                self.retire(uid);
+                // What stands in the way is kept with it.
+                let _ = self.retire(uid);
             } else {
                 // A record that cannot be read may be of a session that lives in it.
                 log::warn!("{}: left in place, as a session may use it", self.root.of(uid).display());

@@ -1,12 +1,9 @@
 //! Taking the directories of users who have left out of their place, again and again where that fails.
 
 use super::Server;
-use crate::runtime_dir::{Remains, Retired};
+use crate::runtime_dir::Retired;
 use ck_protocol::Uid;
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// How long after a directory could not be retired that is tried again; each time doubled.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -14,35 +11,55 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// A directory that could not be retired.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stuck {
     pub(super) due: Instant,
     pause: Duration,
+    /// Why; nothing where it only takes its time.
+    pub(super) reason: String,
+}
+
+impl Stuck {
+    /// Whether somebody should look at it.
+    pub(super) fn is_told(&self) -> bool {
+        !self.reason.is_empty()
+    }
 }
 
 impl Server {
     /// Takes the uid's runtime directory out of its place and queues its teardown. One that stays
     /// is still claimed, and tried again: after a while, and at the next login or start.
-    pub(super) fn retire(&mut self, uid: Uid) -> bool {
-        let name = self.root.of(uid);
+    ///
+    /// # Errors
+    /// Why it stays, for people.
+    pub(super) fn retire(&mut self, uid: Uid) -> Result<(), String> {
         let mut retired = Retired::default();
-        let done = self.root.retire(uid, self.store.device(uid), &mut retired);
-        for remains in retired.remains {
-            self.queue(uid, name.clone(), remains);
+        let done = self.root.retire(uid, self.store.made(uid), &mut retired);
+        let now = Instant::now();
+        for (remains, bytes) in retired.remains {
+            self.jobs.push(remains, bytes, now);
         }
         if retired.freed {
             self.jobs.note_freed(uid);
         }
+        if retired.to_sweep {
+            self.jobs.note_to_sweep(now);
+        }
         match done {
+            Ok(()) if retired.is_unfinished => {
+                // Something went forward: the rest comes as soon as others have had their turn.
+                self.stuck.insert(uid, Stuck { due: now, pause: FIRST_PAUSE, reason: String::new() });
+                Err("more than a few file systems are mounted upon it: they are being taken off".to_owned())
+            }
             Ok(()) => {
                 self.stuck.remove(&uid);
                 self.disclaim(uid);
-                true
+                Ok(())
             }
             Err(error) => {
                 log::error!("{error}");
-                self.stick(uid);
-                false
+                self.stick(uid, error.to_string());
+                Err(error.to_string())
             }
         }
     }
@@ -54,24 +71,22 @@ impl Server {
             if self.registry.has_runtime_dir(uid) || !self.store.claims(uid) {
                 self.stuck.remove(&uid);
             } else {
-                self.retire(uid);
+                // What stands in the way is kept with it.
+                let _ = self.retire(uid);
             }
         }
     }
 
-    fn stick(&mut self, uid: Uid) {
+    fn stick(&mut self, uid: Uid, reason: String) {
         let doubled = |stuck: &Stuck| LONGEST_PAUSE.min(stuck.pause * 2);
-        let pause = self.stuck.get(&uid).map_or(FIRST_PAUSE, doubled);
-        self.stuck.insert(uid, Stuck { due: Instant::now() + pause, pause });
+        let before = self.stuck.get(&uid).filter(|stuck| stuck.is_told());
+        let pause = before.map_or(FIRST_PAUSE, doubled);
+        self.stuck.insert(uid, Stuck { due: Instant::now() + pause, pause, reason });
     }
 
     pub(super) fn disclaim(&mut self, uid: Uid) {
         if let Err(error) = self.store.disclaim(uid) {
             log::error!("{error}");
         }
-    }
-
-    pub(super) fn queue(&mut self, uid: Uid, name: PathBuf, remains: Remains) {
-        self.jobs.push(uid, name, remains, Instant::now());
     }
 }

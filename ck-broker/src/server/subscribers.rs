@@ -20,6 +20,9 @@ impl Server {
     /// Says that something has changed: to the log, the history, whoever listens, and hooks.
     pub(super) fn announce(&mut self, event: Event) {
         log::info!("{event}");
+        if let Event::UserRemoved(uid) = &event {
+            self.lacking.settle(*uid);
+        }
         if let Event::SessionAdded(session) = &event {
             self.history.opened(session);
         }

@@ -17,6 +17,8 @@ pub(super) enum Wakeup {
     Connection(u64),
     Leader(SessionId),
     Worker(TeardownId),
+    /// The end of the process that sweeps a directory.
+    Sweep(u64),
     /// The end of a hook.
     Hook(RunId),
     /// What a hook has printed.
@@ -44,6 +46,7 @@ impl Wakeup {
             Self::Worker(id) => (5, id.get()),
             Self::Hook(id) => (6, id),
             Self::HookOutput(id) => (7, id),
+            Self::Sweep(number) => (8, number),
             Self::Console => (14, 0),
             Self::Switch => (14, 1),
         };
@@ -64,6 +67,7 @@ impl Wakeup {
             4 => Self::Leader(SessionId::new(number)),
             5 => Self::Worker(TeardownId::new(number)),
             6 => Self::Hook(number),
+            8 => Self::Sweep(number),
             _ => Self::HookOutput(number),
         }
     }
@@ -84,6 +88,7 @@ mod tests {
             Wakeup::Connection(7),
             Wakeup::Leader(SessionId::new(NUMBER)),
             Wakeup::Worker(TeardownId::FIRST),
+            Wakeup::Sweep(1),
             Wakeup::Hook(0),
             Wakeup::HookOutput(NUMBER),
             Wakeup::Console,

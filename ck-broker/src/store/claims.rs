@@ -1,4 +1,4 @@
-//! Whose runtime directories are ours: `<uid>` each, and in it the device number of the tmpfs, if it is one.
+//! Whose runtime directories are ours: `<uid>` each, and in it what that directory is.
 //!
 //! A claim is made as an empty file, before the directory is; the line comes into it by one write(2). One without its
 //! line feed was not written to the end, and says no more than an empty one.
@@ -10,14 +10,48 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::Write,
-    path::{Path, PathBuf},
+    os::unix::ffi::OsStrExt,
+    path::{Component, Path, PathBuf},
 };
+
+/// What a runtime directory is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// A tmpfs of this device: `MAJOR:MINOR`.
+    Tmpfs(Device),
+    /// A plain directory among the retired, by its path there, which is mounted in its place: `NAME/d`. (Where nothing can be
+    /// mounted, a plain directory is in its place itself, and that needs no line.)
+    Plain(PathBuf),
+}
+
+impl Made {
+    fn line(&self) -> Vec<u8> {
+        let mut line = match self {
+            Self::Tmpfs(Device { major, minor }) => format!("{major}:{minor}").into_bytes(),
+            Self::Plain(path) => path.as_os_str().as_bytes().to_vec(),
+        };
+        line.push(b'\n');
+        line
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let line = line.strip_suffix('\n')?;
+        let Some((major, minor)) = line.split_once(':') else {
+            let path = Path::new(line);
+            // Whatever stands there, it leads nowhere else.
+            let stays =
+                !line.is_empty() && path.components().all(|part| matches!(part, Component::Normal(_)));
+            return stays.then(|| Self::Plain(path.to_owned()));
+        };
+        Some(Self::Tmpfs(Device { major: major.parse().ok()?, minor: minor.parse().ok()? }))
+    }
+}
 
 /// The claims, as they are on disk: nobody but the one broker changes them.
 #[derive(Debug)]
 pub(super) struct Claims {
     dir: PathBuf,
-    held: BTreeMap<Uid, Option<Device>>,
+    held: BTreeMap<Uid, Option<Made>>,
 }
 
 /// A claim whose directory is being made.
@@ -43,8 +77,8 @@ impl Claims {
         self.held.contains_key(&uid)
     }
 
-    pub(super) fn device(&self, uid: Uid) -> Option<Device> {
-        self.held.get(&uid).copied().flatten()
+    pub(super) fn made(&self, uid: Uid) -> Option<&Made> {
+        self.held.get(&uid)?.as_ref()
     }
 
     pub(super) fn make(&mut self, uid: Uid) -> Result<Claim, StoreError> {
@@ -54,13 +88,12 @@ impl Claims {
         Ok(Claim { uid, file })
     }
 
-    pub(super) fn note_device(&mut self, mut claim: Claim, device: Device) -> Result<(), StoreError> {
-        let Device { major, minor } = device;
+    pub(super) fn note_made(&mut self, mut claim: Claim, made: Made) -> Result<(), StoreError> {
         let path = self.path(claim.uid);
-        let line = format!("{major}:{minor}\n");
-        claim.file.write_all(line.as_bytes()).map_err(error("write", &path))?;
-        self.held.insert(claim.uid, Some(device));
-        Ok(())
+        let written = claim.file.write_all(&made.line()).map_err(error("write", &path));
+        // This broker knows it all the same.
+        self.held.insert(claim.uid, Some(made));
+        written
     }
 
     pub(super) fn remove(&mut self, uid: Uid) -> Result<(), StoreError> {
@@ -74,10 +107,8 @@ impl Claims {
     }
 }
 
-fn read(path: &Path) -> Option<Device> {
-    let line = records::read_line(path)?;
-    let (major, minor) = line.strip_suffix('\n')?.split_once(':')?;
-    Some(Device { major: major.parse().ok()?, minor: minor.parse().ok()? })
+fn read(path: &Path) -> Option<Made> {
+    Made::parse(&records::read_line(path)?)
 }
 
 #[cfg(test)]
@@ -86,24 +117,25 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_claim_is_known_again_whole_or_without_its_device() {
+    fn a_claim_is_known_again_whole_or_without_what_it_is() {
         let dir = std::env::temp_dir().join(format!("ck-broker-claims-{}", std::process::id()));
         fs::create_dir(&dir).unwrap();
         let (alice, bob) = (Uid::try_from(2001).unwrap(), Uid::try_from(2002).unwrap());
-        let device = Device { major: 0, minor: 271 };
-        let mut claims = Claims::open(dir.clone()).unwrap();
-        let claim = claims.make(alice).unwrap();
-        assert_eq!((claims.hold(alice), claims.device(alice)), (true, None));
-        claims.note_device(claim, device).unwrap();
-        drop(claims.make(bob).unwrap());
-        for claims in [claims, Claims::open(dir.clone()).unwrap()] {
-            assert_eq!(claims.uids(), [alice, bob]);
-            assert_eq!((claims.device(alice), claims.device(bob)), (Some(device), None));
+        for made in [Made::Tmpfs(Device { major: 0, minor: 271 }), Made::Plain("2001-7/d".into())] {
+            let mut claims = Claims::open(dir.clone()).unwrap();
+            let claim = claims.make(alice).unwrap();
+            assert_eq!((claims.hold(alice), claims.made(alice)), (true, None));
+            claims.note_made(claim, made.clone()).unwrap();
+            drop(claims.make(bob).unwrap());
+            for claims in [claims, Claims::open(dir.clone()).unwrap()] {
+                assert_eq!(claims.uids(), [alice, bob]);
+                assert_eq!((claims.made(alice), claims.made(bob)), (Some(&made), None));
+            }
         }
-        for cut in ["", "0:2", "0:271"] {
+        for cut in ["", "0:2", "0:271", "2001-7", "/etc\n", "../x\n", "\n", "a/../../b\n"] {
             fs::write(dir.join("2001"), cut).unwrap();
             let mut claims = Claims::open(dir.clone()).unwrap();
-            assert_eq!((claims.hold(alice), claims.device(alice)), (true, None), "{cut}");
+            assert_eq!((claims.hold(alice), claims.made(alice)), (true, None), "{cut}");
             claims.remove(bob).unwrap();
             assert_eq!(claims.uids(), [alice]);
         }

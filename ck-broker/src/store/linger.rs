@@ -2,17 +2,30 @@
 //!
 //! A record is a line, `UID GID NAME`. One without its line feed was not written to the end.
 
-use super::{StoreError, place, records};
+use super::{StoreError, error, records};
 use crate::registry::Lingerer;
 use ck_protocol::{Gid, Text, Uid, UserName, limits};
-use std::path::{Path, PathBuf};
+use rustix::{
+    fs::{AtFlags, Dir, Mode, OFlags, open, openat, renameat, unlinkat},
+    io::Errno,
+};
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
 
 /// The longest record, in bytes: two numbers and a name, and what is between.
 const RECORD: usize = 2 * 10 + limits::USER_NAME + 3;
 
-/// The directory.
+/// The directory, which [`crate::places`] has made. Its path is looked up once: what is above it others can read, and so hold
+/// whoever looks a name up there.
 #[derive(Debug)]
-pub struct LingerDir(PathBuf);
+pub struct LingerDir {
+    path: PathBuf,
+    directory: Result<OwnedFd, Errno>,
+}
 
 /// A record that says nothing.
 #[derive(Debug, thiserror::Error)]
@@ -20,31 +33,24 @@ pub struct LingerDir(PathBuf);
 struct Unreadable;
 
 impl LingerDir {
-    /// The directory at `path`, which need not be there.
+    /// The directory at `path`. Where there is none, nobody lingers.
     #[must_use]
-    pub fn new(path: &Path) -> Self {
-        Self(path.to_owned())
+    pub fn open(path: &Path) -> Self {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Self { path: path.to_owned(), directory: open(path, flags, Mode::empty()) }
     }
 
     /// Who lingers, at most so many. A record that cannot be read is set aside, and what stands in the way of
     /// all of them is logged: nobody is kept from logging in by that.
     #[must_use]
     pub fn read(&self, most: usize) -> Vec<(Uid, Lingerer)> {
-        match place::inspect(&self.0) {
-            Ok(true) => {}
-            Ok(false) => return Vec::new(),
-            Err(error) => {
-                log::error!("nobody lingers: {error}");
-                return Vec::new();
-            }
-        }
-        let mut uids = records::read_users(&self.0).unwrap_or_else(|error| {
+        let mut uids = self.uids().unwrap_or_else(|error| {
             log::error!("nobody lingers: {error}");
             Vec::new()
         });
         uids.sort_unstable();
         if uids.len() > most {
-            log::error!("{}: {} users linger, of which {most} can", self.0.display(), uids.len());
+            log::error!("{}: {} users linger, of which {most} can", self.path.display(), uids.len());
         }
         uids.into_iter().take(most).filter_map(|uid| Some((uid, self.read_one(uid)?))).collect()
     }
@@ -52,14 +58,20 @@ impl LingerDir {
     /// Writes down that the user lingers.
     ///
     /// # Errors
-    /// [`LingerError`]
-    pub fn write(&self, uid: Uid, lingerer: &Lingerer) -> Result<(), LingerError> {
-        if let Some(parent) = self.0.parent() {
-            place::make(parent, 0o755)?;
-        }
-        place::make(&self.0, 0o755)?;
+    /// [`StoreError`]; then nothing is written down.
+    pub fn write(&self, uid: Uid, lingerer: &Lingerer) -> Result<(), StoreError> {
+        let directory = self.directory()?;
         let line = format!("{uid} {} {}\n", lingerer.gid.get(), lingerer.name.as_str());
-        Ok(records::replace(&self.file(uid), line.as_bytes())?)
+        let (name, hidden) = (uid.to_string(), format!(".{uid}.new"));
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+        let written = openat(directory, &hidden, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(io::Error::from)
+            .and_then(|file| File::from(file).write_all(line.as_bytes()))
+            .and_then(|()| Ok(renameat(directory, &hidden, directory, &name)?));
+        written.map_err(error("write", &self.path.join(&name))).inspect_err(|_| {
+            // Nothing half-made: the error itself is what the caller hears about.
+            let _ = unlinkat(directory, &hidden, AtFlags::empty());
+        })
     }
 
     /// Strikes out that the user lingers; one who does not needs none.
@@ -67,39 +79,56 @@ impl LingerDir {
     /// # Errors
     /// [`StoreError`]
     pub fn remove(&self, uid: Uid) -> Result<(), StoreError> {
-        records::remove(&self.file(uid))
+        match unlinkat(self.directory()?, uid.to_string(), AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(error("remove", &self.path.join(uid.to_string()))(errno.into())),
+        }
     }
 
-    fn file(&self, uid: Uid) -> PathBuf {
-        self.0.join(uid.to_string())
+    fn directory(&self) -> Result<&OwnedFd, StoreError> {
+        self.directory.as_ref().map_err(|errno| error("open", &self.path)((*errno).into()))
+    }
+
+    /// Those who have a record.
+    fn uids(&self) -> Result<Vec<Uid>, StoreError> {
+        let directory = self.directory()?;
+        let failed = |errno: Errno| error("list", &self.path)(errno.into());
+        let mut names = Vec::new();
+        for entry in Dir::read_from(directory).map_err(failed)? {
+            names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
+        }
+        for half_made in names.iter().filter(|name| records::is_half_made(name)) {
+            let _ = unlinkat(directory, half_made.as_str(), AtFlags::empty());
+        }
+        Ok(names.iter().filter_map(|name| records::uid_of(name)).collect())
     }
 
     fn read_one(&self, uid: Uid) -> Option<Lingerer> {
-        let path = self.file(uid);
-        let why: &dyn std::fmt::Display = match records::read(&path, RECORD) {
+        let path = self.path.join(uid.to_string());
+        let why: &dyn std::fmt::Display = match self.record(uid) {
             Ok(record) => match parse(uid, &record) {
                 Ok(lingerer) => return Some(lingerer),
                 Err(Unreadable) => &Unreadable,
             },
             Err(error) => &error.to_string(),
         };
-        match records::set_aside(&path) {
-            Ok(aside) => log::error!("{}: {why}; set aside as {}", path.display(), aside.display()),
-            Err(error) => log::error!("{}: {why}; {error}", path.display()),
+        let aside = format!(".{uid}.unreadable");
+        let moved = self.directory().map(|directory| renameat(directory, uid.to_string(), directory, &aside));
+        match moved {
+            Ok(Ok(())) => log::error!("{}: {why}; set aside as {aside}", path.display()),
+            _ => log::error!("{}: {why}", path.display()),
         }
         None
     }
-}
 
-/// Why it is not written down that a user lingers.
-#[derive(Debug, thiserror::Error)]
-pub enum LingerError {
-    /// There is no directory for it.
-    #[error(transparent)]
-    Place(#[from] place::PlaceError),
-    /// It could not be written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    fn record(&self, uid: Uid) -> io::Result<Vec<u8>> {
+        let directory = self.directory.as_ref().map_err(|errno| *errno)?;
+        let file = openat(directory, uid.to_string(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let mut record = Vec::new();
+        // One more than it may have, by which a longer one shows.
+        File::from(file).take(u64::try_from(RECORD + 1).unwrap_or(u64::MAX)).read_to_end(&mut record)?;
+        Ok(record)
+    }
 }
 
 fn parse(uid: Uid, record: &[u8]) -> Result<Lingerer, Unreadable> {

@@ -1,8 +1,8 @@
-//! What survives a restart of the broker, in its state directory:
+//! What survives a restart of the broker, in the private part of its state directory:
 //!
 //! - `sessions/<id>`: an [`Entry`], written before the login is answered;
-//! - `users/<uid>`: "the runtime directory of this uid is ours", written before it is made; then the
-//!   device number of its tmpfs is added, if it is one;
+//! - `users/<uid>`: "the runtime directory of this uid is ours", written before it is made; then it is added which it is
+//!   ([`Made`]);
 //! - `next-id`: no session id from this one on was ever given away;
 //! - `lock`: held while a broker runs.
 //!
@@ -17,13 +17,12 @@ mod linger;
 mod place;
 mod records;
 
-pub use claims::Claim;
-pub use linger::{LingerDir, LingerError};
+pub use claims::{Claim, Made};
+pub use linger::LingerDir;
 pub use place::{PlaceError, StateDir};
-pub(crate) use place::{inspect, make};
 pub use records::UnreadableRecord;
 
-use crate::{registry::Entry, runtime_dir::Device};
+use crate::{places::state::NEXT_ID, registry::Entry};
 use ck_protocol::{SessionId, Uid};
 use claims::Claims;
 use std::{
@@ -79,7 +78,7 @@ impl Store {
     /// [`StoreError`] when a directory cannot be read; a record that cannot is none.
     pub fn open(state: &StateDir) -> Result<(Self, Left), StoreError> {
         let sessions = state.sessions();
-        let next_id = state.path().join("next-id");
+        let next_id = state.private().join(NEXT_ID);
         let mut left = Left { next_id: records::read_id(&next_id), ..Left::default() };
         records::read_sessions(&sessions, &mut left)?;
         let claims = Claims::open(state.users())?;
@@ -143,19 +142,24 @@ impl Store {
         self.claims.make(uid)
     }
 
-    /// Adds to the claim which tmpfs the runtime directory is.
+    /// Adds to the claim what the runtime directory is.
     ///
     /// # Errors
     /// [`StoreError`]; then it is a claim without that.
-    pub fn note_device(&mut self, claim: Claim, device: Device) -> Result<(), StoreError> {
-        self.claims.note_device(claim, device)
+    pub fn note_made(&mut self, claim: Claim, made: Made) -> Result<(), StoreError> {
+        self.claims.note_made(claim, made)
     }
 
-    /// Which tmpfs the claimed runtime directory is; `None` for a plain directory, or one that was
-    /// not made to the end.
+    /// What the claimed runtime directory is, as far as that is known: not of one that was not made to the end.
     #[must_use]
-    pub fn device(&self, uid: Uid) -> Option<Device> {
-        self.claims.device(uid)
+    pub fn made(&self, uid: Uid) -> Option<&Made> {
+        self.claims.made(uid)
+    }
+
+    /// Whether the uid's runtime directory is ours, and was made to the end.
+    #[must_use]
+    pub fn is_made(&self, uid: Uid) -> bool {
+        self.claims.made(uid).is_some()
     }
 
     /// Whether the uid's runtime directory, if there is one, is ours.

@@ -1,38 +1,20 @@
 //! The state directory, and the lock that makes its holder the only broker on it.
 
+use crate::places::state::{LOCK, PRIVATE, SESSIONS, USERS};
 use rustix::{
     fs::{FlockOperation, fcntl_lock},
     io::Errno,
 };
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 /// Why there is no state directory to work in.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
-    /// A directory could not be made.
-    #[error("cannot make {}: {source}", path.display())]
-    Make {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A directory could not be looked at.
-    #[error("cannot inspect {}: {source}", path.display())]
-    Inspect {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Somebody else could change what is in it, or it is none.
-    #[error("{} must be a directory (not a symbolic link) that root owns and nobody else can write: correct it or remove it", .0.display())]
-    Unsafe(PathBuf),
     /// The lock file could not be opened or written.
     #[error("cannot use the lock {}: {source}", path.display())]
     Lock {
@@ -59,16 +41,12 @@ pub struct StateDir {
 }
 
 impl StateDir {
-    /// Makes the directory where it is missing, checks it, and locks it.
+    /// Locks the directory, which [`crate::places`] has made.
     ///
     /// # Errors
     /// [`PlaceError`]
     pub fn lock(path: &Path) -> Result<Self, PlaceError> {
-        // Others look up `admin.sock` in it; nothing else in it is for them.
-        make(path, 0o755)?;
         let lock = lock(path)?;
-        make(&path.join("sessions"), 0o700)?;
-        make(&path.join("users"), 0o700)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -78,48 +56,29 @@ impl StateDir {
         &self.path
     }
 
+    /// What is in it and for nobody else.
+    #[must_use]
+    pub fn private(&self) -> PathBuf {
+        self.path.join(PRIVATE)
+    }
+
     /// Where the records of sessions are.
     #[must_use]
     pub fn sessions(&self) -> PathBuf {
-        self.path.join("sessions")
+        self.private().join(SESSIONS)
     }
 
     /// Where the records of users are.
     #[must_use]
     pub fn users(&self) -> PathBuf {
-        self.path.join("users")
-    }
-}
-
-/// Makes a directory that only root can write, or accepts one that is there.
-pub(crate) fn make(path: &Path, mode: u32) -> Result<(), PlaceError> {
-    if inspect(path)? {
-        return Ok(());
-    }
-    match DirBuilder::new().mode(mode).create(path) {
-        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(PlaceError::Make { path: path.to_owned(), source });
-        }
-        _ => {}
-    }
-    inspect(path).map(|_| ())
-}
-
-/// Whether the directory is there. One that others than root could change is refused; nothing
-/// is made.
-pub(crate) fn inspect(path: &Path) -> Result<bool, PlaceError> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() && found.uid() == 0 && found.mode() & 0o022 == 0 => Ok(true),
-        Ok(_) => Err(PlaceError::Unsafe(path.to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(PlaceError::Inspect { path: path.to_owned(), source }),
+        self.private().join(USERS)
     }
 }
 
 /// By fcntl(2), as such a lock is the process's own. One of flock(2) would be shared with a worker that is just
 /// being started, and that would keep the next broker out if this one died then.
 fn lock(dir: &Path) -> Result<File, PlaceError> {
-    let path = dir.join("lock");
+    let path = dir.join(PRIVATE).join(LOCK);
     let failed = |source: io::Error| PlaceError::Lock { path: path.clone(), source };
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);

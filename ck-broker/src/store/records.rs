@@ -102,14 +102,19 @@ pub(super) fn read_users(dir: &Path) -> Result<Vec<Uid>, StoreError> {
         if is_half_made(&name) {
             remove(&dir.join(&name))?;
         }
-        let uid = name.parse::<u32>().ok().and_then(|number| Uid::try_from(number).ok());
-        users.extend(uid.filter(|uid| uid.to_string() == name));
+        users.extend(uid_of(&name));
     }
     Ok(users)
 }
 
+/// Whose record it is, by its name.
+pub(super) fn uid_of(name: &str) -> Option<Uid> {
+    let uid = name.parse::<u32>().ok().and_then(|number| Uid::try_from(number).ok());
+    uid.filter(|uid| uid.to_string() == name)
+}
+
 /// Whether a broker died while it wrote the file, so that it was never part of the state.
-fn is_half_made(name: &str) -> bool {
+pub(super) fn is_half_made(name: &str) -> bool {
     name.starts_with(HIDDEN) && name.ends_with(HALF_MADE)
 }
 

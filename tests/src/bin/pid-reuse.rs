@@ -67,7 +67,7 @@ fn heir(near: bool) -> Option<u32> {
 }
 
 fn broker() -> Pid {
-    let pid = fs::read_to_string("/run/ck-broker/lock").expect("a broker");
+    let pid = fs::read_to_string("/run/ck-broker/state/lock").expect("a broker");
     Pid::from_raw(pid.trim().parse().expect("a pid")).expect("a pid")
 }
 

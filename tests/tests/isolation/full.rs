@@ -50,7 +50,7 @@ fn a_logout_needs_no_room() {
         let login =
             guarded.log_in("mkdir -p a/b c; for i in {1..500}; do touch a/$i a/b/$i c/$i; done; chmod 0 a/b");
         // Without the session's record, whose end would make room for one file more.
-        sh(&guarded, &format!("rm /run/ck-broker/sessions/*; {NO_INODES}; {NO_BLOCKS}"));
+        sh(&guarded, &format!("rm /run/ck-broker/state/sessions/*; {NO_INODES}; {NO_BLOCKS}"));
         login.log_out();
         assert!(!guarded.machine.has_alices());
         guarded.machine.await_nothing_left();

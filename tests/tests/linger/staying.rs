@@ -118,11 +118,11 @@ fn what_a_crash_left_half_done_is_done_by_the_next_broker() {
             "-d",
             "-m",
             "700",
-            "/run/ck-broker/sessions",
-            "/run/ck-broker/users",
+            "/run/ck-broker/state/sessions",
+            "/run/ck-broker/state/users",
             ALICES,
         ]);
-        machine.host.write_file("/run/ck-broker/users/2001", "", 0o600);
+        machine.host.write_file("/run/ck-broker/state/users/2001", "", 0o600);
         machine.start_broker(&[]);
         assert_private(&machine);
         end_broker(&mut machine, Signal::KILL);

@@ -15,8 +15,8 @@ use crate::broker::{Broker, log};
 use crate::leader::{Heard, Leader};
 
 const RETIRED: &str = "/run/user/.ck-retired";
-pub(crate) const SESSIONS: &str = "/run/ck-broker/sessions";
-const USERS: &str = "/run/ck-broker/users";
+pub(crate) const SESSIONS: &str = "/run/ck-broker/state/sessions";
+const USERS: &str = "/run/ck-broker/state/users";
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// A session that must be there: its leader lives, and was told of it.

@@ -1,0 +1,130 @@
+//! Taking over the root of the runtime directories of an earlier release, under sessions that go on.
+//!
+//! That root was a directory of /run, with a tmpfs or a plain directory for each user in it. Each is seen in the new root as
+//! it was, by the same file system; so whatever runs in it does not notice.
+
+use super::{
+    PlacesError,
+    make::put_in_place,
+    mounts,
+    state::{PRIVATE, USERS},
+    user_dirs::{BEFORE, RETIRED, failed, is_mounted_on, make_dir, seal},
+};
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, open, statx, unlinkat},
+    io::Errno,
+};
+use std::{
+    fs, io,
+    os::fd::{AsRawFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+/// Where the new root is put together, in the private part of the state directory.
+const ASIDE: &str = "user.new";
+
+/// A directory in the old root.
+struct Heirloom {
+    name: PathBuf,
+    /// Something is mounted on it.
+    is_mounted: bool,
+    /// It was made by a broker, as a plain directory.
+    is_plain: bool,
+}
+
+/// Puts the file system `new` at `path`, with everything in it that is in the directory there.
+pub(super) fn take_over(new: &OwnedFd, path: &Path, state_dir: &Path) -> Result<(), PlacesError> {
+    let old = open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|source| PlacesError::inspect(path, source))?;
+    let claims = state_dir.join(PRIVATE).join(USERS);
+    let heirlooms =
+        list(path)?.into_iter().map(|name| look(path, &claims, name)).collect::<Result<Vec<_>, _>>()?;
+    let has_retired = fs::read_dir(path.join(RETIRED)).is_ok_and(|mut names| names.next().is_some());
+    let aside = state_dir.join(PRIVATE).join(ASIDE);
+    put_in_place(new, &aside, path, |aside| {
+        make_dir(aside.join(RETIRED))?;
+        heirlooms.iter().try_for_each(|heirloom| bring(&old, aside, &heirloom.name))
+    })?;
+    // It is hidden no more, and empty.
+    let _ = unlinkat(CWD, &aside, AtFlags::REMOVEDIR);
+    if has_retired || heirlooms.iter().any(|heirloom| heirloom.is_plain) {
+        show_before(&old, &path.join(RETIRED))?;
+    }
+    heirlooms.iter().filter(|heirloom| heirloom.is_mounted).for_each(|heirloom| forget(&old, &heirloom.name));
+    Ok(())
+}
+
+/// The directories in the old root, but for that of the retired.
+fn list(path: &Path) -> Result<Vec<PathBuf>, PlacesError> {
+    let failed = |source: io::Error| PlacesError::TakeOver { path: path.to_owned(), source };
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let is_directory = entry.file_type().map_err(failed)?.is_dir();
+        match entry.file_name() {
+            name if name == RETIRED => {}
+            name if is_directory => names.push(name.into()),
+            name => log::warn!("{}: hidden from now on, as it is no directory", path.join(name).display()),
+        }
+    }
+    Ok(names)
+}
+
+/// What is to be known of the directory. What its user has mounted upon a tmpfs of ours is taken off: only what is uppermost
+/// could be brought.
+fn look(path: &Path, claims: &Path, name: PathBuf) -> Result<Heirloom, PlacesError> {
+    let (place, claim) = (path.join(&name), claims.join(&name));
+    let claimed = fs::read_to_string(&claim).ok();
+    let is_mounted = is_mounted_on(&place)?;
+    let ours = claimed.as_deref().map(str::trim_end).filter(|line| line.contains(':'));
+    if let Some(ours) = ours {
+        while device(&place).map_err(|source| PlacesError::inspect(&place, source))? != ours {
+            match mounts::detach(&place) {
+                Ok(()) => log::warn!("{}: what was mounted upon it is taken off", place.display()),
+                Err(Errno::INVAL) => break,
+                Err(source) => return Err(failed(&place, source)),
+            }
+        }
+    }
+    let is_plain = claimed.is_some() && ours.is_none() && !is_mounted;
+    if is_plain {
+        // Where the broker is to find it from now on: see `Claims`.
+        fs::write(&claim, format!("{BEFORE}/{}\n", name.display()))
+            .map_err(|source| PlacesError::TakeOver { path: claim, source })?;
+    }
+    Ok(Heirloom { name, is_mounted, is_plain })
+}
+
+/// The number of the file system at `path`, as a claim has it.
+fn device(path: &Path) -> Result<String, Errno> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
+    statx(CWD, path, flags, StatxFlags::empty())
+        .map(|found| format!("{}:{}", found.stx_dev_major, found.stx_dev_minor))
+}
+
+/// Has the directory `name` of the old root appear in the new one.
+fn bring(old: &OwnedFd, aside: &Path, name: &Path) -> Result<(), PlacesError> {
+    let place = make_dir(aside.join(name))?;
+    mounts::copy(old, name, true)
+        .and_then(|copy| mounts::attach(&copy, CWD, &place))
+        .map_err(|source| failed(&place, source))
+}
+
+/// Has the old root appear among the retired: plain directories in it are still to be torn down there.
+fn show_before(old: &OwnedFd, retired: &Path) -> Result<(), PlacesError> {
+    if let Some(errno) = seal(retired)? {
+        return Err(failed(retired, errno));
+    }
+    let before = make_dir(retired.join(BEFORE))?;
+    mounts::copy(old, Path::new(""), false)
+        .and_then(|copy| mounts::attach(&copy, CWD, &before))
+        .map_err(|source| failed(&before, source))
+}
+
+/// Takes what was brought off the old root, which nobody sees any more. What stays there takes a few bytes until the system
+/// ends.
+fn forget(old: &OwnedFd, name: &Path) {
+    let hidden = PathBuf::from(format!("/proc/self/fd/{}", old.as_raw_fd())).join(name);
+    while mounts::detach(&hidden).is_ok() {}
+    let _ = unlinkat(old, name, AtFlags::REMOVEDIR);
+}

@@ -1,0 +1,43 @@
+//! What somebody should look at, beside what the status counts: whatever costs a user anything, until it is over.
+
+use super::{
+    Server,
+    permissions::{Asked, Asker},
+};
+use ck_protocol::{Message, Text, Uid};
+use std::collections::BTreeMap;
+
+/// How many problems of single users are told.
+const TOLD: usize = 64;
+
+/// Users who are here without a runtime directory that they should have, and why.
+#[derive(Debug, Default)]
+pub(super) struct Lacking(BTreeMap<Uid, String>);
+
+impl Lacking {
+    /// The user gets none, for this reason.
+    pub(super) fn note(&mut self, uid: Uid, reason: String) {
+        self.0.insert(uid, reason);
+    }
+
+    /// The user has one, or needs none any more.
+    pub(super) fn settle(&mut self, uid: Uid) {
+        self.0.remove(&uid);
+    }
+}
+
+impl Server {
+    /// What this peer may know of what is wrong.
+    pub(super) fn problems(&self, asker: &Asker) -> Vec<Message> {
+        let sees = |uid: &Uid| asker.may(Asked::See, Some(*uid));
+        let lacking = self.lacking.0.iter().filter(|(uid, _)| sees(uid));
+        let lacking = lacking.map(|(uid, reason)| format!("uid {uid} has no runtime directory: {reason}"));
+        let stuck = self.stuck.iter().filter(|(uid, stuck)| sees(uid) && stuck.is_told());
+        let stuck = stuck.map(|(uid, stuck)| {
+            format!("the runtime directory of uid {uid}, who has left, stays in its place: {}", stuck.reason)
+        });
+        let of_users = lacking.chain(stuck).take(TOLD);
+        let of_all = self.places.iter().cloned().chain(self.jobs.problems()).chain(self.fallback.clone());
+        of_all.chain(of_users).map(|line| Text::clipped(&line)).collect()
+    }
+}
