@@ -1,8 +1,8 @@
 //! The conversation with the broker.
 
 use ck_protocol::{
-    AdminRequest, DecodeError, EncodeError, Linger, Refusal, RefusalCode, Reply, Seat, Session, SessionId,
-    Status, Teardown, TeardownId, User, decode, encode, limits,
+    AdminRequest, DecodeError, EncodeError, Linger, Message, Refusal, RefusalCode, Reply, Seat, Session,
+    SessionId, Status, TeardownDetail, TeardownId, User, decode, encode, limits,
 };
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
@@ -168,16 +168,32 @@ impl Client {
         }
     }
 
+    /// What somebody should look at, beside what the status counts: a line each, as the broker says it.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn problems(&self) -> Result<Vec<Message>, ClientError> {
+        self.send(AdminRequest::Problems)?;
+        let mut problems = Vec::new();
+        loop {
+            match self.receive()? {
+                Reply::Problem(problem) => problems.push(problem),
+                Reply::End => return Ok(problems),
+                _ => return Err(ClientError::Unexpected),
+            }
+        }
+    }
+
     /// All teardowns that are not finished, by id.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn teardowns(&self) -> Result<Vec<Teardown>, ClientError> {
-        self.send(AdminRequest::Teardowns)?;
+    pub fn teardowns(&self) -> Result<Vec<TeardownDetail>, ClientError> {
+        self.send(AdminRequest::TeardownDetails)?;
         let mut teardowns = Vec::new();
         loop {
             match self.receive()? {
-                Reply::Teardown(teardown) => teardowns.push(*teardown),
+                Reply::TeardownDetail(teardown) => teardowns.push(*teardown),
                 Reply::End => return Ok(teardowns),
                 _ => return Err(ClientError::Unexpected),
             }

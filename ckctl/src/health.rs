@@ -1,13 +1,14 @@
 //! Whether all is well, by what the broker says of itself.
 
-use ck_protocol::{Status, printable};
+use ck_protocol::{Message, Status, printable};
 
 /// From so many hundredths of a limit on, it is near.
 const NEAR: u64 = 90;
 
-/// What somebody should look at, a line each; nothing where all is well.
+/// What somebody should look at, a line each; nothing where all is well. `told` is what the broker has said of it in its own
+/// words.
 #[must_use]
-pub fn problems(status: &Status) -> Vec<String> {
+pub fn problems(status: &Status, told: &[Message]) -> Vec<String> {
     let many = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let mut problems = Vec::new();
     if status.teardowns_failed > 0 {
@@ -27,6 +28,7 @@ pub fn problems(status: &Status) -> Vec<String> {
     if used.saturating_mul(100) >= limit.saturating_mul(NEAR) {
         problems.push(format!("{used} of at most {limit} sessions: see ckctl list"));
     }
+    problems.extend(told.iter().map(|problem| printable(problem.as_str()).to_string()));
     problems
 }
 
@@ -58,7 +60,7 @@ pub(crate) mod tests {
 
     #[test]
     fn each_trouble_is_named() {
-        assert!(problems(&status()).is_empty());
+        assert!(problems(&status(), &[]).is_empty());
         let (teardowns_failed, teardowns_abandoned, hooks_failed) = (1, 2, 3);
         let configuration_problem = Some(Text::clipped("the configuration stays as it was: f:3: no"));
         let bad = Status {
@@ -70,13 +72,14 @@ pub(crate) mod tests {
             ..status()
         };
         assert_eq!(
-            problems(&bad),
+            problems(&bad, &[Text::clipped("uid 2001 has no runtime directory: \u{1b}")]),
             [
                 "1 teardown failed: see ckctl teardown list",
                 "2 teardowns hanging in the kernel: see ckctl teardown list",
                 "3 hooks failed: see the broker's log",
                 "the configuration stays as it was: f:3: no",
                 "90 of at most 100 sessions: see ckctl list",
+                "uid 2001 has no runtime directory: \\u{1b}",
             ]
         );
     }

@@ -1,6 +1,6 @@
 //! The JSON forms. Their field names are a contract; what is absent is `null`.
 
-use crate::{health, time};
+use crate::time;
 use ck_protocol::{self as protocol, is_printable};
 use serde::Serialize;
 use std::fmt::Write;
@@ -109,8 +109,10 @@ pub struct Status<'s> {
     problems: Vec<String>,
 }
 
-impl<'s> From<&'s protocol::Status> for Status<'s> {
-    fn from(status: &'s protocol::Status) -> Self {
+impl<'s> Status<'s> {
+    /// The status, with what somebody should look at.
+    #[must_use]
+    pub fn new(status: &'s protocol::Status, problems: Vec<String>) -> Self {
         Self {
             version: status.version.as_str(),
             pid: status.pid.get(),
@@ -128,7 +130,7 @@ impl<'s> From<&'s protocol::Status> for Status<'s> {
             hooks_failed: status.hooks_failed,
             configured_at: time::rfc3339(status.configured_at),
             configuration_problem: status.configuration_problem.as_ref().map(protocol::Text::as_str),
-            problems: health::problems(status),
+            problems,
         }
     }
 }
@@ -143,10 +145,13 @@ pub struct Teardown<'t> {
     failures: u32,
     next_try: Option<String>,
     reason: Option<&'t str>,
+    bytes: Option<u64>,
+    since: String,
 }
 
-impl<'t> From<&'t protocol::Teardown> for Teardown<'t> {
-    fn from(teardown: &'t protocol::Teardown) -> Self {
+impl<'t> From<&'t protocol::TeardownDetail> for Teardown<'t> {
+    fn from(detail: &'t protocol::TeardownDetail) -> Self {
+        let protocol::TeardownDetail { teardown, bytes, since } = detail;
         Self {
             id: teardown.id.to_string(),
             uid: teardown.uid.get(),
@@ -155,6 +160,8 @@ impl<'t> From<&'t protocol::Teardown> for Teardown<'t> {
             failures: teardown.failures,
             next_try: teardown.next_try.map(time::rfc3339),
             reason: teardown.reason.as_ref().map(protocol::Text::as_str),
+            bytes: *bytes,
+            since: time::rfc3339(*since),
         }
     }
 }

@@ -16,7 +16,7 @@ pub fn down() -> String {
 
 /// What is said of one that does.
 #[must_use]
-pub fn metrics(status: &Status) -> String {
+pub fn metrics(status: &Status, problems: usize) -> String {
     let mut text = String::new();
     gauge(&mut text, "ck_up", "Whether the session broker answers.", &[("", 1)]);
     let seconds = u64::try_from(status.started_at.as_micros() / 1_000_000).unwrap_or(0);
@@ -26,6 +26,8 @@ pub fn metrics(status: &Status) -> String {
     gauge(&mut text, "ck_config_last_reload_success_timestamp_seconds", configured, &[("", seconds)]);
     let well = u64::from(status.configuration_problem.is_none());
     gauge(&mut text, "ck_config_last_reload_successful", "Whether all is as it says.", &[("", well)]);
+    let problems = u64::try_from(problems).unwrap_or(u64::MAX);
+    gauge(&mut text, "ck_problems", "What somebody should look at: see ckctl status.", &[("", problems)]);
     gauge(&mut text, "ck_sessions", "Open sessions.", &[("", status.sessions)]);
     gauge(&mut text, "ck_sessions_limit", "How many there may be.", &[("", status.sessions_limit)]);
     gauge(&mut text, "ck_users", "Users who are here.", &[("", status.users)]);
@@ -65,7 +67,7 @@ mod tests {
 
     #[test]
     fn every_line_is_a_sample_or_says_what_follows_and_the_end_is_marked() {
-        let text = metrics(&status());
+        let text = metrics(&status(), 0);
         assert!(text.starts_with("# TYPE ck_up gauge\n# HELP ck_up ") && text.ends_with("\n# EOF\n"));
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let (name, value) = line.rsplit_once(' ').unwrap();

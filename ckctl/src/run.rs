@@ -4,6 +4,7 @@ use crate::{
     account::{self, AccountError},
     arguments::{Arguments, TeardownVerb, Verb},
     client::{Client, ClientError},
+    health,
     history::{self, HistoryError},
     json::{self, pretty},
     linger::{self, LingerError},
@@ -114,18 +115,20 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
         Verb::Lock { ids } => done(act_on_each(&client()?, &ids, AdminRequest::Lock)?, json)?,
         Verb::Unlock { ids } => done(act_on_each(&client()?, &ids, AdminRequest::Unlock)?, json)?,
         Verb::Status { metrics } => {
-            let status = client().and_then(|client| client.status()).inspect_err(|_| {
+            let asked = client().and_then(|client| Ok((client.status()?, client.problems()?)));
+            let (status, told) = asked.inspect_err(|_| {
                 if metrics {
                     // Who collects them is to see that it is down; why is said on standard error.
                     let _ = print(&metrics::down());
                 }
             })?;
+            let problems = health::problems(&status, &told);
             if metrics {
-                metrics::metrics(&status)
+                metrics::metrics(&status, problems.len())
             } else if json {
-                pretty(&json::Status::from(&status))?
+                pretty(&json::Status::new(&status, problems))?
             } else {
-                table::status(&status, screen)
+                table::status(&status, &problems, screen)
             }
         }
         Verb::Teardown(TeardownVerb::List) => {

@@ -1,7 +1,7 @@
 //! Tables for people, as loginctl(1) lays them out.
 
-use crate::{health, screen::Screen, time};
-use ck_protocol::{Seat, Session, Status, Teardown, User};
+use crate::{screen::Screen, time};
+use ck_protocol::{Seat, Session, Status, TeardownDetail, User};
 use std::{
     fmt::{Display, Write as _},
     io::{self, Write},
@@ -87,19 +87,21 @@ pub fn seats(seats: &[Seat], screen: Screen) -> String {
 
 /// A line a teardown, then their count.
 #[must_use]
-pub fn teardowns(teardowns: &[Teardown], screen: Screen) -> String {
+pub fn teardowns(teardowns: &[TeardownDetail], screen: Screen) -> String {
     if teardowns.is_empty() {
         return if screen.legend { "No teardowns.\n".to_owned() } else { String::new() };
     }
     let mut rows = String::new();
     if screen.legend {
-        rows.push_str("TEARDOWN\tUID\tSTATE\tFAILURES\tNEXT TRY\tDIRECTORY\tREASON\n");
+        rows.push_str("TEARDOWN\tUID\tSTATE\tSINCE\tBYTES\tFAILURES\tNEXT TRY\tDIRECTORY\tREASON\n");
     }
-    for teardown in teardowns {
-        let cells: [&dyn Display; 7] = [
+    for TeardownDetail { teardown, bytes, since } in teardowns {
+        let cells: [&dyn Display; 9] = [
             &teardown.id,
             &teardown.uid,
             &teardown.state,
+            &time::for_people(*since),
+            &or_none(bytes.as_ref()),
             &teardown.failures,
             &or_none(teardown.next_try.map(time::for_people).as_ref()),
             &teardown.path,
@@ -138,8 +140,7 @@ pub fn session(session: &Session) -> String {
 
 /// A line a fact; first whether all is well, and what to do where it is not.
 #[must_use]
-pub fn status(status: &Status, screen: Screen) -> String {
-    let problems = health::problems(status);
+pub fn status(status: &Status, problems: &[String], screen: Screen) -> String {
     let state = if problems.is_empty() {
         screen.good("all is well")
     } else {
