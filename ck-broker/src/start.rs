@@ -188,6 +188,7 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     }
     supervisor::tell_ready(options.ready_fd).map_err(StartError::Ready)?;
     server.serve()?;
+    state.release();
     Ok(())
 }
 

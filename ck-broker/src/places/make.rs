@@ -6,7 +6,7 @@ use super::{
     lingerers, mounts, state, user_dirs,
 };
 use rustix::{
-    fs::{AtFlags, CWD, Mode, mkdirat, unlinkat},
+    fs::{CWD, Mode, mkdirat},
     io::Errno,
 };
 use std::{
@@ -79,9 +79,4 @@ pub(super) fn put_in_place(
     // Before it appears: what is aside may lie beneath it.
     mounts::detach(aside).map_err(failed)?;
     mounts::attach(&filled?, CWD, place).map_err(failed)
-}
-
-/// Removes the place aside, in `directory`, where it is hidden now. It is empty, and no harm if it stays.
-pub(super) fn forget_aside(directory: &OwnedFd, name: &Path) {
-    let _ = unlinkat(directory, name, AtFlags::REMOVEDIR);
 }

@@ -2,7 +2,7 @@
 
 use super::{
     PlacesError, directory,
-    make::{forget_aside, is_refused, open_to_pass, put_in_place},
+    make::{is_refused, open_to_pass},
     mounts,
 };
 use rustix::{
@@ -13,8 +13,8 @@ use rustix::{
 use std::{
     fs::{self, File},
     io::{self, Read, Write},
-    os::fd::OwnedFd,
-    path::Path,
+    os::fd::{AsRawFd, OwnedFd},
+    path::{Path, PathBuf},
 };
 
 /// What is in the state directory and for nobody else.
@@ -29,60 +29,94 @@ pub(crate) const NEXT_ID: &str = "next-id";
 pub(crate) const LOCK: &str = "lock";
 /// How names in there begin that are to be swept away. `ck-remove-directory --sweep` goes by it.
 pub(crate) const SWEPT: &str = "empty-";
-/// The sockets.
-const SOCKETS: [&str; 2] = ["session.sock", "admin.sock"];
 /// Room for a page and an inode for each of 65,536 sessions, and as much again.
 const OPTIONS: [(&str, &str); 3] = [("mode", "0711"), ("size", "512m"), ("nr_inodes", "262144")];
-/// Where it is put together.
-const ASIDE: &str = ".new";
+/// The private part, until all is in it.
+const HALF_MADE: &str = ".state.new";
 /// The longest file that is taken over, in bytes: more than any record has.
 const RECORD: u64 = 65_536;
 
 /// Makes the state directory at `path` what it should be. Says what it is not.
 pub(super) fn make(path: &Path, sockets_are_passed: bool) -> Result<Option<String>, PlacesError> {
-    let mut problem = None;
-    if !mounts::is_mounted_on(path).map_err(|source| PlacesError::inspect(path, source))? {
-        let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
-            | MountAttrFlags::MOUNT_ATTR_NODEV
-            | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-        match mounts::tmpfs(&OPTIONS, attributes) {
-            Ok(new) => take_over(&new, path, sockets_are_passed)?,
-            Err(errno) if is_refused(errno) => {
-                problem = Some(format!(
-                    "{}: not protected from local users who hold it: no file system of its own can be mounted there ({errno}): mount a tmpfs on it before ck-broker starts",
-                    path.display()
-                ));
-            }
-            Err(source) => return Err(PlacesError::Mount { path: path.to_owned(), source }),
-        }
-    }
+    let is_mounted = mounts::is_mounted_on(path).map_err(|source| PlacesError::inspect(path, source))?;
+    let unprotected = match is_mounted {
+        true => None,
+        // Their names would be hidden.
+        false if sockets_are_passed => Some("the service manager's sockets are in it".to_owned()),
+        false => mount(path)?.map(|errno| format!("nothing can be mounted there: {errno}")),
+    };
     open_to_pass(path)?;
     let private = path.join(PRIVATE);
-    directory::make(&private, 0o700)?;
-    if problem.is_some() {
-        move_in(path, &private)?;
+    if !directory::inspect(&private)? {
+        let half_made = path.join(HALF_MADE);
+        // What a start has left that was killed here.
+        let _ = fs::remove_dir_all(&half_made);
+        directory::make(&half_made, 0o700)?;
+        let old = match unprotected {
+            Some(_) => Some(inherit(path, &half_made)?),
+            None => inherit_from_beneath(path, &half_made)?,
+        };
+        let failed = |source| PlacesError::TakeOver { path: private.clone(), source };
+        fs::rename(&half_made, &private).map_err(failed)?;
+        old.inspect(forget_records);
     }
     directory::make(&private.join(SESSIONS), 0o700)?;
     directory::make(&private.join(USERS), 0o700)?;
-    Ok(problem)
+    Ok(unprotected.map(|why| {
+        format!(
+            "{}: not protected from local users who hold it: {why}: mount a tmpfs on it before ck-broker starts",
+            path.display()
+        )
+    }))
 }
 
-/// Puts the file system `new` at `path`, with what an earlier release has left there, and removes that.
-fn take_over(new: &OwnedFd, path: &Path, sockets_are_passed: bool) -> Result<(), PlacesError> {
-    let failed = |source| PlacesError::inspect(path, source);
+/// Mounts a tmpfs there. Says why not, where mounting is refused.
+fn mount(path: &Path) -> Result<Option<Errno>, PlacesError> {
+    let failed = |source| PlacesError::Mount { path: path.to_owned(), source };
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let new = match mounts::tmpfs(&OPTIONS, attributes) {
+        Ok(new) => new,
+        Err(errno) if is_refused(errno) => return Ok(Some(errno)),
+        Err(source) => return Err(failed(source)),
+    };
     let old =
         open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
-    // Held until we end: no broker of that release may start meanwhile.
-    let _lock = lock_of_before(&old, path)?;
-    put_in_place(new, &path.join(ASIDE), path, |aside| {
-        copy_records(path, &aside.join(PRIVATE))?;
-        // Logins that wait at the sockets of a service manager find them at every moment.
-        SOCKETS.iter().filter(|_| sockets_are_passed).try_for_each(|name| keep_socket(&old, aside, name))
-    })?;
-    mounts::make_private(path).map_err(|source| PlacesError::Mount { path: path.to_owned(), source })?;
-    forget_aside(&old, Path::new(ASIDE));
-    forget_records(&old);
-    Ok(())
+    // A broker of an earlier release that runs there would be hidden.
+    drop(lock_of_before(&old, path)?);
+    mounts::attach(&new, CWD, path).map_err(failed)?;
+    mounts::make_private(path).map_err(failed)?;
+    Ok(None)
+}
+
+/// Takes over what an earlier release has left in the directory that the mount at `path` hides, and returns that directory.
+fn inherit_from_beneath(path: &Path, to: &Path) -> Result<Option<OwnedFd>, PlacesError> {
+    let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
+    // Without what is mounted in it.
+    let above = match mounts::copy(CWD, above, false) {
+        Ok(above) => above,
+        // Somebody else has mounted it, and we may not: then there is nothing of ours.
+        Err(errno) if is_refused(errno) => return Ok(None),
+        Err(source) => return Err(PlacesError::inspect(above, source)),
+    };
+    let beneath = PathBuf::from(format!("/proc/self/fd/{}", above.as_raw_fd())).join(name);
+    if beneath.join(SESSIONS).is_dir() { inherit(&beneath, to).map(Some) } else { Ok(None) }
+}
+
+/// Takes over what an earlier release has left in the directory `from`, and returns that directory.
+fn inherit(from: &Path, to: &Path) -> Result<OwnedFd, PlacesError> {
+    let old = open(from, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|source| PlacesError::inspect(from, source))?;
+    // Held until all is taken over: no broker of that release may start meanwhile.
+    let _lock = lock_of_before(&old, from)?;
+    for name in [SESSIONS, USERS] {
+        mkdirat(CWD, to.join(name), Mode::RWXU)
+            .map_err(|source| PlacesError::Make { path: to.join(name), source })?;
+        copy_files(&from.join(name), &to.join(name))?;
+    }
+    copy_file(&from.join(NEXT_ID), &to.join(NEXT_ID))?;
+    Ok(old)
 }
 
 /// The lock of a broker of an earlier release; an error where one runs.
@@ -98,19 +132,7 @@ fn lock_of_before(old: &OwnedFd, path: &Path) -> Result<Option<OwnedFd>, PlacesE
     }
 }
 
-/// Copies what is known of sessions and users from the directory `from` into `to`.
-fn copy_records(from: &Path, to: &Path) -> Result<(), PlacesError> {
-    let made = |path: &Path, made: Result<(), Errno>| {
-        made.map_err(|source| PlacesError::Make { path: path.to_owned(), source })
-    };
-    made(to, mkdirat(CWD, to, Mode::RWXU))?;
-    for name in [SESSIONS, USERS] {
-        made(&to.join(name), mkdirat(CWD, to.join(name), Mode::RWXU))?;
-        copy_files(&from.join(name), &to.join(name))?;
-    }
-    copy_file(&from.join(NEXT_ID), &to.join(NEXT_ID))
-}
-
+/// Copies the files of the directory `from`, if there is one, into `to`.
 pub(super) fn copy_files(from: &Path, to: &Path) -> Result<(), PlacesError> {
     let failed = |source| PlacesError::TakeOver { path: from.to_owned(), source };
     let names = match fs::read_dir(from) {
@@ -142,21 +164,7 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), PlacesError> {
     copy.write_all(&contents).map_err(failed)
 }
 
-/// Has a socket of the service manager's appear in the new place too.
-fn keep_socket(old: &OwnedFd, aside: &Path, name: &str) -> Result<(), PlacesError> {
-    let copy = match mounts::copy(old, Path::new(name), false) {
-        Ok(copy) => copy,
-        Err(Errno::NOENT) => return Ok(()),
-        Err(source) => return Err(PlacesError::inspect(Path::new(name), source)),
-    };
-    let path = aside.join(name);
-    let failed = |source| PlacesError::Make { path: path.clone(), source };
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
-    open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
-    mounts::attach(&copy, CWD, &path).map_err(failed)
-}
-
-/// Removes what was copied, from where nobody sees it any more. What stays takes a few bytes until the system ends.
+/// Removes what was copied. What stays takes a few bytes until the system ends.
 fn forget_records(old: &OwnedFd) {
     for name in [SESSIONS, USERS] {
         let Ok(directory) =
@@ -172,23 +180,4 @@ fn forget_records(old: &OwnedFd) {
     for name in [NEXT_ID, LOCK] {
         let _ = unlinkat(old, name, AtFlags::empty());
     }
-}
-
-/// Where nothing can be mounted: moves what an earlier release has left into the private directory.
-fn move_in(path: &Path, private: &Path) -> Result<(), PlacesError> {
-    if path.join(LOCK).exists() {
-        let old = open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|source| PlacesError::inspect(path, source))?;
-        drop(lock_of_before(&old, path)?);
-        let _ = fs::remove_file(path.join(LOCK));
-    }
-    for name in [SESSIONS, USERS, NEXT_ID] {
-        match fs::rename(path.join(name), private.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(PlacesError::TakeOver { path: path.join(name), source: error });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

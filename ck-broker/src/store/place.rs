@@ -37,7 +37,7 @@ pub enum PlaceError {
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl StateDir {
@@ -47,7 +47,13 @@ impl StateDir {
     /// [`PlaceError`]
     pub fn lock(path: &Path) -> Result<Self, PlaceError> {
         let lock = lock(path)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), lock })
+    }
+
+    /// Takes the pid out of the lock: whoever finds one there, and the lock free, knows that its broker has died.
+    pub fn release(self) {
+        // It is free in any case.
+        let _ = self.lock.set_len(0);
     }
 
     /// The directory itself.
