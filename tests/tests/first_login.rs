@@ -49,7 +49,7 @@ fn the_directory_is_gone_within_100_ms_of_the_last_logout() {
 #[test]
 fn sftp_and_scp_work_in_the_directory() {
     let machine = Machine::up();
-    machine.host.write_file("/tmp/batch", "ls -1 /run/user\n", 0o644);
+    machine.host.write_file("/tmp/batch", "cd /run/user/2001\npwd\n", 0o644);
     assert!(machine.host.run_ok(&["sftp", "-b", "/tmp/batch", "alice@127.0.0.1"]).contains("/run/user/2001"));
     machine.await_nothing_left();
 

@@ -28,7 +28,8 @@ fn once_it_has_stopped_a_login_sees_at_once_that_there_is_none() {
     let login = held(&machine);
     stop(&mut machine);
     for name in ["session.sock", "admin.sock"] {
-        assert!(machine.host.metadata(&format!("/run/ck-broker/{name}")).is_none(), "{name} is still there");
+        // The names stay: a look-up of a missing one can be held up by whoever holds the directory. Nobody listens there.
+        assert!(machine.host.metadata(&format!("/run/ck-broker/{name}")).is_some(), "{name} is gone");
     }
     let told = machine.host.run_ok(&["su", "-l", "bob", "-c", "echo in [$XDG_RUNTIME_DIR]"]);
     assert_eq!(told, "in []");

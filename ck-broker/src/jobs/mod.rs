@@ -218,6 +218,12 @@ impl Queue {
         &self.retired
     }
 
+    /// Whether any of them lies in the directory `name` there.
+    #[must_use]
+    pub fn any_in(&self, name: &str) -> bool {
+        self.jobs.values().any(|job| job.remains.name.starts_with(name))
+    }
+
     /// How many teardowns are in this state.
     #[must_use]
     pub fn count(&self, state: TeardownState) -> usize {

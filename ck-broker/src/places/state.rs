@@ -101,7 +101,9 @@ fn inherit_from_beneath(path: &Path, to: &Path) -> Result<Option<OwnedFd>, Place
         Err(source) => return Err(PlacesError::inspect(above, source)),
     };
     let beneath = PathBuf::from(format!("/proc/self/fd/{}", above.as_raw_fd())).join(name);
-    if beneath.join(SESSIONS).is_dir() { inherit(&beneath, to).map(Some) } else { Ok(None) }
+    // Of an earlier release, or of a broker that was not allowed to mount.
+    let mut from = [beneath.clone(), beneath.join(PRIVATE)].into_iter();
+    from.find(|from| from.join(SESSIONS).is_dir()).map(|from| inherit(&from, to)).transpose()
 }
 
 /// Takes over what an earlier release has left in the directory `from`, and returns that directory.

@@ -4,10 +4,13 @@ use super::{
     Backing, Recipe, Remains,
     remains::{self, EMPTY},
 };
-use crate::places::{directory, mounts, user_dirs::RETIRED};
+use crate::places::{
+    directory, mounts,
+    user_dirs::{BEFORE, RETIRED},
+};
 use ck_protocol::{PathText, Text, Uid, limits};
 use rustix::{
-    fs::{CWD, Mode, OFlags, RenameFlags, open, renameat_with},
+    fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, mkdirat, open, renameat_with, unlinkat},
     io::Errno,
 };
 use std::{
@@ -68,6 +71,7 @@ pub struct RuntimeRoot {
     pub(super) recipe: Recipe,
     /// The number of the next name among the retired.
     next: u64,
+    has_before: bool,
 }
 
 /// What an earlier broker has left to do.
@@ -108,7 +112,8 @@ impl RuntimeRoot {
         };
         let left = remains::list(&retired_path)?;
         let unfinished = Unfinished { entries: left.entries, to_sweep: left.has_empty };
-        Ok((Self { path, bare, retired, is_sealed, recipe, next: left.next }, unfinished))
+        let has_before = is_sealed && retired_path.join(BEFORE).exists();
+        Ok((Self { path, bare, retired, is_sealed, recipe, next: left.next, has_before }, unfinished))
     }
 
     /// From now on, directories are made by this recipe. Those that there are stay as they are.
@@ -172,6 +177,28 @@ impl RuntimeRoot {
         let number = self.next;
         self.next += 1;
         number
+    }
+
+    /// Has the root of an earlier release swept away, of which nothing is left to be torn down.
+    ///
+    /// # Errors
+    /// What stands in the way; then it stays as it is.
+    pub fn forget_before(&mut self) -> Result<(), Errno> {
+        let before = self.retired_path().join(BEFORE);
+        let aside = self.new_empty();
+        mkdirat(&self.retired, &aside, Mode::RWXU)?;
+        let copy = mounts::copy(&self.retired, Path::new(BEFORE), false)?;
+        mounts::attach(&copy, &self.retired, &aside)?;
+        mounts::detach(&before)?;
+        unlinkat(&self.retired, BEFORE, AtFlags::REMOVEDIR)?;
+        self.has_before = false;
+        Ok(())
+    }
+
+    /// Whether the root of an earlier release is still among the retired.
+    #[must_use]
+    pub fn has_before(&self) -> bool {
+        self.has_before
     }
 
     /// Moves the mount point of the uid's directory among the retired, to be swept away from there. It is not removed here, as

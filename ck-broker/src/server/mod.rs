@@ -247,7 +247,11 @@ impl Server {
         self.jobs.tend_overdue(now);
         self.start_job(now);
         self.tend_hooks(now);
-        for event in self.jobs.take_news() {
+        let news = self.jobs.take_news();
+        if !news.is_empty() {
+            self.tend_before();
+        }
+        for event in news {
             self.announce(event);
         }
         self.tell_subscribers();

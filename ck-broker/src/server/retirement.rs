@@ -1,7 +1,7 @@
 //! Taking the directories of users who have left out of their place, again and again where that fails.
 
 use super::Server;
-use crate::runtime_dir::Retired;
+use crate::{places::user_dirs::BEFORE, runtime_dir::Retired, store::Made};
 use ck_protocol::Uid;
 use std::time::{Duration, Instant};
 
@@ -61,6 +61,18 @@ impl Server {
                 self.stick(uid, error.to_string());
                 Err(error.to_string())
             }
+        }
+    }
+
+    /// Has the root of an earlier release swept away, once nothing of it is used or waits for its teardown.
+    pub(super) fn tend_before(&mut self) {
+        let is_before = |made: &Made| matches!(made, Made::Plain(path) if path.starts_with(BEFORE));
+        if !self.root.has_before() || self.jobs.any_in(BEFORE) || self.store.all_made().any(is_before) {
+            return;
+        }
+        match self.root.forget_before() {
+            Ok(()) => self.jobs.note_to_sweep(Instant::now()),
+            Err(errno) => log::warn!("the root of an earlier release stays among the retired: {errno}"),
         }
     }
 

@@ -81,6 +81,10 @@ impl Claims {
         self.held.get(&uid)?.as_ref()
     }
 
+    pub(super) fn all_made(&self) -> impl Iterator<Item = &Made> {
+        self.held.values().flatten()
+    }
+
     pub(super) fn make(&mut self, uid: Uid) -> Result<Claim, StoreError> {
         let path = self.path(uid);
         let file = records::create(&path).map_err(error("create", &path))?;

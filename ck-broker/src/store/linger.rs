@@ -3,7 +3,7 @@
 //! A record is a line, `UID GID NAME`. One without its line feed was not written to the end.
 
 use super::{StoreError, error, records};
-use crate::registry::Lingerer;
+use crate::{places::directory, registry::Lingerer};
 use ck_protocol::{Gid, Text, Uid, UserName, limits};
 use rustix::{
     fs::{AtFlags, Dir, Mode, OFlags, open, openat, renameat, unlinkat},
@@ -24,7 +24,18 @@ const RECORD: usize = 2 * 10 + limits::USER_NAME + 3;
 #[derive(Debug)]
 pub struct LingerDir {
     path: PathBuf,
-    directory: Result<OwnedFd, Errno>,
+    directory: Option<OwnedFd>,
+}
+
+/// Why it is not written down that somebody lingers, or does not any more.
+#[derive(Debug, thiserror::Error)]
+pub enum LingerError {
+    /// There is no directory for it.
+    #[error("{} could not be used when ck-broker started, as its log says: correct that, and start ck-broker again", .0.display())]
+    NoDirectory(PathBuf),
+    /// The record could not be changed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// A record that says nothing.
@@ -33,18 +44,28 @@ pub struct LingerDir {
 struct Unreadable;
 
 impl LingerDir {
-    /// The directory at `path`. Where there is none, nobody lingers.
+    /// The directory at `path`. Where there is none, or one that others than root can write, nobody lingers; that is logged.
     #[must_use]
     pub fn open(path: &Path) -> Self {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Self { path: path.to_owned(), directory: open(path, flags, Mode::empty()) }
+        let directory = match directory::inspect(path) {
+            Ok(true) => open(path, flags, Mode::empty())
+                .inspect_err(|errno| log::error!("nobody lingers: cannot open {}: {errno}", path.display())),
+            Ok(false) => Err(Errno::NOENT),
+            Err(error) => {
+                log::error!("nobody lingers: {error}");
+                Err(Errno::PERM)
+            }
+        };
+        Self { path: path.to_owned(), directory: directory.ok() }
     }
 
     /// Who lingers, at most so many. A record that cannot be read is set aside, and what stands in the way of
     /// all of them is logged: nobody is kept from logging in by that.
     #[must_use]
     pub fn read(&self, most: usize) -> Vec<(Uid, Lingerer)> {
-        let mut uids = self.uids().unwrap_or_else(|error| {
+        let Some(directory) = &self.directory else { return Vec::new() };
+        let mut uids = self.uids(directory).unwrap_or_else(|error| {
             log::error!("nobody lingers: {error}");
             Vec::new()
         });
@@ -52,14 +73,14 @@ impl LingerDir {
         if uids.len() > most {
             log::error!("{}: {} users linger, of which {most} can", self.path.display(), uids.len());
         }
-        uids.into_iter().take(most).filter_map(|uid| Some((uid, self.read_one(uid)?))).collect()
+        uids.into_iter().take(most).filter_map(|uid| Some((uid, self.read_one(directory, uid)?))).collect()
     }
 
     /// Writes down that the user lingers.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing is written down.
-    pub fn write(&self, uid: Uid, lingerer: &Lingerer) -> Result<(), StoreError> {
+    /// [`LingerError`]; then nothing is written down.
+    pub fn write(&self, uid: Uid, lingerer: &Lingerer) -> Result<(), LingerError> {
         let directory = self.directory()?;
         let line = format!("{uid} {} {}\n", lingerer.gid.get(), lingerer.name.as_str());
         let (name, hidden) = (uid.to_string(), format!(".{uid}.new"));
@@ -68,30 +89,30 @@ impl LingerDir {
             .map_err(io::Error::from)
             .and_then(|file| File::from(file).write_all(line.as_bytes()))
             .and_then(|()| Ok(renameat(directory, &hidden, directory, &name)?));
-        written.map_err(error("write", &self.path.join(&name))).inspect_err(|_| {
+        let written = written.inspect_err(|_| {
             // Nothing half-made: the error itself is what the caller hears about.
             let _ = unlinkat(directory, &hidden, AtFlags::empty());
-        })
+        });
+        Ok(written.map_err(error("write", &self.path.join(&name)))?)
     }
 
     /// Strikes out that the user lingers; one who does not needs none.
     ///
     /// # Errors
-    /// [`StoreError`]
-    pub fn remove(&self, uid: Uid) -> Result<(), StoreError> {
+    /// [`LingerError`]
+    pub fn remove(&self, uid: Uid) -> Result<(), LingerError> {
         match unlinkat(self.directory()?, uid.to_string(), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(errno) => Err(error("remove", &self.path.join(uid.to_string()))(errno.into())),
+            Err(errno) => Err(error("remove", &self.path.join(uid.to_string()))(errno.into()).into()),
         }
     }
 
-    fn directory(&self) -> Result<&OwnedFd, StoreError> {
-        self.directory.as_ref().map_err(|errno| error("open", &self.path)((*errno).into()))
+    fn directory(&self) -> Result<&OwnedFd, LingerError> {
+        self.directory.as_ref().ok_or_else(|| LingerError::NoDirectory(self.path.clone()))
     }
 
     /// Those who have a record.
-    fn uids(&self) -> Result<Vec<Uid>, StoreError> {
-        let directory = self.directory()?;
+    fn uids(&self, directory: &OwnedFd) -> Result<Vec<Uid>, StoreError> {
         let failed = |errno: Errno| error("list", &self.path)(errno.into());
         let mut names = Vec::new();
         for entry in Dir::read_from(directory).map_err(failed)? {
@@ -103,9 +124,9 @@ impl LingerDir {
         Ok(names.iter().filter_map(|name| records::uid_of(name)).collect())
     }
 
-    fn read_one(&self, uid: Uid) -> Option<Lingerer> {
+    fn read_one(&self, directory: &OwnedFd, uid: Uid) -> Option<Lingerer> {
         let path = self.path.join(uid.to_string());
-        let why: &dyn std::fmt::Display = match self.record(uid) {
+        let why: &dyn std::fmt::Display = match record(directory, uid) {
             Ok(record) => match parse(uid, &record) {
                 Ok(lingerer) => return Some(lingerer),
                 Err(Unreadable) => &Unreadable,
@@ -113,22 +134,23 @@ impl LingerDir {
             Err(error) => &error.to_string(),
         };
         let aside = format!(".{uid}.unreadable");
-        let moved = self.directory().map(|directory| renameat(directory, uid.to_string(), directory, &aside));
-        match moved {
-            Ok(Ok(())) => log::error!("{}: {why}; set aside as {aside}", path.display()),
-            _ => log::error!("{}: {why}", path.display()),
+        match renameat(directory, uid.to_string(), directory, &aside) {
+            Ok(()) => {
+                let aside = self.path.join(aside);
+                log::error!("{}: {why}; set aside as {}", path.display(), aside.display());
+            }
+            Err(errno) => log::error!("{}: {why}; cannot be set aside: {errno}", path.display()),
         }
         None
     }
+}
 
-    fn record(&self, uid: Uid) -> io::Result<Vec<u8>> {
-        let directory = self.directory.as_ref().map_err(|errno| *errno)?;
-        let file = openat(directory, uid.to_string(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        let mut record = Vec::new();
-        // One more than it may have, by which a longer one shows.
-        File::from(file).take(u64::try_from(RECORD + 1).unwrap_or(u64::MAX)).read_to_end(&mut record)?;
-        Ok(record)
-    }
+fn record(directory: &OwnedFd, uid: Uid) -> io::Result<Vec<u8>> {
+    let file = openat(directory, uid.to_string(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut record = Vec::new();
+    // One more than it may have, by which a longer one shows.
+    File::from(file).take(u64::try_from(RECORD + 1).unwrap_or(u64::MAX)).read_to_end(&mut record)?;
+    Ok(record)
 }
 
 fn parse(uid: Uid, record: &[u8]) -> Result<Lingerer, Unreadable> {

@@ -18,7 +18,7 @@ mod place;
 mod records;
 
 pub use claims::{Claim, Made};
-pub use linger::LingerDir;
+pub use linger::{LingerDir, LingerError};
 pub use place::{PlaceError, StateDir};
 pub use records::UnreadableRecord;
 
@@ -154,6 +154,11 @@ impl Store {
     #[must_use]
     pub fn made(&self, uid: Uid) -> Option<&Made> {
         self.claims.made(uid)
+    }
+
+    /// What all claimed runtime directories are, as far as that is known.
+    pub fn all_made(&self) -> impl Iterator<Item = &Made> {
+        self.claims.all_made()
     }
 
     /// Whether the uid's runtime directory is ours, and was made to the end.
