@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Sessions in all, of which one user may have half.
+/// Sessions in all; [`Limit::of`] says how users share them.
 const SESSIONS: usize = 65_536;
 /// Connections on `session.sock`, where each is a login that is just being opened or closed.
 const SESSION_CONNECTIONS: usize = 4096;
@@ -56,10 +56,10 @@ impl Limits {
         let sessions = SESSIONS.min(room / 16 * 11).max(LEAST);
         let teardowns = TEARDOWNS.min(room / 16).max(LEAST);
         Self {
-            sessions: Limit { all: sessions, per_user: sessions / 2 },
+            sessions: Limit::of(sessions),
             session_connections: SESSION_CONNECTIONS.min(room / 16).max(LEAST),
             admin_connections: ADMIN_CONNECTIONS.min(room / 16).max(LEAST),
-            teardowns: Limit { all: teardowns, per_user: teardowns / 4 },
+            teardowns: Limit::of(teardowns),
         }
     }
 

@@ -51,7 +51,7 @@ fn limits_of_the_protocol_are_those_of_the_broker() {
         ),
         format!("connections and requests there\t\t{} a second", of("RATE")),
         format!("subscribers\t{subscribers} and {subscribers} of root\t{}", of("SUBSCRIBERS_PER_UID")),
-        format!("sessions\t{}\thalf of that", of("SESSIONS")),
+        format!("sessions\t{}\ta quarter of that", of("SESSIONS")),
         format!("users who linger\t{}", of("LINGERERS")),
     ] {
         assert!(part.lines().any(|line| line == row), "no row {row}: {part}");
