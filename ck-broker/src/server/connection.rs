@@ -3,6 +3,7 @@
 use super::{
     disposal::{self, Front},
     door::Door,
+    room::{Circle, Guest},
 };
 use crate::{process, sys};
 use ck_protocol::{Pid, SessionId, TeardownId, Uid, limits};
@@ -19,6 +20,8 @@ use std::{
 
 /// How long a connection may do nothing.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long nobody is pushed out who reads an answer.
+const READING: Duration = Duration::from_secs(1);
 
 /// Why somebody is not served.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +90,10 @@ pub(super) struct Connection {
     pub(super) awaits: Option<SessionId>,
     /// Whether an epoll knows of it.
     pub(super) watched: bool,
+    /// With whom it shares places: decided when it connects.
+    pub(super) circle: Circle,
+    /// When it connected, or asked last.
+    pub(super) asked: Instant,
 }
 
 impl Peer {
@@ -112,8 +119,24 @@ impl Peer {
 
 impl Connection {
     pub(super) fn new(socket: OwnedFd, door: Door, peer: Peer, now: Instant) -> Self {
-        let deadline = Some(now + PATIENCE);
-        Self { socket, door, peer, outbox: Outbox::Empty, deadline, awaits: None, watched: false }
+        let circle = if peer.uid == 0 { Circle::Root } else { Circle::Strangers };
+        Self {
+            socket,
+            door,
+            peer,
+            outbox: Outbox::Empty,
+            deadline: Some(now + PATIENCE),
+            awaits: None,
+            watched: false,
+            circle,
+            asked: now,
+        }
+    }
+
+    /// What it is among those who share places.
+    pub(super) fn guest(&self, key: u64) -> Guest {
+        let is_subscriber = matches!(self.outbox, Outbox::Changes);
+        Guest { key, uid: self.peer.uid, is_subscriber, since: self.asked }
     }
 
     /// Something went forward: the patience begins anew.
@@ -169,6 +192,15 @@ impl Connection {
         self.socket
     }
 
+    /// Whether it does nothing: it has not asked, and what it asked some time ago it does not read.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        match self.outbox {
+            Outbox::Changes => true,
+            Outbox::Empty => disposal::front(&self.socket) == Front::Nothing,
+            _ => now.saturating_duration_since(self.asked) > READING,
+        }
+    }
+
     /// Whether the next packet has descriptors.
     pub(super) fn brings_descriptors(&self) -> bool {
         disposal::front(&self.socket) == Front::Descriptors
@@ -176,12 +208,12 @@ impl Connection {
 
     /// Sends one packet now, or not.
     pub(super) fn send(&self, packet: &[u8]) -> Sent {
-        send_now(&self.socket, packet)
+        send_now(self.socket.as_fd(), packet)
     }
 }
 
 /// Sends one packet now, or not.
-pub(super) fn send_now(socket: &OwnedFd, packet: &[u8]) -> Sent {
+pub(super) fn send_now(socket: BorrowedFd<'_>, packet: &[u8]) -> Sent {
     match send(socket, packet, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
         Ok(_) => Sent::Yes,
         Err(Errno::AGAIN | Errno::INTR) => Sent::Full,

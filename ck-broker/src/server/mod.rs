@@ -20,8 +20,11 @@ mod linger;
 mod open;
 mod outbox;
 pub mod permissions;
+mod places;
+mod rates;
 mod restore;
 mod retirement;
+mod room;
 mod seats;
 mod subscribers;
 mod terminate;
@@ -48,12 +51,13 @@ use configure::Configured;
 use connection::Connection;
 use disposal::Disposal;
 use door::{Door, Listener};
-use limits::{Limits, Rates};
+use limits::Limits;
 use nix::sys::{
     epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout},
     signal::Signal,
     signalfd::SignalFd,
 };
+use rates::Rates;
 use retirement::Stuck;
 use seats::Switch;
 pub use seats::Switcher;

@@ -7,7 +7,8 @@ use super::{
     configure::Configured,
     disposal::Disposal,
     door::{Door, Listener},
-    limits::{Limits, Rates},
+    limits::Limits,
+    rates::Rates,
     wakeup::Wakeup,
     watch,
 };

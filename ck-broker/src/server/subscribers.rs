@@ -2,7 +2,7 @@
 
 use super::{
     Server, answer,
-    connection::{Outbox, Sent},
+    connection::{Connection, Outbox, Sent},
     permissions::Asked,
     wakeup::Wakeup,
     watch,
@@ -33,12 +33,14 @@ impl Server {
 
     /// From now on the peer is told of every change.
     pub(super) fn subscribe(&mut self, key: u64) {
-        let Some(connection) = self.connections.get_mut(&key) else { return };
-        let uid = connection.peer.uid;
-        if !self.limits.admit_subscriber(uid, self.subscriptions.uids()) {
+        let Some(connection) = self.connections.get(&key) else { return };
+        let (uid, circle) = (connection.peer.uid, connection.circle);
+        let is_subscriber = |other: &Connection| matches!(other.outbox, Outbox::Changes);
+        if !self.make_room(self.limits.subscribers(circle), uid, circle, is_subscriber) {
             self.send(key, &answer::refused(RefusalCode::Busy, "too many subscribers: end some"));
             return;
         }
+        let Some(connection) = self.connections.get_mut(&key) else { return };
         connection.outbox = Outbox::Changes;
         connection.deadline = None;
         let asker = self.asker(key);
