@@ -43,8 +43,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         connection.outbox = Outbox::Changes;
         connection.deadline = None;
-        let asker = self.asker(key);
-        self.subscriptions.add(key, asker);
+        self.subscriptions.add(key);
         self.tell(key);
     }
 
@@ -106,7 +105,7 @@ impl Server {
         };
         let seat = |number| registry.shown_seats(sees).nth(number);
         for _ in 0..PACKETS_AT_ONCE {
-            let offer = match self.subscriptions.offer(key, session_from, seat) {
+            let offer = match self.subscriptions.offer(key, &asker, session_from, seat) {
                 Ok(Some(offer)) => offer,
                 Ok(None) => return Some(false),
                 Err(error) => {
