@@ -264,7 +264,7 @@ impl Registry {
             }
             Full::All => {
                 format!(
-                    "there are {all} sessions, and cannot be more but root's: root can end some (ckctl terminate)"
+                    "there are {all} sessions, and no more can be had: root can end some (ckctl terminate)"
                 )
             }
         })

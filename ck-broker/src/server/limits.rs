@@ -8,6 +8,8 @@ use crate::limit::Limit;
 const SESSIONS: usize = 65_536;
 /// Connections on `session.sock`, where each is a login that is just being opened or closed.
 const SESSION_CONNECTIONS: usize = 4096;
+/// Which part of those may wait for hooks.
+const WAITING_PART: usize = 2;
 /// Connections on `admin.sock` of root, and of all others together; [`super::room`] says who gives up a place for whom.
 const ADMIN_CONNECTIONS: usize = 128;
 /// Connections on `admin.sock` of one uid other than root.
@@ -36,6 +38,8 @@ pub(super) struct Limits {
     pub(super) sessions: Limit,
     /// Each takes two: the socket, and the peer's process.
     session_connections: usize,
+    /// Those of them that wait for hooks, as nothing ends those but hooks and their peers.
+    pub(super) waiting_logins: Limit,
     admin_connections: usize,
     /// Each takes one where it is a detached file system.
     pub(super) teardowns: Limit,
@@ -46,10 +50,12 @@ impl Limits {
     pub(super) fn within(descriptors: usize, hooks: usize) -> Self {
         let room = descriptors.saturating_sub(OWN_DESCRIPTORS + HOOK_DESCRIPTORS * hooks);
         let sessions = SESSIONS.min(room / 16 * 11).max(LEAST);
+        let session_connections = SESSION_CONNECTIONS.min(room / 16).max(LEAST);
         let teardowns = TEARDOWNS.min(room / 16).max(LEAST);
         Self {
             sessions: Limit::of(sessions),
-            session_connections: SESSION_CONNECTIONS.min(room / 16).max(LEAST),
+            session_connections,
+            waiting_logins: Limit::of(session_connections / WAITING_PART),
             admin_connections: ADMIN_CONNECTIONS.min(room / 16).max(LEAST),
             teardowns: Limit::of(teardowns),
         }
