@@ -124,8 +124,7 @@ impl Server {
         if door == Door::Admin && !self.rates.take(uid, Instant::now()) {
             return Err((RefusalCode::Busy, answer::TOO_OFTEN.to_owned()));
         }
-        let modules = || self.connections.values().filter(|other| other.door == Door::Session).count();
-        if door == Door::Session && !self.limits.admit_module(modules()) {
+        if door == Door::Session && !self.make_room_for_module() {
             return Err((RefusalCode::Busy, TOO_MANY.to_owned()));
         }
         Peer::of(credentials, socket, door).map_err(denied)

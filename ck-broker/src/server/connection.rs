@@ -195,6 +195,7 @@ impl Connection {
     /// Whether it does nothing: it has not asked, and what it asked some time ago it does not read.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
         match self.outbox {
+            _ if self.awaits.is_some() => false,
             Outbox::Changes => true,
             Outbox::Empty => disposal::front(&self.socket) == Front::Nothing,
             _ => now.saturating_duration_since(self.asked) > READING,

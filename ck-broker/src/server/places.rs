@@ -1,4 +1,4 @@
-//! Places at `admin.sock`: found, and given up for others. [`super::room`] decides.
+//! Places for connections: found, and given up for others. At `admin.sock`, [`super::room`] decides.
 
 use super::{
     Server, answer,
@@ -14,6 +14,23 @@ use std::{os::fd::AsFd, time::Instant};
 const GIVEN_UP: &str = "others need the place of a connection that does nothing: connect again";
 
 impl Server {
+    /// Has place for one more module, perhaps that of the one that has done nothing for longest: a module asks at once, and
+    /// goes when it is answered. But its user may have stopped it, as one may the `su` that one has started.
+    pub(super) fn make_room_for_module(&mut self) -> bool {
+        let modules = || self.connections.iter().filter(|(_, other)| other.door == Door::Session);
+        if self.limits.admit_module(modules().count()) {
+            return true;
+        }
+        let (mut others, now): (Vec<_>, _) = (modules().collect(), Instant::now());
+        others.sort_by_key(|(_, other)| other.asked);
+        // The first is it, most often: whether one is idle costs a system call.
+        let idle = others.into_iter().find(|(_, other)| other.is_idle(now));
+        let Some(key) = idle.map(|(&key, _)| key) else { return false };
+        log::warn!("a module that does nothing gives its connection up for another");
+        self.drop_connection(key);
+        true
+    }
+
     /// Finds a place for a new connection at `admin.sock`. Each door has its own, so nothing that is done here keeps a
     /// login out.
     pub(super) fn seat(&mut self, connection: &mut Connection) -> bool {

@@ -76,6 +76,28 @@ fn idle_connections_of_many_uids_keep_nobody_out() {
     machine.await_nothing_left();
 }
 
+/// Modules that are stopped between two calls, as a user may stop the `su` that they have started; as many as there is room
+/// for with so few descriptors, and more.
+#[test]
+fn modules_that_do_nothing_keep_no_login_from_its_session() {
+    let mut machine = Machine::installed();
+    machine.start_broker_by(&["prlimit", "--nofile=1024:1024", "/usr/sbin/ck-broker"], &[]);
+    let connect = "use Socket; for ($n = 0; ; $n++) { socket($s[$n % 200], AF_UNIX, SOCK_SEQPACKET, 0); \
+         connect($s[$n % 200], pack_sockaddr_un('/run/ck-broker/session.sock')) or die $!; \
+         print STDERR 'ready' if $n == 200; select(undef, undef, undef, 0.01) }";
+    let stopped = machine.host.spawn(&["perl", "-e", connect]);
+    wait_until(SOON, "the connections", || stopped.stderr().contains("ready"));
+    for _ in 0..20 {
+        let shown =
+            machine.host.run_ok(&["su", "alice", "-c", "echo ${XDG_SESSION_ID:+in} $XDG_RUNTIME_DIR"]);
+        assert_eq!(shown, "in /run/user/2001");
+        machine.host.run_ok(&["ssh", "bob@127.0.0.1", "test -d $XDG_RUNTIME_DIR"]);
+    }
+    assert!(!stopped.is_over(), "{}", stopped.stderr());
+    drop(stopped);
+    machine.await_nothing_left();
+}
+
 /// One user with 65,536 subordinate uids.
 #[test]
 fn connections_of_ever_more_uids_keep_nobody_out_and_end_no_users() {
