@@ -23,6 +23,18 @@ fn enter(machine: &Machine, user: &str) -> String {
 }
 
 #[test]
+fn one_user_has_so_many_sessions_and_all_together_so_many() {
+    let guarded = Guarded::up_by(&["prlimit", "--nofile=1024:1024", "/usr/sbin/ck-broker"], "");
+    let machine = &guarded.machine;
+    install_load(machine);
+    let (filler, told) = fill(machine, "3001");
+    assert_eq!(told, format!("{PER_USER} uid 3001 has {PER_USER} sessions, and cannot have more: end some"));
+    assert_eq!(enter(machine, "alice"), "in /run/user/2001");
+    drop(filler);
+    guarded.assert_gone_and_unharmed();
+}
+
+#[test]
 fn users_who_take_all_they_can_leave_sessions_to_those_who_have_none_and_to_root() {
     let guarded = Guarded::up_by(&["prlimit", "--nofile=1024:1024", "/usr/sbin/ck-broker"], "");
     let machine = &guarded.machine;
