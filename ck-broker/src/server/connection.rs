@@ -227,3 +227,42 @@ impl AsFd for Connection {
         self.socket.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    /// A connection, and its other end.
+    fn connection(now: Instant) -> (Connection, OwnedFd) {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let peer = Peer { pid: Pid::try_from(1).unwrap(), uid: 2001, gid: 2001, process: None };
+        (Connection::new(ours, Door::Admin, peer, now), theirs)
+    }
+
+    #[test]
+    fn who_has_asked_is_not_idle_and_who_does_not_read_is_so_soon() {
+        let now = Instant::now();
+        let (mut connection, theirs) = connection(now);
+        assert!(connection.is_idle(now));
+        assert_eq!(send_now(theirs.as_fd(), b"a request"), Sent::Yes);
+        assert!(!connection.is_idle(now), "it waits to be taken");
+        assert!(connection.receive(&mut [0; limits::REQUEST + 1]).unwrap().is_some());
+        connection.outbox = Outbox::Sessions(SessionId::FIRST);
+        assert!(!connection.is_idle(now + READING) && connection.is_idle(now + 2 * READING));
+        connection.awaits = Some(SessionId::FIRST);
+        assert!(!connection.is_idle(now + 2 * READING), "it waits for us");
+    }
+
+    #[test]
+    fn who_only_listens_and_who_has_gone_are_idle() {
+        let now = Instant::now();
+        let (mut connection, theirs) = connection(now);
+        connection.outbox = Outbox::Changes;
+        assert!(connection.is_idle(now));
+        connection.outbox = Outbox::Empty;
+        drop(theirs);
+        assert!(connection.is_idle(now));
+    }
+}
