@@ -1,10 +1,13 @@
 //! Messages, a line each: on standard error, or to the system's log.
 
-use crate::poll;
+use crate::{
+    lookup::{self, Cached},
+    poll,
+};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::{
     event::PollFlags,
-    fs::{FileType, fstat},
+    fs::{FileType, OFlags, fstat},
     net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, send, sendto, socket_with},
 };
 use std::{
@@ -12,6 +15,7 @@ use std::{
     fmt::Write as _,
     io::{self, Write as _},
     os::fd::{AsFd, OwnedFd},
+    path::Path,
     process::Command,
     sync::OnceLock,
 };
@@ -141,6 +145,10 @@ impl Log for Sink {
             Self::Syslog(socket) => {
                 let line = line(Style::Syslog, record.level(), &message);
                 let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                // Others can read /dev, and so hold whoever looks up a name there that is missing.
+                if matches!(lookup::cached(Path::new(SYSLOG), OFlags::empty()), Cached::Unknown) {
+                    return;
+                }
                 if let Ok(address) = SocketAddrUnix::new(SYSLOG) {
                     let _ = sendto(socket, line.trim_end().as_bytes(), flags, &address);
                 }
