@@ -89,6 +89,29 @@ fn no_broker_makes_no_login_late() {
     assert!(took.len() == 21 && took[10] < PROMISED, "{took:?} µs");
 }
 
+/// As for the module: in `unseen`, what it asks for is explained. Nobody may hold up a script of root's either.
+#[test]
+fn ckctl_connects_to_what_is_found_without_waiting() {
+    const SOCKET: &str = "\"/run/ck-broker/admin.sock\"";
+    let calls = |machine: &Machine| {
+        let trace = ["strace", "-qq", "-e", "trace=openat2,connect", "-o", "/tmp/trace"];
+        let told = machine.host.run(&[&trace[..], &["ckctl", "status"]].concat());
+        (told, machine.host.read_file("/tmp/trace"))
+    };
+    let (told, trace) = calls(&Machine::up());
+    let [found, connects] = ["openat2(", "connect("].map(|call| {
+        trace
+            .lines()
+            .position(|line| line.starts_with(call) && line.contains(SOCKET) && !line.contains(" = -1 "))
+    });
+    assert!(told.status.success() && found.is_some() && found < connects, "{trace}");
+
+    let (told, trace) = calls(&Machine::installed());
+    assert!(told.status.code() == Some(3) && told.stderr.contains("is ck-broker running?"), "{told:?}");
+    let all_cached = trace.lines().all(|line| line.contains("resolve=RESOLVE_CACHED}"));
+    assert!(!trace.is_empty() && all_cached, "{trace}");
+}
+
 /// openat2(2) fails with the errno `$ARGV[0]`: as before Linux 5.12 where it is asked for what the cache has (22), before
 /// 5.6 (38), and in a container whose filter does not know it (1). The filter is made as in `ck_tests::older_kernel`.
 const WITHOUT_OPENAT2: &str = r#"

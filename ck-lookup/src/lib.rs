@@ -1,4 +1,4 @@
-//! Where a path leads, told without waiting for anybody.
+//! Where a path leads, told without waiting for anybody: [`find`].
 //!
 //! The kernel finds a name that it has in its cache without a lock. For any other it takes the lock of the
 //! directory, and every local user can keep that for ever: by reading the directory into memory that never
@@ -6,6 +6,7 @@
 //! reaches it. So only the cache is asked (`RESOLVE_CACHED`, Linux 5.12), and a name that is not in it counts
 //! as missing. What is wanted here always is in it: a tmpfs keeps all its names there, a socket its own for as
 //! long as somebody listens, and a runtime directory has been looked at by the broker just before.
+#![forbid(unsafe_code)]
 
 use rustix::{
     fd::OwnedFd,
@@ -26,7 +27,7 @@ const LINKS: usize = 8;
 
 /// What to do with a symlink at the end of a path. Those before it are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Last {
+pub enum Last {
     /// Go on to what it names.
     Follow,
     /// It is what is looked for.
@@ -35,19 +36,19 @@ pub(crate) enum Last {
 
 /// What a path leads to.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub struct Place {
     /// The path, without the symlinks that had to be followed here.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// What is there, opened with `O_PATH`. While it is open, all names of `path` stay in the cache, so that a
     /// call by `path` waits for nobody either. `None` where the kernel cannot ask its cache alone.
-    pub(crate) handle: Option<OwnedFd>,
+    pub handle: Option<OwnedFd>,
 }
 
 /// Looks `path` up.
 ///
 /// # Errors
 /// What openat2(2) says; `NOENT` also for what could only be found by waiting.
-pub(crate) fn find(path: &Path, last: Last) -> Result<Place, Errno> {
+pub fn find(path: &Path, last: Last) -> Result<Place, Errno> {
     let mut path = path.to_owned();
     for _ in 0..=LINKS {
         match cached(&path, last) {
@@ -107,7 +108,7 @@ mod tests {
 
     /// A directory of its own for the test `name`.
     fn directory(name: &str) -> PathBuf {
-        let path = env::temp_dir().join(format!("pam-ck-lookup-{}-{name}", process::id()));
+        let path = env::temp_dir().join(format!("ck-lookup-{}-{name}", process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
         path
