@@ -74,7 +74,7 @@ fn no_broker() {
     assert_let_in(&Machine::installed(), "is ck-broker running?");
 }
 
-/// The module's own part in that, with libpam and the name service around it: 38 µs on an idle machine.
+/// The module's own part in that, with libpam and the name service around it: 0.1 ms on a busy machine.
 #[test]
 fn no_broker_makes_no_login_late() {
     const PROMISED: u64 = 10_000;
@@ -108,7 +108,7 @@ fn ckctl_connects_to_what_is_found_without_waiting() {
 
     let (told, trace) = calls(&Machine::installed());
     assert!(told.status.code() == Some(3) && told.stderr.contains("is ck-broker running?"), "{told:?}");
-    let all_cached = trace.lines().all(|line| line.contains("resolve=RESOLVE_CACHED}"));
+    let all_cached = trace.lines().all(|line| line.contains("RESOLVE_CACHED}"));
     assert!(!trace.is_empty() && all_cached, "{trace}");
 }
 
