@@ -9,6 +9,8 @@
 //!          (unsafe) (panics)                          └ session.sock
 //! ```
 //!
+//! Every path that is used passes [`ck_lookup`], which waits for no lock that somebody else can hold.
+//!
 //! `pamh` has the two exported functions and every call into libpam; `session` is what they do,
 //! written against the trait `Host`, so that it can be tested where libpam would have to fail.
 #![deny(unsafe_code)]
