@@ -1,13 +1,13 @@
 //! Messages, a line each: on standard error, or to the system's log.
 
 use crate::{
-    lookup::{self, Cached},
+    lookup::{Last, find},
     poll,
 };
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::{
     event::PollFlags,
-    fs::{FileType, OFlags, fstat},
+    fs::{FileType, fstat},
     net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, send, sendto, socket_with},
 };
 use std::{
@@ -146,10 +146,8 @@ impl Log for Sink {
                 let line = line(Style::Syslog, record.level(), &message);
                 let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
                 // Others can read /dev, and so hold whoever looks up a name there that is missing.
-                if matches!(lookup::cached(Path::new(SYSLOG), OFlags::empty()), Cached::Unknown) {
-                    return;
-                }
-                if let Ok(address) = SocketAddrUnix::new(SYSLOG) {
+                let Ok(place) = find(Path::new(SYSLOG), Last::Follow) else { return };
+                if let Ok(address) = SocketAddrUnix::new(&place.path) {
                     let _ = sendto(socket, line.trim_end().as_bytes(), flags, &address);
                 }
             }

@@ -1,6 +1,6 @@
 //! The conversation with the broker.
 
-use ck_lookup::{Last, find};
+use crate::lookup::{Last, find};
 use ck_protocol::{
     AdminRequest, DecodeError, EncodeError, Linger, Message, Refusal, RefusalCode, Reply, Seat, Session,
     SessionId, Status, TeardownDetail, TeardownId, User, decode, encode, limits,

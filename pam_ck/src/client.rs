@@ -1,6 +1,6 @@
 //! One question to the broker and its answer, within one deadline.
 
-use ck_lookup::{Last, find};
+use crate::lookup::{Last, find};
 use ck_protocol::{DecodeError, EncodeError, Reply, SessionRequest, decode, encode, limits};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::{

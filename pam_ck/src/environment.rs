@@ -1,6 +1,6 @@
 //! What a login finds in its environment.
 
-use ck_lookup::{Last, find};
+use crate::lookup::{Last, find};
 use ck_protocol::{Opened, Uid};
 use rustix::{
     fs::{AtFlags, CWD, FileType, Statx, StatxFlags, statx},

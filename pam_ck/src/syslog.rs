@@ -3,7 +3,7 @@
 //! Not by syslog(3), which leaves its descriptor open in the host and waits for a log daemon that
 //! has been stopped.
 
-use ck_lookup::{Last, find};
+use crate::lookup::{Last, find};
 use ck_protocol::{Text, printable};
 use rustix::{
     io::Result,

@@ -21,7 +21,6 @@ use crate::log_sink;
 use ck_protocol::{Session, SessionId};
 use line::Line;
 use moment::Moment;
-use troubles::Troubles;
 use rustix::{
     fs::{OFlags, fcntl_setfl},
     io::{Errno, write},
@@ -35,6 +34,7 @@ use std::{
     process::{Child, Command},
     time::{Duration, Instant},
 };
+use troubles::Troubles;
 
 /// The option, without its dashes, by which this program is told to be the process that writes.
 pub const OPTION: &str = "write-history";
@@ -155,7 +155,9 @@ impl History {
             return Some(format!("the history cannot be written fast enough: {} lines are lost", self.lost));
         }
         let Some(writer) = &self.writer else {
-            return self.start_again.map(|_| format!("the history is not written: {PROGRAM} --{OPTION} has ended"));
+            return self
+                .start_again
+                .map(|_| format!("the history is not written: {PROGRAM} --{OPTION} has ended"));
         };
         writer.troubles.now()
     }

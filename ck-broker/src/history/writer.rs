@@ -73,7 +73,8 @@ impl Writing {
             }
             (Err(_), Some(missing)) => *missing += lines,
             (Err(error), None) => {
-                let trouble = format!("{error}; who comes and goes is not written down until that is corrected");
+                let trouble =
+                    format!("{error}; who comes and goes is not written down until that is corrected");
                 log::error!("{trouble}");
                 troubles::say(&trouble);
                 self.missing = Some(lines);

@@ -1,7 +1,7 @@
 //! Which programs are to be run, as their directories have it now.
 
 use super::trust::{self, Distrust, Trail};
-use crate::lookup;
+use crate::pin::pin;
 use rustix::{
     fs::{Dir, FileType, Mode, OFlags, makedev, openat},
     io::Errno,
@@ -106,7 +106,7 @@ impl Programs {
             found.into_iter().take(HOOKS).map(|(name, directory)| directory.join(name)).collect();
         self.last = (is_fine && trail.is_settled(now)).then(|| Listing {
             trail,
-            _pins: programs.iter().filter_map(|program| lookup::pin(program)).collect(),
+            _pins: programs.iter().filter_map(|program| pin(program)).collect(),
             programs: programs.clone(),
         });
         programs

@@ -1,7 +1,7 @@
 //! Opening what only root can change: the path itself, what is above it up to `/`, and every
 //! symbolic link on the way.
 
-use crate::lookup::{self, Cached};
+use crate::lookup::{Last, Place, find};
 use rustix::{
     fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, statat},
     io::Errno,
@@ -110,12 +110,10 @@ impl Trail {
 
 /// Whether nothing has this name, as far as that can be said at once.
 fn is_missing(path: &Path) -> bool {
-    match lookup::cached(path, OFlags::NOFOLLOW) {
-        Cached::Found => false,
-        Cached::Unknown => true,
-        Cached::Unsupported => {
-            matches!(statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT))
-        }
+    match find(path, Last::Keep) {
+        Ok(Place { handle: Some(_), .. }) => false,
+        Ok(_) => matches!(statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT)),
+        Err(_) => true,
     }
 }
 

@@ -1,6 +1,6 @@
 //! One run of `ck-remove-directory`.
 
-use crate::lookup;
+use crate::pin::pin;
 use ck_protocol::Uid;
 use rustix::{
     fs::{MemfdFlags, memfd_create},
@@ -82,7 +82,7 @@ impl Remover {
         let built = folder.join("ck-remove-directory");
         for candidate in [&installed, &built] {
             if candidate.is_file() {
-                return Ok(Self { program: candidate.clone(), _pin: lookup::pin(candidate) });
+                return Ok(Self { program: candidate.clone(), _pin: pin(candidate) });
             }
         }
         Err(NoRemover(installed, built))

@@ -1,4 +1,4 @@
-//! Where a path leads, told without waiting for anybody: [`find`].
+//! Where a path leads, told without waiting for anybody: [`find`]. The module and the broker both have this file.
 //!
 //! The kernel finds a name that it has in its cache without a lock. For any other it takes the lock of the
 //! directory, and every local user can keep that for ever: by reading the directory into memory that never
@@ -6,7 +6,6 @@
 //! reaches it. So only the cache is asked (`RESOLVE_CACHED`, Linux 5.12), and a name that is not in it counts
 //! as missing. What is wanted here always is in it: a tmpfs keeps all its names there, a socket its own for as
 //! long as somebody listens, and a runtime directory has been looked at by the broker just before.
-#![forbid(unsafe_code)]
 
 use rustix::{
     fd::OwnedFd,
@@ -27,7 +26,7 @@ const LINKS: usize = 8;
 
 /// What to do with a symlink at the end of a path. Those before it are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Last {
+pub(crate) enum Last {
     /// Go on to what it names.
     Follow,
     /// It is what is looked for.
@@ -36,19 +35,19 @@ pub enum Last {
 
 /// What a path leads to.
 #[derive(Debug)]
-pub struct Place {
+pub(crate) struct Place {
     /// The path, without the symlinks that were followed.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What is there, opened with `O_PATH`. While it is open, all names of `path` stay in the cache, so that a
     /// call by `path` waits for nobody either. `None` where the kernel cannot ask its cache alone.
-    pub handle: Option<OwnedFd>,
+    pub(crate) handle: Option<OwnedFd>,
 }
 
 /// Looks `path` up.
 ///
 /// # Errors
 /// What openat2(2) says; `NOENT` also for what could only be found by waiting.
-pub fn find(path: &Path, last: Last) -> Result<Place, Errno> {
+pub(crate) fn find(path: &Path, last: Last) -> Result<Place, Errno> {
     let mut path = path.to_owned();
     for _ in 0..=LINKS {
         match cached(&path, last) {
@@ -91,98 +90,4 @@ fn past_link(path: &Path, last: Last) -> Result<PathBuf, Errno> {
         return Ok(whole);
     }
     Ok(path.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use nix::{
-        mount::{MntFlags, MsFlags, mount, umount2},
-        sched::{CloneFlags, unshare},
-    };
-    use rustix::fs::{FileType, fstat};
-    use std::{
-        env, fs,
-        os::unix::fs::{MetadataExt, symlink},
-        process,
-        sync::atomic::{AtomicBool, Ordering},
-        thread,
-    };
-
-    /// A directory of its own for the test `name`.
-    fn directory(name: &str) -> PathBuf {
-        let path = env::temp_dir().join(format!("ck-lookup-{}-{name}", process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        path
-    }
-
-    fn inode(place: &Place) -> u64 {
-        fstat(place.handle.as_ref().unwrap()).unwrap().st_ino
-    }
-
-    #[test]
-    fn a_file_is_found_by_its_path_and_by_any_links() {
-        let top = directory("links");
-        fs::create_dir_all(top.join("a/b")).unwrap();
-        fs::write(top.join("a/b/file"), "").unwrap();
-        symlink("a", top.join("relative")).unwrap();
-        symlink(top.join("relative/b"), top.join("absolute")).unwrap();
-        symlink("../b/../../absolute/file", top.join("a/b/last")).unwrap();
-        let file = fs::metadata(top.join("a/b/file")).unwrap().ino();
-        for path in ["a/b/file", "relative/b/file", "absolute/file", "a/b/last", "absolute/last"] {
-            let place = find(&top.join(path), Last::Follow).unwrap();
-            assert_eq!(inode(&place), file, "{path}");
-            assert_eq!(place.path.canonicalize().unwrap(), top.join("a/b/file"), "{path}");
-        }
-        fs::remove_dir_all(top).unwrap();
-    }
-
-    #[test]
-    fn a_link_at_the_end_can_be_what_is_looked_for() {
-        let top = directory("kept");
-        fs::create_dir(top.join("a")).unwrap();
-        symlink("a", top.join("link")).unwrap();
-        symlink("nowhere", top.join("a/last")).unwrap();
-        let place = find(&top.join("link/last"), Last::Keep).unwrap();
-        let mode = fstat(place.handle.unwrap()).unwrap().st_mode;
-        assert_eq!(FileType::from_raw_mode(mode), FileType::Symlink);
-        fs::remove_dir_all(top).unwrap();
-    }
-
-    #[test]
-    fn what_is_not_there_is_missing_and_links_end() {
-        let top = directory("missing");
-        symlink("nowhere", top.join("dangling")).unwrap();
-        symlink("loop", top.join("loop")).unwrap();
-        let fails = |path: &str| find(&top.join(path), Last::Follow).unwrap_err();
-        assert_eq!(fails("missing"), Errno::NOENT);
-        assert_eq!(fails("missing/file"), Errno::NOENT);
-        assert_eq!(fails("dangling"), Errno::NOENT);
-        assert_eq!(fails("loop"), Errno::LOOP);
-        fs::remove_dir_all(top).unwrap();
-    }
-
-    /// At the moment of a mount, the cache has no answer.
-    #[test]
-    fn mounts_elsewhere_hide_nothing() {
-        let top = directory("mounts");
-        fs::create_dir(top.join("there")).unwrap();
-        let over = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let none: Option<&str> = None;
-                unshare(CloneFlags::CLONE_NEWNS).unwrap();
-                mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
-                while !over.load(Ordering::Relaxed) {
-                    mount(Some(&top), &top, none, MsFlags::MS_BIND, none).unwrap();
-                    umount2(&top, MntFlags::MNT_DETACH).unwrap();
-                }
-            });
-            let hidden = (0..300_000).filter(|_| find(&top.join("there"), Last::Keep).is_err()).count();
-            over.store(true, Ordering::Relaxed);
-            assert_eq!(hidden, 0);
-        });
-        fs::remove_dir_all(top).unwrap();
-    }
 }
