@@ -7,17 +7,19 @@ use nix::unistd::{ForkResult, fork};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-/// Forks a child that runs `work` and ends; no descriptor but the two in `keep` is open in it.
+/// Forks a child that runs `work` and ends; no descriptor but the two in `keep` is open in it, or all if it is `None`.
 ///
 /// The child never returns from here, not even when `work` panics.
-pub(crate) fn fork_child(keep: [BorrowedFd<'_>; 2], work: impl FnOnce()) -> Result<Pid, Errno> {
+pub(crate) fn fork_child(keep: Option<[BorrowedFd<'_>; 2]>, work: impl FnOnce()) -> Result<Pid, Errno> {
     // SAFETY: the program never starts a thread, so the child's copy of memory has no lock that is
     // held by a thread that the child does not have: it may allocate and use std.
     let forked = unsafe { fork() }.map_err(|error| Errno::from_raw_os_error(error as i32))?;
     match forked {
         ForkResult::Parent { child } => Pid::from_raw(child.as_raw()).ok_or(Errno::CHILD),
         ForkResult::Child => {
-            close_all_but(keep);
+            if let Some(keep) = keep {
+                close_all_but(keep);
+            }
             // An unwinding child would go on as a second parent. The message is lost with stderr,
             // and the parent sees an end without a result.
             let _ = catch_unwind(AssertUnwindSafe(work));
