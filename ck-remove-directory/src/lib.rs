@@ -87,7 +87,7 @@ fn remove(request: &Request, started: Instant) -> u8 {
     stand_back(request.nice);
     let deadline = started + request.deadline;
     let report = Report::new(request);
-    let ended = supervise(deadline, |reply| remove_here(request, started, reply));
+    let ended = supervise(deadline, request.dest_fd, |reply| remove_here(request, started, reply));
     report.conclude(ended, deadline).unwrap_or_else(|report| report.publish(request.json, started.elapsed()))
 }
 
@@ -108,7 +108,7 @@ fn remove_here(request: &Request, started: Instant, reply: &Reply<'_>) -> u8 {
 fn sweep(request: &SweepRequest, started: Instant) -> u8 {
     stand_back(request.nice);
     let deadline = started + request.deadline;
-    let ended = supervise(deadline, |reply| {
+    let ended = supervise(deadline, None, |reply| {
         mount_points::sweep(request, deadline, reply).unwrap_or_else(|error| refuse(&error))
     });
     Report::of_sweep(request)

@@ -4,7 +4,7 @@
 //! a directory can hold its lock (getdents64(2) into memory that their own FUSE server never fills). So whatever
 //! could wait for such a lock is done in a child, and one that cannot be ended is left behind, and named.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -28,6 +28,8 @@ pub(crate) const KILL_GRACE: Duration = Duration::from_secs(1);
 /// Why there is no answer from a child.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkerError {
+    #[error("cannot make a memory file (memfd_create)")]
+    Output(#[source] Cause),
     #[error("cannot make a pipe")]
     Pipe(#[source] Cause),
     #[error("cannot start a child process")]
@@ -42,7 +44,11 @@ impl WorkerError {
     /// The errno of the call that failed.
     pub(crate) fn cause(&self) -> Cause {
         match self {
-            Self::Pipe(cause) | Self::Fork(cause) | Self::Watch(cause) | Self::Wait(cause) => *cause,
+            Self::Output(cause)
+            | Self::Pipe(cause)
+            | Self::Fork(cause)
+            | Self::Watch(cause)
+            | Self::Wait(cause) => *cause,
         }
     }
 }
@@ -74,22 +80,20 @@ impl Worker {
         directory: BorrowedFd<'_>,
         work: impl FnOnce(BorrowedFd<'_>, Reply<'_>),
     ) -> Result<Self, WorkerError> {
-        Self::fork(whose, |pipe, reply| sys::fork_child(Some([directory, pipe]), || work(directory, reply)))
+        Self::start_with(whose, &[directory.as_raw_fd()], |reply| work(directory, reply))
     }
 
-    /// Starts a child of root's that runs `work` with a [`Reply`], and has all descriptors that we have.
-    pub(crate) fn start_with_all(work: impl FnOnce(Reply<'_>)) -> Result<Self, WorkerError> {
-        Self::fork(Whose::Roots, |_, reply| sys::fork_child(None, || work(reply)))
-    }
-
-    fn fork(
+    /// The same with the descriptors in `keep`.
+    pub(crate) fn start_with(
         whose: Whose,
-        fork: impl FnOnce(BorrowedFd<'_>, Reply<'_>) -> Result<Pid, Errno>,
+        keep: &[RawFd],
+        work: impl FnOnce(Reply<'_>),
     ) -> Result<Self, WorkerError> {
         let (answers, pipe) =
             pipe_with(PipeFlags::CLOEXEC | PipeFlags::DIRECT).map_err(|e| WorkerError::Pipe(e.into()))?;
         let reply = Reply { pipe: pipe.as_fd(), parent: getpid() };
-        let pid = fork(pipe.as_fd(), reply).map_err(|errno| WorkerError::Fork(errno.into()))?;
+        let keep = [keep, &[pipe.as_raw_fd()]].concat();
+        let pid = sys::fork_child(&keep, || work(reply)).map_err(|errno| WorkerError::Fork(errno.into()))?;
         match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(pidfd) => Ok(Self { pid, whose, pidfd, answers, silent: false }),
             Err(errno) => {

@@ -30,7 +30,7 @@ fn hold(name: &str) -> Held {
     std::fs::create_dir(&fuse).unwrap();
     let server = Server::start(&stage, &fuse);
     stage.user_directory(name);
-    stage.user_file(format!("{name}/file"));
+    stage.user_file(Path::new(name).join("file"));
     let holder = Holder::start(&stage.inside(name), &fuse);
     Held { stage, server, _holder: holder }
 }
