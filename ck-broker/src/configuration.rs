@@ -11,7 +11,7 @@ pub use seats::Seats;
 pub use services::Service;
 
 use crate::{
-    history::Place,
+    history::{Place, Readers},
     runtime_dir::{Backing, Size},
 };
 use log::LevelFilter;
@@ -198,10 +198,10 @@ impl Default for History {
 }
 
 impl History {
-    /// Where it is, if it is anywhere.
+    /// Where it is, if it is anywhere, for these to read.
     #[must_use]
-    pub fn place(self) -> Option<Place> {
-        Some(Place { file: self.file.0?, size: self.size.0 })
+    pub fn place(self, readers: Readers) -> Option<Place> {
+        Some(Place { file: self.file.0?, size: self.size.0, readers })
     }
 }
 
@@ -349,11 +349,12 @@ mod tests {
 
     #[test]
     fn a_history_is_somewhere_or_nowhere() {
-        let place = |text| Configuration::parse(text).unwrap().history.place();
-        let default = Place { file: "/var/log/ck/history.jsonl".into(), size: 10 << 20 };
+        let place = |text| Configuration::parse(text).unwrap().history.place(Readers::default());
+        let default =
+            Place { file: "/var/log/ck/history.jsonl".into(), size: 10 << 20, readers: Readers::default() };
         assert_eq!(place(""), Some(default));
         assert_eq!(place("[history]\nfile = \"none\""), None);
-        let other = Place { file: "/srv/h".into(), size: 1 << 16 };
+        let other = Place { file: "/srv/h".into(), size: 1 << 16, readers: Readers::default() };
         assert_eq!(place("[history]\nfile = \"/srv/h\"\nsize = \"64k\""), Some(other));
     }
 

@@ -105,15 +105,16 @@ impl Source {
 impl Settings {
     fn of(configuration: Configuration, yields_to: Option<Rival>) -> Self {
         let Configuration { runtime_dir, history, log, hooks, admin, seats, services } = configuration;
+        let admins = Admins { listing: admin.list, group: admin.group.gid() };
         let services = services.into_iter().map(|(name, service)| (name, service.into()));
         Self {
             level: log.level.into(),
             recipe: recipe(&runtime_dir, yields_to.is_some()),
             yields_to,
             stop_delay: runtime_dir.stop_delay.0,
-            history: history.place(),
+            history: history.place(admins.into()),
             hooks: rules(hooks),
-            admins: Admins { listing: admin.list, group: admin.group.gid() },
+            admins,
             services: Services::new(services.collect()),
             seats: seats.0,
         }

@@ -134,7 +134,7 @@ impl World {
 
     fn subscribe(&mut self) {
         self.next_key += 1;
-        self.subscriptions.add(self.next_key, asker(2001));
+        self.subscriptions.add(self.next_key);
         self.readers.insert(self.next_key, Reader::default());
     }
 
@@ -148,7 +148,7 @@ impl World {
                 .find(|session| session.state != State::Opening)
                 .cloned()
         };
-        let Some(offer) = self.subscriptions.offer(key, open, |_| None).unwrap() else {
+        let Some(offer) = self.subscriptions.offer(key, &asker(2001), open, |_| None).unwrap() else {
             self.subscriptions.settle(key, false);
             return false;
         };
@@ -309,7 +309,7 @@ fn what_is_kept_is_bounded_in_bytes_too() {
         world.publish(Event::SessionChanged(Box::new(large.clone())));
     }
     let (mut bytes, mut told) = (0, 0_u64);
-    while let Some(offer) = world.subscriptions.offer(1, |_| None, |_| None).unwrap() {
+    while let Some(offer) = world.subscriptions.offer(1, &asker(2001), |_| None, |_| None).unwrap() {
         bytes += offer.packet.len();
         told += 1;
         world.subscriptions.sent(1, &offer);
@@ -333,19 +333,50 @@ fn a_request_to_lock_is_for_the_owner_and_root_and_leaves_a_number_out_for_other
     let mut world = World::default();
     let (id, uid) = (SessionId::FIRST, Uid::try_from(2001).unwrap());
     for (key, uid) in [(1, 2001), (2, 0), (3, 2002)] {
-        world.subscriptions.add(key, asker(uid));
-        let synced = world.subscriptions.offer(key, |_| None, |_| None).unwrap().unwrap();
+        world.subscriptions.add(key);
+        let synced = world.subscriptions.offer(key, &asker(uid), |_| None, |_| None).unwrap().unwrap();
         world.subscriptions.sent(key, &synced);
     }
     world.publish(Event::LockRequested { id, uid });
     world.publish(Event::UserAdded(uid));
-    for (key, numbers) in [(1, vec![0, 1]), (2, vec![0, 1]), (3, vec![1])] {
+    for (key, who, numbers) in [(1, 2001, vec![0, 1]), (2, 0, vec![0, 1]), (3, 2002, vec![1])] {
         let mut told = Vec::new();
-        while let Some(offer) = world.subscriptions.offer(key, |_| None, |_| None).unwrap() {
+        while let Some(offer) = world.subscriptions.offer(key, &asker(who), |_| None, |_| None).unwrap() {
             world.subscriptions.sent(key, &offer);
             let Reply::Change(change) = decode(&offer.packet, limits::REPLY).unwrap() else { panic!() };
             told.push(change.sequence);
         }
         assert_eq!(told, numbers);
+    }
+}
+
+/// What is told is what may be seen when it is told, whenever it was encoded; and who may see more or less than before
+/// is told so.
+#[test]
+fn a_policy_that_changes_counts_for_what_is_still_to_be_told() {
+    let mut world = World::default();
+    let of = |uid, listing| Asker { uid, is_admin: false, listing };
+    for (key, who) in [(1, 2001), (2, 0), (3, 2002)] {
+        world.subscriptions.add(key);
+        let synced = world.subscriptions.offer(key, &asker(who), |_| None, |_| None).unwrap().unwrap();
+        world.subscriptions.sent(key, &synced);
+    }
+    let event = Event::UserAdded(Uid::try_from(2001).unwrap());
+    world.publish(event.clone());
+    world.subscriptions.policy_changed().unwrap();
+    world.publish(event);
+    for (key, who, expected) in [(1, 2001, "c0 lost1 c2"), (2, 0, "c0 c2"), (3, 2002, "lost1")] {
+        let mut told = Vec::new();
+        while let Some(offer) =
+            world.subscriptions.offer(key, &of(who, Listing::Own), |_| None, |_| None).unwrap()
+        {
+            world.subscriptions.sent(key, &offer);
+            told.push(match decode(&offer.packet, limits::REPLY).unwrap() {
+                Reply::Change(change) => format!("c{}", change.sequence),
+                Reply::Lost(count) => format!("lost{count}"),
+                other => panic!("{other:?}"),
+            });
+        }
+        assert_eq!(told.join(" "), expected);
     }
 }

@@ -14,10 +14,13 @@ fn teardowns(machine: &Machine) -> Vec<Value> {
     serde_json::from_str(&machine.host.run_ok(&["ckctl", "teardown", "list", "--json"])).expect("JSON")
 }
 
-/// Puts a shell script in the remover's place; the real one is then `$0.real`.
+const RETIRED: &str = "/run/user/.ck-retired";
+const SWEEPS: &str = "case $* in *--sweep=*) exec $0.real \"$@\" ;; esac";
+
+/// Puts a shell script in the remover's place, but for sweeping mount points away; the real one is then `$0.real`.
 fn replace_remover(machine: &Machine, script: &str) {
     machine.host.run_ok(&["mv", REMOVER, &format!("{REMOVER}.real")]);
-    machine.host.write_file(REMOVER, format!("#!/bin/sh\n{script}\n"), 0o755);
+    machine.host.write_file(REMOVER, format!("#!/bin/sh\n{SWEEPS}\n{script}\n"), 0o755);
 }
 
 #[test]
@@ -108,13 +111,18 @@ fn a_directory_that_cannot_be_retired_is_tried_again() {
     let guarded = Guarded::up_kind("directory");
     let machine = &guarded.machine;
     let login = guarded.log_in("touch file");
-    machine.host.run_ok(&["chattr", "+i", "/run/user/2001"]);
+    machine.host.run_ok(&["chattr", "+i", RETIRED]);
     login.log_out();
     wait_until(SOON, "a word about it", || {
-        machine.broker().stderr().contains("cannot move /run/user/2001 to /run/user/.ck-retired/2001-")
+        machine.broker().stderr().contains("cannot make /run/user/.ck-retired/")
     });
     assert!(machine.has_alices());
-    machine.host.run_ok(&["chattr", "-i", "/run/user/2001"]);
+    let status = machine.host.run_ok(&["ckctl", "status"]);
+    assert!(
+        status.contains("the runtime directory of uid 2001, who has left, stays in its place: cannot make"),
+        "{status}"
+    );
+    machine.host.run_ok(&["chattr", "-i", RETIRED]);
     guarded.assert_gone_and_unharmed();
 }
 

@@ -11,6 +11,8 @@ pub enum Audience {
     /// Who may see the sessions of both users. Of a session that has just ended nobody knows any more whose
     /// it was.
     OfSeat([Option<Option<Uid>>; 2]),
+    /// All whom the configuration can close something to, or open it.
+    AllButRoot,
 }
 
 impl Audience {
@@ -40,6 +42,7 @@ impl Audience {
     pub fn has(self, asker: &Asker) -> bool {
         match self {
             Self::Of(asked, uid) => asker.may(asked, Some(uid)),
+            Self::AllButRoot => asker.uid != 0,
             Self::OfSeat(owners) => owners.into_iter().flatten().all(|owner| asker.may(Asked::See, owner)),
         }
     }

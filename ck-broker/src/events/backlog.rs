@@ -18,6 +18,8 @@ const FEW: usize = 64;
 enum Subject {
     Session(SessionId),
     Seat,
+    /// What may be seen at all.
+    Policy,
     /// Nothing that a snapshot has a record of.
     Other,
 }
@@ -34,7 +36,7 @@ impl Kept {
     /// Whether the peer is to be told, to whom a snapshot has told the sessions below `told`, or all.
     pub(super) fn is_for(&self, peer: &Asker, told: Option<SessionId>) -> bool {
         let news = match (self.subject, told) {
-            (_, None) | (Subject::Seat, _) => true,
+            (_, None) | (Subject::Seat | Subject::Policy, _) => true,
             // What is still to be told contains the change.
             (Subject::Session(id), Some(told)) => id < told,
             (Subject::Other, Some(_)) => false,
@@ -73,8 +75,22 @@ impl Backlog {
     /// Adds a change. The oldest ones go where there are too many.
     pub(super) fn push(&mut self, event: &Event, audience: Audience) -> Result<(), EncodeError> {
         let change = Change { sequence: self.next, event: event.clone() };
+        self.push_packet(&Reply::Change(Box::new(change)), subject(event), audience)
+    }
+
+    /// Adds, in place of a change, that others may be seen from here on than before.
+    pub(super) fn push_policy(&mut self) -> Result<(), EncodeError> {
+        self.push_packet(&Reply::Lost(1), Subject::Policy, Audience::AllButRoot)
+    }
+
+    fn push_packet(
+        &mut self,
+        reply: &Reply,
+        subject: Subject,
+        audience: Audience,
+    ) -> Result<(), EncodeError> {
         let mut buffer = [0; limits::REPLY];
-        let packet = match encode(&Reply::Change(Box::new(change)), &mut buffer) {
+        let packet = match encode(reply, &mut buffer) {
             Ok(packet) => Rc::from(packet),
             Err(error) => {
                 // Nobody can be told of it, and everybody is told that something is missing.
@@ -83,7 +99,7 @@ impl Backlog {
             }
         };
         self.next += 1;
-        self.keep(Kept { packet, subject: subject(event), audience });
+        self.keep(Kept { packet, subject, audience });
         Ok(())
     }
 

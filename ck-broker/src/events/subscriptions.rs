@@ -33,8 +33,6 @@ impl Place {
 
 #[derive(Debug)]
 struct Subscriber {
-    /// Who it is.
-    asker: Asker,
     standing: Standing,
     /// Whether more is sent only when its connection has room.
     waits: bool,
@@ -64,16 +62,11 @@ impl Subscriptions {
         self.subscribers.len()
     }
 
-    /// The uids of all subscribers.
-    pub fn uids(&self) -> impl Iterator<Item = u32> {
-        self.subscribers.values().map(|subscriber| subscriber.asker.uid)
-    }
-
     /// Takes in one more: a snapshot of what is there, then what changes from now on.
-    pub fn add(&mut self, key: u64, asker: Asker) {
+    pub fn add(&mut self, key: u64) {
         let standing =
             Standing { next: self.backlog.next(), snapshot: Some(Place::Sessions(SessionId::FIRST)) };
-        self.subscribers.insert(key, Subscriber { asker, standing, waits: false });
+        self.subscribers.insert(key, Subscriber { standing, waits: false });
     }
 
     /// Forgets one, and what only that one had still to be told.
@@ -95,8 +88,17 @@ impl Subscriptions {
         self.backlog.push(event, audience)
     }
 
-    /// What the subscriber is to be sent next, if anything; `session_from` finds the first session that is
-    /// open, from an id on, and `seat` a seat by its number. Call [`Subscriptions::sent`] when it is sent.
+    /// From now on, some may see more or less than before. What they know is no longer what they may see: they are told
+    /// that something is missing.
+    ///
+    /// # Errors
+    /// [`EncodeError`]; then all subscribers are told so.
+    pub fn policy_changed(&mut self) -> Result<(), EncodeError> {
+        if self.subscribers.is_empty() { Ok(()) } else { self.backlog.push_policy() }
+    }
+
+    /// What the subscriber is to be sent next, if anything; `asker` is what it may see now, `session_from` finds the first
+    /// session that is open, from an id on, and `seat` a seat by its number. Call [`Subscriptions::sent`] when it is sent.
     ///
     /// Changes go before the next record of the snapshot. So what is told up to there is the table as it is
     /// now, up to that id, and a change beyond it need not be told.
@@ -106,6 +108,7 @@ impl Subscriptions {
     pub fn offer(
         &mut self,
         key: u64,
+        asker: &Asker,
         session_from: impl FnOnce(SessionId) -> Option<Session>,
         seat: impl FnOnce(usize) -> Option<Seat>,
     ) -> Result<Option<Offer>, EncodeError> {
@@ -117,7 +120,7 @@ impl Subscriptions {
         }
         while let Some(change) = self.backlog.get(standing.next) {
             let then = Standing { next: standing.next + 1, ..*standing };
-            if change.is_for(&subscriber.asker, standing.snapshot.and_then(Place::session)) {
+            if change.is_for(asker, standing.snapshot.and_then(Place::session)) {
                 return Ok(Some(Offer { packet: Rc::clone(&change.packet), then }));
             }
             *standing = then;
@@ -196,7 +199,8 @@ mod tests {
 
     /// Reads all that there is.
     fn read(subscriptions: &mut Subscriptions, key: u64) {
-        while let Some(offer) = subscriptions.offer(key, |_| None, |_| None).unwrap() {
+        let asker = Asker { uid: 2001, is_admin: false, listing: Listing::All };
+        while let Some(offer) = subscriptions.offer(key, &asker, |_| None, |_| None).unwrap() {
             subscriptions.sent(key, &offer);
         }
         subscriptions.settle(key, false);
@@ -212,7 +216,7 @@ mod tests {
         publish(&mut subscriptions);
         assert_eq!((kept(&subscriptions), subscriptions.backlog.next()), (0, 10));
         for key in 1..4 {
-            subscriptions.add(key, Asker { uid: 2001, is_admin: false, listing: Listing::All });
+            subscriptions.add(key);
             publish(&mut subscriptions);
         }
         read(&mut subscriptions, 1);

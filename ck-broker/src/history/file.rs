@@ -25,8 +25,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Everybody may read who was here, as in wtmp(5). An administrator who changes that is not undone.
-const MODE: u32 = 0o644;
 /// How often the file may be exchanged while it is being opened.
 const TRIES: usize = 8;
 
@@ -114,12 +112,14 @@ impl HistoryFile {
         let mut options = OpenOptions::new();
         // Without waiting for a reader, should it be a pipe.
         let flags = O_NOFOLLOW | O_NONBLOCK;
-        let options = options.read(true).append(true).create(true).mode(MODE);
+        let options = options.read(true).append(true).create(true).mode(self.place.readers.mode());
         let file = options.custom_flags(flags).open(path);
         let file = file.map_err(|source| FileError::Open { path: path.clone(), source })?;
         if !file.metadata().is_ok_and(|found| found.is_file()) {
             return Err(FileError::NoFile(path.clone()));
         }
+        // Before somebody who hangs is waited for.
+        self.close_to_others(&file);
         let failed = |source| FileError::Lock { path: path.clone(), source };
         match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::AGAIN | Errno::ACCESS) => {
@@ -130,6 +130,19 @@ impl HistoryFile {
         }
         self.file = Some(file);
         Ok(())
+    }
+
+    /// Sees to it that the file, and the one before, can be read by those who may.
+    fn close_to_others(&self, file: &File) {
+        let path = &self.place.file;
+        let mut options = OpenOptions::new();
+        let before = options.read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(before(path)).ok();
+        let before = before.filter(|before| before.metadata().is_ok_and(|found| found.is_file()));
+        for file in before.iter().chain([file]) {
+            if let Err(error) = self.place.readers.apply(file) {
+                log::error!("{}: who may read it cannot be changed: {error}", path.display());
+            }
+        }
     }
 
     /// Says that the system was started, unless the last line was written since, or the last of the file before

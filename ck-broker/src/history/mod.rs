@@ -10,8 +10,11 @@
 mod file;
 mod line;
 mod moment;
+mod readers;
 mod tail;
 pub mod writer;
+
+pub use readers::Readers;
 
 use crate::log_sink;
 use ck_protocol::{Session, SessionId};
@@ -48,6 +51,8 @@ pub struct Place {
     pub file: PathBuf,
     /// How large each of the two may be, in bytes.
     pub size: u64,
+    /// Who may read them.
+    pub readers: Readers,
 }
 
 /// What the broker has to do with the history: saying what happens.
@@ -96,7 +101,8 @@ impl History {
         }
     }
 
-    /// From now on, the history is at `place`. What has been said is still written where it was.
+    /// From now on, the history is at `place`. What has been said is still written where it was. A process begins at once
+    /// there, as the file that is there may have to be closed to others.
     pub fn set_place(&mut self, place: Option<Place>) {
         if self.place == place {
             return;
@@ -104,6 +110,7 @@ impl History {
         self.former.extend(self.writer.take().map(|writer| writer.process));
         self.start_again = None;
         self.place = place;
+        self.start(Instant::now());
     }
 
     /// The broker serves from now on.

@@ -1,6 +1,6 @@
 //! The process that writes: lines come on its standard input, until nobody holds the other end.
 
-use super::{Place, file::HistoryFile, moment};
+use super::{Place, Readers, file::HistoryFile, moment};
 use crate::privileges;
 use nix::sys::signal::SigSet;
 use std::{
@@ -13,14 +13,16 @@ const AT_ONCE: usize = 65_536;
 
 /// The value of the option, for `place`.
 pub(super) fn argument(place: &Place) -> String {
-    format!("{}:{}", place.size, place.file.display())
+    format!("{}:{}:{}", place.readers.argument(), place.size, place.file.display())
 }
 
 /// Reads the value of the option.
 #[must_use]
 pub fn place(argument: &str) -> Option<Place> {
-    let (size, file) = argument.split_once(':')?;
-    Some(Place { file: PathBuf::from(file), size: size.parse().ok()? })
+    let mut parts = argument.splitn(4, ':');
+    let readers = Readers::parse(parts.next()?, parts.next()?)?;
+    let size = parts.next()?.parse().ok()?;
+    Some(Place { file: PathBuf::from(parts.next()?), size, readers })
 }
 
 /// Writes until there is nothing left to write.
@@ -73,6 +75,26 @@ impl Writing {
                 log::error!("{error}; who comes and goes is not written down until that is corrected");
                 self.missing = Some(lines);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_is_told_all_of_the_place() {
+        for readers in [
+            Readers { closed: true, group: Some(990) },
+            Readers { closed: true, group: None },
+            Readers { closed: false, group: Some(0) },
+        ] {
+            let told = Place { file: PathBuf::from("/var/log/a:b/h"), size: 1 << 20, readers };
+            assert_eq!(place(&argument(&told)), Some(told));
+        }
+        for bad in ["", "all:", "none::1:/h", "all:x:1:/h", "all::x:/h", "1:/h"] {
+            assert_eq!(place(bad), None, "{bad}");
         }
     }
 }

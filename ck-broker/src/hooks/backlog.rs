@@ -8,14 +8,14 @@ use crate::limit::Limit;
 use ck_protocol::{SessionId, Uid};
 use std::collections::{HashMap, HashSet};
 
-/// How many occasions may wait. What comes over that is told to no hook, but the end of a session whose
-/// beginning was told: of those there are never more than sessions.
-pub(super) const WAITING: Limit = Limit { all: 8192, per_user: 4096 };
+/// How many occasions may wait; the last of them only of root and of users of whom none waits. What comes over that is
+/// told to no hook, but the end of a session whose beginning was told: of those there are never more than sessions.
+pub(super) const WAITING: Limit = Limit::of(8192);
 
-/// All occasions that wait, and the lanes of those that are being told.
+/// All occasions that wait, and the lanes of those that are being told. Those of seats are root's.
 #[derive(Debug)]
 pub(super) struct Backlog {
-    schedule: Schedule<Lane, Occasion>,
+    schedule: Schedule<Uid, Lane, Occasion>,
     /// How many of each user wait.
     of: HashMap<Uid, usize>,
     /// Sessions of which no hook has heard, because too much waited.
@@ -47,13 +47,13 @@ impl Backlog {
             _ => {}
         }
         *self.of.entry(occasion.uid()).or_default() += 1;
-        self.schedule.push(occasion.lane(), occasion);
+        self.schedule.push(occasion.uid(), occasion.lane(), occasion);
         Ok(())
     }
 
     fn has_room(&self, occasion: &Occasion) -> bool {
         let own = self.of.get(&occasion.uid()).copied().unwrap_or(0);
-        self.schedule.waiting() < WAITING.all && own < WAITING.per_user
+        WAITING.admits(occasion.uid(), own, self.schedule.waiting()).is_ok()
     }
 
     /// The next one, if one may be begun. Its lane is busy until [`Backlog::finish`].
@@ -74,13 +74,19 @@ impl Backlog {
         self.schedule.finish(occasion.lane());
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        self.schedule.waiting()
+    /// A hook that was told of something of the uid's hangs in the kernel: it takes the place of one that runs, so that
+    /// not ever more do.
+    pub(super) fn hangs(&mut self, uid: Uid) {
+        self.schedule.lose_place(uid);
     }
 
-    /// How many are being told.
-    pub(super) fn busy(&self) -> usize {
-        self.schedule.busy()
+    /// It has ended after all.
+    pub(super) fn hangs_no_more(&mut self, uid: Uid) {
+        self.schedule.regain_place(uid);
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.schedule.waiting()
     }
 
     /// Whether [`Backlog::begin`] would return one.
@@ -108,20 +114,29 @@ mod tests {
         }
         let lost = Occasion::SessionAdded(of(2001, WAITING.per_user));
         assert_eq!(backlog.push(lost.clone()), Err(lost));
-        backlog.push(Occasion::SessionAdded(of(2002, WAITING.all))).unwrap();
         backlog.push(Occasion::SessionActiveChanged(of(2001, WAITING.per_user))).unwrap();
         for id in 0..=WAITING.per_user {
             backlog.push(Occasion::SessionRemoved(of(2001, id))).unwrap();
         }
-        assert_eq!(backlog.waiting(), 2 * WAITING.per_user + 1);
-        let more = Occasion::SessionActiveChanged(of(2002, WAITING.all));
-        assert_eq!(backlog.push(more.clone()), Err(more), "it is too much in all");
+        assert_eq!(backlog.waiting(), 2 * WAITING.per_user);
         while let Some((_, occasion)) = backlog.begin() {
             backlog.finish(&occasion);
         }
-        assert_eq!(
-            (backlog.waiting(), backlog.busy(), backlog.of.len(), backlog.unheard.len()),
-            (0, 0, 0, 0)
-        );
+        assert_eq!((backlog.waiting(), backlog.of.len(), backlog.unheard.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn who_has_none_waiting_and_root_are_told_of_however_much_others_have() {
+        let mut backlog = Backlog::new(2);
+        for uid in 2001..2011 {
+            let push = |id| backlog.push(Occasion::SessionAdded(of(uid, id + WAITING.all * uid as usize)));
+            assert!((0..WAITING.per_user).map(push).filter(Result::is_ok).count() > 0, "{uid}");
+        }
+        backlog.push(Occasion::SessionAdded(of(3001, 1))).unwrap();
+        backlog.push(Occasion::SessionRemoved(of(3001, 1))).unwrap();
+        let more = Occasion::SessionAdded(of(3001, 2));
+        assert_eq!(backlog.push(more.clone()), Err(more), "it is too much in all");
+        backlog.push(Occasion::SeatAdded(ck_protocol::ShortName::clipped("seat0"))).unwrap();
+        assert!(backlog.waiting() < WAITING.all);
     }
 }

@@ -19,7 +19,7 @@ mod trust;
 pub use occasion::{Lane, Occasion};
 
 use backlog::Backlog;
-use ck_protocol::{Session, SessionId, ShortName, printable};
+use ck_protocol::{Session, SessionId, ShortName, Uid, printable};
 use process::{Overdue, Process, StartError};
 use programs::{Complaints, Programs, Verdict};
 use std::{
@@ -89,8 +89,8 @@ pub struct Hooks {
     /// Begun, and none of its hooks runs just now.
     between: VecDeque<Round>,
     running: HashMap<RunId, Run>,
-    /// Killed, and not ended: they hang in the kernel.
-    hanging: HashMap<RunId, Process>,
+    /// Killed, and not ended: they hang in the kernel. And whose session or directory may have brought them there.
+    hanging: HashMap<RunId, (Uid, Process)>,
     next: RunId,
     failed: u64,
     /// Which session each seat has shown last: it may have ended when another comes to the foreground.
@@ -173,20 +173,12 @@ impl Hooks {
 
     /// The next occasion whose turn it is. Its hooks are those that there are now.
     fn begin(&mut self) -> Option<Round> {
-        // One that hangs in the kernel takes the place of one that runs, so that not ever more do.
-        if !self.has_place() {
-            return None;
-        }
         let (lane, occasion) = self.backlog.begin()?;
         let programs = match lane {
             Lane::Session(_) => &mut self.session_programs,
             Lane::Seat(_) => &mut self.seat_programs,
         };
         Some(Round { occasion, programs: programs.list(&mut self.complaints).into() })
-    }
-
-    fn has_place(&self) -> bool {
-        self.backlog.busy() + self.hanging.len() < self.rules.parallel
     }
 
     /// Starts the next hook that can be run, or finishes the round.
@@ -248,8 +240,9 @@ impl Hooks {
 
     /// A hook may have ended: takes note of how, if so.
     pub fn reap(&mut self, id: RunId) {
-        if let Some(process) = self.hanging.get_mut(&id) {
+        if let Some((uid, process)) = self.hanging.get_mut(&id) {
             if process.outcome().is_some() {
+                self.backlog.hangs_no_more(*uid);
                 self.hanging.remove(&id);
             }
             return;
@@ -287,14 +280,15 @@ impl Hooks {
         let Some(Run { round, label, process }) = self.running.remove(&id) else { return };
         log::error!("{label}: process {} hangs in the kernel, abandoned", process.pid());
         self.failed += 1;
-        self.hanging.insert(id, process);
+        self.backlog.hangs(round.occasion.uid());
+        self.hanging.insert(id, (round.occasion.uid(), process));
         self.between.push_back(round);
     }
 
     /// When something is due next, if nothing else happens.
     #[must_use]
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
-        if !self.between.is_empty() || (self.has_place() && self.backlog.is_due()) {
+        if !self.between.is_empty() || self.backlog.is_due() {
             return Some(now);
         }
         self.running.values().map(|run| run.process.due).min()

@@ -1,27 +1,59 @@
 //! Whose turn it is: pure, so that a test can drive it at random.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     hash::Hash,
 };
 
-/// Work in lanes. Within a lane one piece is done after the other, in the order in which they came;
-/// as many lanes as `parallel` are busy at once, and whoever waits longest is next.
+/// Work in lanes, each of which is some user's. Within a lane one piece is done after the other, in the order in which
+/// they came; as many lanes as `parallel` are busy at once.
+///
+/// Between users it goes round: who has least being done is next, and of several who have as much, the one whose turn was
+/// longest ago. The last place is for those who have nothing being done. So whoever has little to do waits for one turn of
+/// each of the others at most, however much those have to do.
 #[derive(Debug)]
-pub(super) struct Schedule<L, T> {
+pub(super) struct Schedule<U, L, T> {
     parallel: usize,
     /// What waits. A lane without anything that waits is not in here.
     lanes: HashMap<L, VecDeque<T>>,
-    /// The lanes in which something waits and nothing is being done.
-    ready: VecDeque<L>,
-    busy: HashSet<L>,
+    /// Those who have a lane that is ready, or hold a place.
+    users: HashMap<U, User<L>>,
+    /// Those who have a lane that is ready, in the order in which it is their turn.
+    turns: BTreeSet<Turn<U>>,
+    /// The lanes in which something is being done, and whose they are.
+    busy: HashMap<L, U>,
+    /// Places that are held by what nobody waits for any more.
+    lost: usize,
+    next_turn: u64,
     waiting: usize,
 }
 
-impl<L: Clone + Eq + Hash, T> Schedule<L, T> {
+/// How many places the user holds, and when the last turn was.
+type Turn<U> = (usize, u64, U);
+
+#[derive(Debug)]
+struct User<L> {
+    /// The lanes in which something waits and nothing is being done.
+    ready: VecDeque<L>,
+    /// How many places are theirs.
+    held: usize,
+    /// When they last had a turn, or came.
+    turn: u64,
+}
+
+impl<U: Clone + Ord + Hash, L: Clone + Eq + Hash, T> Schedule<U, L, T> {
     /// One without work, of which as many lanes as `parallel` are busy at once.
     pub(super) fn new(parallel: usize) -> Self {
-        Self { parallel, lanes: HashMap::new(), ready: VecDeque::new(), busy: HashSet::new(), waiting: 0 }
+        Self {
+            parallel,
+            lanes: HashMap::new(),
+            users: HashMap::new(),
+            turns: BTreeSet::new(),
+            busy: HashMap::new(),
+            lost: 0,
+            next_turn: 0,
+            waiting: 0,
+        }
     }
 
     /// From now on, as many lanes as `parallel` are busy at once; those that are busy now stay so.
@@ -29,37 +61,56 @@ impl<L: Clone + Eq + Hash, T> Schedule<L, T> {
         self.parallel = parallel;
     }
 
-    /// Adds work at the end of its lane.
-    pub(super) fn push(&mut self, lane: L, work: T) {
+    /// Adds work at the end of its lane, which is the user's, always the same one's.
+    pub(super) fn push(&mut self, user: U, lane: L, work: T) {
         let queue = self.lanes.entry(lane.clone()).or_default();
         queue.push_back(work);
         self.waiting += 1;
-        if queue.len() == 1 && !self.busy.contains(&lane) {
-            self.ready.push_back(lane);
+        if queue.len() == 1 && !self.busy.contains_key(&lane) {
+            self.change(user, |theirs| theirs.ready.push_back(lane));
         }
     }
 
     /// The next piece of work, if one may be begun. Its lane is busy until [`Schedule::finish`].
     pub(super) fn begin(&mut self) -> Option<(L, T)> {
-        if self.busy.len() >= self.parallel {
-            return None;
-        }
-        let lane = self.ready.pop_front()?;
+        let user = self.next()?.clone();
+        let turn = self.next_turn;
+        self.next_turn += 1;
+        let lane = self.change(user.clone(), |theirs| {
+            theirs.turn = turn;
+            theirs.held += 1;
+            theirs.ready.pop_front()
+        })?;
         let queue = self.lanes.get_mut(&lane)?;
         let work = queue.pop_front()?;
         if queue.is_empty() {
             self.lanes.remove(&lane);
         }
         self.waiting -= 1;
-        self.busy.insert(lane.clone());
+        self.busy.insert(lane.clone(), user);
         Some((lane, work))
     }
 
     /// The work that was begun in this lane is done.
     pub(super) fn finish(&mut self, lane: L) {
-        if self.busy.remove(&lane) && self.lanes.contains_key(&lane) {
-            self.ready.push_back(lane);
-        }
+        let Some(user) = self.busy.remove(&lane) else { return };
+        let more = self.lanes.contains_key(&lane);
+        self.change(user, |theirs| {
+            theirs.held -= 1;
+            theirs.ready.extend(more.then_some(lane));
+        });
+    }
+
+    /// From now on the user holds a place that is no lane's: something that is never done.
+    pub(super) fn lose_place(&mut self, user: U) {
+        self.lost += 1;
+        self.change(user, |theirs| theirs.held += 1);
+    }
+
+    /// It was done after all.
+    pub(super) fn regain_place(&mut self, user: U) {
+        self.lost -= 1;
+        self.change(user, |theirs| theirs.held -= 1);
     }
 
     /// How many pieces of work have not begun.
@@ -68,96 +119,42 @@ impl<L: Clone + Eq + Hash, T> Schedule<L, T> {
     }
 
     /// How many lanes are busy.
+    #[cfg(test)]
     pub(super) fn busy(&self) -> usize {
         self.busy.len()
     }
 
     /// Whether [`Schedule::begin`] would return work.
     pub(super) fn is_due(&self) -> bool {
-        self.busy.len() < self.parallel && !self.ready.is_empty()
+        self.next().is_some()
+    }
+
+    /// Whose turn it is, if there is a place for them.
+    fn next(&self) -> Option<&U> {
+        let (held, _, user) = self.turns.first()?;
+        // Whatever is lost, one place is left.
+        let taken = self.busy.len() + self.lost.min(self.parallel.saturating_sub(1));
+        let kept = usize::from(*held > 0);
+        (taken + kept < self.parallel).then_some(user)
+    }
+
+    /// Changes what is known of a user, and so perhaps when it is their turn.
+    fn change<R>(&mut self, user: U, change: impl FnOnce(&mut User<L>) -> R) -> R {
+        let turn = self.next_turn;
+        let theirs = self.users.entry(user.clone()).or_insert_with(|| {
+            self.next_turn += 1;
+            User { ready: VecDeque::new(), held: 0, turn }
+        });
+        self.turns.remove(&(theirs.held, theirs.turn, user.clone()));
+        let result = change(theirs);
+        if !theirs.ready.is_empty() {
+            self.turns.insert((theirs.held, theirs.turn, user));
+        } else if theirs.held == 0 {
+            self.users.remove(&user);
+        }
+        result
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Push(u8),
-        Begin,
-        /// The nth of the busy lanes is done.
-        Finish(usize),
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![
-            3 => (0..6u8).prop_map(Step::Push),
-            3 => Just(Step::Begin),
-            2 => any::<prop::sample::Index>().prop_map(|index| Step::Finish(index.index(64))),
-        ]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
-
-        #[test]
-        fn nothing_is_lost_doubled_or_overtaken_and_never_too_much_at_once(
-            parallel in 1..5usize,
-            steps in prop::collection::vec(step(), 1..200),
-        ) {
-            let mut schedule = Schedule::new(parallel);
-            let (mut pushed, mut begun) = (Vec::new(), Vec::new());
-            let mut busy: Vec<u8> = Vec::new();
-            let mut take = |schedule: &mut Schedule<u8, usize>, busy: &mut Vec<u8>| {
-                let due = schedule.is_due();
-                let work = schedule.begin();
-                assert_eq!(work.is_some(), due);
-                if let Some((lane, number)) = work {
-                    assert!(!busy.contains(&lane), "two at once in one lane");
-                    busy.push(lane);
-                    begun.push((lane, number));
-                }
-                due
-            };
-            for step in steps {
-                match step {
-                    Step::Push(lane) => {
-                        schedule.push(lane, pushed.len());
-                        pushed.push((lane, pushed.len()));
-                    }
-                    Step::Begin => drop(take(&mut schedule, &mut busy)),
-                    Step::Finish(_) if busy.is_empty() => {}
-                    Step::Finish(n) => schedule.finish(busy.remove(n % busy.len())),
-                }
-                prop_assert!(busy.len() <= parallel);
-                prop_assert_eq!(schedule.busy(), busy.len());
-            }
-            while take(&mut schedule, &mut busy) || !busy.is_empty() {
-                if busy.len() == parallel || !schedule.is_due() {
-                    schedule.finish(busy.remove(0));
-                }
-            }
-            prop_assert_eq!((schedule.waiting(), schedule.lanes.len(), schedule.ready.len()), (0, 0, 0));
-            for lane in 0..6u8 {
-                let of = |all: &[(u8, usize)]| -> Vec<usize> {
-                    all.iter().filter(|(other, _)| *other == lane).map(|(_, number)| *number).collect()
-                };
-                prop_assert_eq!(of(&begun), of(&pushed), "in the order in which it came, each once");
-            }
-        }
-    }
-
-    #[test]
-    fn a_lane_with_much_to_do_keeps_nobody_waiting() {
-        let mut schedule = Schedule::new(1);
-        for number in 0..3 {
-            schedule.push("much", number);
-        }
-        schedule.push("little", 0);
-        schedule.begin();
-        schedule.finish("much");
-        assert_eq!(schedule.begin(), Some(("little", 0)));
-    }
-}
+mod tests;

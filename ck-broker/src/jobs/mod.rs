@@ -283,7 +283,8 @@ impl Queue {
         self.news.push(Event::TeardownFinished(uid));
     }
 
-    /// Removes the entry among the retired that was for a plain directory alone. No user could ever look it up there.
+    /// Removes the entry among the retired that was for a plain directory alone. No user could ever look it up there. (The mount
+    /// point of a tmpfs the remover has removed.)
     fn forget_entry(&self, remains: &Remains) {
         let path = self.retired.join(&remains.name);
         match fs::remove_dir(&path) {

@@ -7,7 +7,7 @@ use super::{
     PlacesError,
     make::put_in_place,
     mounts,
-    state::{PRIVATE, USERS},
+    state::{PRIVATE, USERS, look_at},
     user_dirs::{BEFORE, RETIRED, failed, is_mounted_on, make_dir, seal},
 };
 use rustix::{
@@ -16,7 +16,10 @@ use rustix::{
 };
 use std::{
     fs, io,
-    os::fd::{AsRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
     path::{Path, PathBuf},
 };
 
@@ -30,6 +33,8 @@ struct Heirloom {
     is_mounted: bool,
     /// It was made by a broker, as a plain directory.
     is_plain: bool,
+    /// A broker was killed while it made it.
+    is_half_made: bool,
 }
 
 /// Puts the file system `new` at `path`, with everything in it that is in the directory there.
@@ -43,14 +48,16 @@ pub(super) fn take_over(new: &OwnedFd, path: &Path, state_dir: &Path) -> Result<
     let aside = state_dir.join(PRIVATE).join(ASIDE);
     put_in_place(new, &aside, path, |aside| {
         make_dir(aside.join(RETIRED))?;
-        heirlooms.iter().try_for_each(|heirloom| bring(&old, aside, &heirloom.name))
+        let whole = heirlooms.iter().filter(|heirloom| !heirloom.is_half_made);
+        whole.map(|heirloom| bring(&old, aside, &heirloom.name)).collect()
     })?;
     // It is hidden no more, and empty.
     let _ = unlinkat(CWD, &aside, AtFlags::REMOVEDIR);
     if has_retired || heirlooms.iter().any(|heirloom| heirloom.is_plain) {
         show_before(&old, &path.join(RETIRED))?;
     }
-    heirlooms.iter().filter(|heirloom| heirloom.is_mounted).for_each(|heirloom| forget(&old, &heirloom.name));
+    let hidden = heirlooms.iter().filter(|heirloom| heirloom.is_mounted || heirloom.is_half_made);
+    hidden.for_each(|heirloom| forget(&old, &heirloom.name));
     Ok(())
 }
 
@@ -86,13 +93,15 @@ fn look(path: &Path, claims: &Path, name: PathBuf) -> Result<Heirloom, PlacesErr
             }
         }
     }
-    let is_plain = claimed.is_some() && ours.is_none() && !is_mounted;
+    // One that is root's was not made to the end: nobody uses it.
+    let is_roots = look_at(&place)?.uid() == 0;
+    let is_plain = claimed.is_some() && ours.is_none() && !is_mounted && !is_roots;
     if is_plain {
         // Where the broker is to find it from now on: see `Claims`.
         fs::write(&claim, format!("{BEFORE}/{}\n", name.display()))
             .map_err(|source| PlacesError::TakeOver { path: claim, source })?;
     }
-    Ok(Heirloom { name, is_mounted, is_plain })
+    Ok(Heirloom { name, is_mounted, is_plain, is_half_made: claimed.is_some() && is_roots && !is_mounted })
 }
 
 /// The number of the file system at `path`, as a claim has it.

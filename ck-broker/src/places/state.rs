@@ -30,7 +30,8 @@ pub(crate) const LOCK: &str = "lock";
 /// How names in there begin that are to be swept away. `ck-remove-directory --sweep` goes by it.
 pub(crate) const SWEPT: &str = "empty-";
 /// Room for a page and an inode for each of 65,536 sessions, and as much again.
-const OPTIONS: [(&str, &str); 3] = [("mode", "0711"), ("size", "512m"), ("nr_inodes", "262144")];
+const OPTIONS: [(&str, &str); 4] =
+    [("source", "tmpfs"), ("mode", "0711"), ("size", "512m"), ("nr_inodes", "262144")];
 /// The private part, until all is in it.
 const HALF_MADE: &str = ".state.new";
 /// The longest file that is taken over, in bytes: more than any record has.

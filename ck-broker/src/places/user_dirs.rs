@@ -21,7 +21,7 @@ pub(crate) const RETIRED: &str = ".ck-retired";
 /// Where in there the root of an earlier release is seen, as long as plain directories of it are left.
 pub(crate) const BEFORE: &str = "before";
 /// What all plain directories together may take: of memory. Those that are tmpfs have a size of their own.
-const OPTIONS: [(&str, &str); 2] = [("mode", "0711"), ("size", "20%")];
+const OPTIONS: [(&str, &str); 3] = [("source", "tmpfs"), ("mode", "0711"), ("size", "20%")];
 
 /// Makes the root at `path` what it should be. Says what it is not.
 pub(super) fn make(path: &Path, state_dir: &Path) -> Result<Option<String>, PlacesError> {

@@ -18,7 +18,10 @@ pub use change::{Effect, Input, Lingerer, RuntimeDir};
 pub use login::{Leader, Login};
 pub use services::{Belonging, Service, Services};
 
-use crate::{hooks::Occasion, limit::Limit};
+use crate::{
+    hooks::Occasion,
+    limit::{Full, Limit},
+};
 use ck_protocol::{
     Event, Gid, Opened, PathText, Pid, Refusal, RefusalCode, Reply, Session, SessionId, SessionRef, State,
     Text, Token, Uid,
@@ -251,11 +254,20 @@ impl Registry {
     /// Why the user can have no more sessions now.
     fn over_limit(&self, uid: Uid) -> Option<String> {
         let own = self.users.get(&uid).map_or(0, |user| user.sessions.len());
-        if own >= self.limit.per_user {
-            return Some(format!("uid {uid} has {own} sessions, and cannot have more: end some"));
-        }
         let all = self.slots.len();
-        (all >= self.limit.all).then(|| format!("there are {all} sessions, and cannot be more: end some"))
+        Some(match self.limit.admits(uid, own, all).err()? {
+            Full::OfUser => format!("uid {uid} has {own} sessions, and cannot have more: end some"),
+            Full::ForOthers => {
+                format!(
+                    "there are {all} sessions, and the last places are for users who have none: end some of yours"
+                )
+            }
+            Full::All => {
+                format!(
+                    "there are {all} sessions, and no more can be had: root can end some (ckctl terminate)"
+                )
+            }
+        })
     }
 
     /// Enters a session into every table.

@@ -30,6 +30,12 @@ impl Registry {
         })
     }
 
+    /// Whether the user has a session, or lingers.
+    #[must_use]
+    pub fn is_here(&self, uid: Uid) -> bool {
+        self.users.contains_key(&uid)
+    }
+
     /// The user who lingers next after `uid`, or the first, by uid.
     #[must_use]
     pub fn next_lingerer(&self, after: Option<Uid>) -> Option<User> {

@@ -31,12 +31,15 @@ pub struct Remains {
 }
 
 impl Remains {
-    /// What the remover is to remove, in the directory `retired`.
+    /// What the remover is to remove, in the directory `retired`. An earlier release has put plain directories there themselves.
     ///
     /// A mount point may have lost its mount, when a worker was killed between the two; then nothing is in it, and the name that
     /// is looked for is not there, which is as good as removed.
     pub(crate) fn path(&self, retired: &Path) -> PathBuf {
         let path = retired.join(&self.name);
+        if self.name.starts_with(BEFORE) {
+            return path;
+        }
         let is_roots = fs::symlink_metadata(&path).is_ok_and(|found| found.uid() == 0);
         if is_roots && !mounts::is_mounted_on(&path).unwrap_or(false) { path.join(CONTENTS) } else { path }
     }

@@ -9,7 +9,8 @@ use crate::{places::mounts, store::Made};
 use ck_protocol::Uid;
 use rustix::{
     fs::{
-        AtFlags, Mode, OFlags, Statx, StatxAttributes, StatxFlags, fstatfs, mkdirat, open, statx, unlinkat,
+        AtFlags, CWD, Mode, OFlags, Statx, StatxAttributes, StatxFlags, fstatfs, mkdirat, open, statx,
+        unlinkat,
     },
     io::Errno,
 };
@@ -120,11 +121,15 @@ impl Retirement<'_> {
                 self.note_plain();
                 return Ok(());
             };
-            let status = status(&layer).map_err(|source| self.cannot_open(source))?;
-            if !status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+            // A FUSE file system of the user's may refuse even that to root (EACCES); no directory of ours does.
+            let status = status(&layer).ok();
+            if let Some(status) = status.filter(|status| !is_mounted(status)) {
                 return self.move_out(&status);
             }
-            self.take_off(&layer, &status)?;
+            if !self.root.is_sealed {
+                return Err(self.cannot_move(self.root.retired_path(), Errno::BUSY));
+            }
+            self.take_off(&layer, status.as_ref())?;
             if self.put_aside()? {
                 self.note_plain();
                 return Ok(());
@@ -145,36 +150,53 @@ impl Retirement<'_> {
     }
 
     /// Takes the uppermost file system off, which is `layer`.
-    fn take_off(&mut self, layer: &OwnedFd, status: &Statx) -> Result<(), RetireError> {
-        let device = Device { major: status.stx_dev_major, minor: status.stx_dev_minor };
-        let is_ours = matches!(self.made, Some(Made::Tmpfs(made)) if *made == device);
-        match usage(layer).filter(|_| is_ours) {
-            // It goes at once. Whoever still is in there may fill it as long as they hold it, and then it is they who free it.
-            Some(Usage::Empty) => self.retired.freed = true,
-            usage => self.keep(layer, is_ours, usage.and_then(Usage::bytes))?,
+    fn take_off(&mut self, layer: &OwnedFd, status: Option<&Statx>) -> Result<(), RetireError> {
+        match self.whose(status) {
+            Whose::Tmpfs => match usage(layer) {
+                // It goes at once. Whoever still is in there may fill it as long as they hold it, and then it is they who free it.
+                Some(Usage::Empty) => self.retired.freed = true,
+                usage => {
+                    let name = self.root.new_entry(self.uid);
+                    self.make(&name)?;
+                    self.keep(layer, &name)?;
+                    let bytes = usage.and_then(Usage::bytes);
+                    self.retired.remains.push((Remains { uid: self.uid, name }, bytes));
+                }
+            },
+            // With what is mounted in it, upon the directory itself: that takes no room.
+            Whose::Plain(within) => self.keep(layer, &within)?,
+            Whose::Others => {
+                let name = self.foreign()?;
+                self.keep(layer, &name)?;
+            }
         }
         mounts::detach(&self.path).map_err(|source| RetireError::Detach { path: self.path.clone(), source })
     }
 
-    /// Has the file system, with all that is mounted in it, be mounted among the retired.
-    fn keep(&mut self, layer: &OwnedFd, is_ours: bool, bytes: Option<u64>) -> Result<(), RetireError> {
-        let name = if is_ours {
-            let name = self.root.new_entry(self.uid);
-            self.make(&name)?;
-            name
-        } else {
-            self.foreign()?
-        };
-        let to = self.root.retired_path().join(&name);
+    /// What the layer with this status is.
+    fn whose(&self, status: Option<&Statx>) -> Whose {
+        let of = |status: &Statx| Device { major: status.stx_dev_major, minor: status.stx_dev_minor };
+        match (self.made, status) {
+            (Some(Made::Tmpfs(device)), Some(status)) if of(status) == *device => Whose::Tmpfs,
+            (Some(Made::Plain(within)), Some(status)) => {
+                let path = self.root.retired_path().join(within);
+                let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
+                let there = statx(CWD, path, flags, StatxFlags::INO);
+                let same = |there: Statx| of(&there) == of(status) && there.stx_ino == status.stx_ino;
+                if there.is_ok_and(same) { Whose::Plain(within.clone()) } else { Whose::Others }
+            }
+            _ => Whose::Others,
+        }
+    }
+
+    /// Has the file system, with all that is mounted in it, be mounted on `name` among the retired.
+    fn keep(&self, layer: &OwnedFd, name: &Path) -> Result<(), RetireError> {
+        let to = self.root.retired_path().join(name);
         let failed = |source| RetireError::Keep { path: self.path.clone(), to: to.clone(), source };
         let copy = mounts::copy(layer, Path::new(""), true).map_err(failed)?;
-        mounts::attach(&copy, &self.root.retired, &name).map_err(failed)?;
+        mounts::attach(&copy, &self.root.retired, name).map_err(failed)?;
         // Or what is mounted in it would be detached with the one that it was copied from.
-        mounts::make_private(&to).map_err(failed)?;
-        if is_ours {
-            self.retired.remains.push((Remains { uid: self.uid, name }, bytes));
-        }
-        Ok(())
+        mounts::make_private(&to).map_err(failed)
     }
 
     /// The mount point among the retired for what is not ours, one for all.
@@ -245,7 +267,22 @@ impl Retirement<'_> {
 
 fn status(layer: &OwnedFd) -> Result<Statx, Errno> {
     let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
-    statx(layer, c"", flags, StatxFlags::UID)
+    statx(layer, c"", flags, StatxFlags::UID | StatxFlags::INO)
+}
+
+/// Whether it is the root of a mount: Linux 5.8.
+fn is_mounted(status: &Statx) -> bool {
+    status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
+}
+
+/// What is mounted in the place of a runtime directory.
+enum Whose {
+    /// Our tmpfs.
+    Tmpfs,
+    /// Our plain directory, which lies there among the retired.
+    Plain(PathBuf),
+    /// None of ours.
+    Others,
 }
 
 /// How much of our tmpfs is used.

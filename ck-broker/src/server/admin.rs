@@ -2,13 +2,15 @@
 
 use super::{
     Server, answer,
+    connection::{Connection, Outbox},
+    door::Door,
     permissions::{Asked, Asker, Listing},
 };
 use crate::registry::{Entry, Input};
 use ck_protocol::{Refusal, RefusalCode, Reply, SessionId};
 
 /// Who may what on `admin.sock`, as configured.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Admins {
     /// Whose sessions everybody may see.
     pub listing: Listing,
@@ -17,6 +19,25 @@ pub struct Admins {
 }
 
 impl Server {
+    /// From now on, these may see and do what. That counts for those who are connected as well: what they are to be told is
+    /// looked up when it is sent, and what was made ready before is not sent any more.
+    pub(super) fn set_admins(&mut self, admins: Admins) {
+        if std::mem::replace(&mut self.admins, admins) == admins {
+            return;
+        }
+        if let Err(error) = self.subscriptions.policy_changed() {
+            log::error!("{error}");
+        }
+        let is_ready = |connection: &Connection| {
+            let is_somebodys = connection.door == Door::Admin && connection.peer.uid != 0;
+            is_somebodys && matches!(connection.outbox, Outbox::Packet(_))
+        };
+        let ready = self.connections.iter().filter(|(_, connection)| is_ready(connection));
+        for key in ready.map(|(&key, _)| key).collect::<Vec<_>>() {
+            self.drop_connection(key);
+        }
+    }
+
     /// Who asks by the connection. One that has gone may do nothing, and is sent nothing.
     pub(super) fn asker(&self, key: u64) -> Asker {
         let Admins { listing, group } = self.admins;

@@ -16,10 +16,12 @@ use rustix::{
     io::Errno,
 };
 use std::{
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     time::{Duration, Instant},
 };
 
+/// What is said to those for whom there is no place.
+const TOO_MANY: &str = "too many connections: try again later";
 /// How long no connection is accepted after descriptors have run out.
 const BREATHER: Duration = Duration::from_millis(100);
 
@@ -57,7 +59,11 @@ impl Server {
         self.spare.0 = None;
         if let Ok(Some(socket)) = self.listener(door).accept() {
             log::warn!("connection refused: no more descriptors: raise the broker's limit (RLIMIT_NOFILE)");
-            answer::turn_away(&socket, RefusalCode::Busy, "the broker has no more descriptors: see its log");
+            answer::turn_away(
+                socket.as_fd(),
+                RefusalCode::Busy,
+                "the broker has no more descriptors: see its log",
+            );
             self.close(socket, door);
         }
         self.spare = Spare::take();
@@ -91,13 +97,18 @@ impl Server {
                 // Anybody can cause as many of the others as they like.
                 let level = if door == Door::Session { Level::Warn } else { Level::Debug };
                 log::log!(level, "connection refused: {why}");
-                answer::turn_away(&socket, code, &why);
+                answer::turn_away(socket.as_fd(), code, &why);
                 return self.close(socket, door);
             }
         };
+        let mut connection = Connection::new(socket, door, peer, Instant::now());
+        if door == Door::Admin && !self.seat(&mut connection) {
+            answer::turn_away(connection.as_fd(), RefusalCode::Busy, TOO_MANY);
+            return self.close(connection.into_socket(), door);
+        }
         let key = self.next_connection;
         self.next_connection += 1;
-        self.connections.insert(key, Connection::new(socket, door, peer, Instant::now()));
+        self.connections.insert(key, connection);
         if door == Door::Session {
             // A module asks as soon as it is connected, so its request is most often here already.
             self.serve_connection(key);
@@ -113,8 +124,8 @@ impl Server {
         if door == Door::Admin && !self.rates.take(uid, Instant::now()) {
             return Err((RefusalCode::Busy, answer::TOO_OFTEN.to_owned()));
         }
-        if !self.has_room(door, uid) {
-            return Err((RefusalCode::Busy, "too many connections: try again later".to_owned()));
+        if door == Door::Session && !self.make_room_for_module() {
+            return Err((RefusalCode::Busy, TOO_MANY.to_owned()));
         }
         Peer::of(credentials, socket, door).map_err(denied)
     }
@@ -133,16 +144,6 @@ impl Server {
         if self.admin_closed && !self.disposal.is_full() {
             self.admin_closed = false;
             self.resume_accepting();
-        }
-    }
-
-    /// Whether one more connection of the uid may come through the door. Each has its own room,
-    /// so nothing that is done on `admin.sock` keeps a login out.
-    fn has_room(&self, door: Door, uid: u32) -> bool {
-        let here = self.connections.values().filter(|other| other.door == door);
-        match door {
-            Door::Session => self.limits.admit_module(here.count()),
-            Door::Admin => self.limits.admit_admin(uid, here.map(|other| other.peer.uid)),
         }
     }
 

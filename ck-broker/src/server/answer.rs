@@ -15,7 +15,7 @@ use ck_protocol::{
     TeardownId, TeardownState, Text, Uid, decode, encode, limits,
 };
 use std::{
-    os::fd::OwnedFd,
+    os::fd::BorrowedFd,
     time::{Instant, SystemTime},
 };
 
@@ -23,7 +23,7 @@ use std::{
 pub(super) const TOO_OFTEN: &str = "too many requests: try again in a second";
 
 /// Says to a peer that is not served why, if it can be said at once.
-pub(super) fn turn_away(socket: &OwnedFd, code: RefusalCode, why: &str) {
+pub(super) fn turn_away(socket: BorrowedFd<'_>, code: RefusalCode, why: &str) {
     let mut buffer = [0; limits::REPLY];
     if let Ok(packet) = encode(&refused(code, why), &mut buffer) {
         // Its connection is closed next, whether it has heard this or not.
@@ -64,6 +64,7 @@ impl Server {
         };
         let now = Instant::now();
         connection.moved(now);
+        connection.asked = now;
         let (door, uid) = (connection.door, connection.peer.uid);
         if door == Door::Admin && !self.rates.take(uid, now) {
             self.send(key, &refused(RefusalCode::Busy, TOO_OFTEN));

@@ -3,6 +3,7 @@
 use super::{
     disposal::{self, Front},
     door::Door,
+    room::{Circle, Guest},
 };
 use crate::{process, sys};
 use ck_protocol::{Pid, SessionId, TeardownId, Uid, limits};
@@ -19,6 +20,8 @@ use std::{
 
 /// How long a connection may do nothing.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long nobody is pushed out who reads an answer.
+const READING: Duration = Duration::from_secs(1);
 
 /// Why somebody is not served.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +94,10 @@ pub(super) struct Connection {
     pub(super) awaits: Option<SessionId>,
     /// Whether an epoll knows of it.
     pub(super) watched: bool,
+    /// With whom it shares places: decided when it connects.
+    pub(super) circle: Circle,
+    /// When it connected, or asked last.
+    pub(super) asked: Instant,
 }
 
 impl Peer {
@@ -116,8 +123,24 @@ impl Peer {
 
 impl Connection {
     pub(super) fn new(socket: OwnedFd, door: Door, peer: Peer, now: Instant) -> Self {
-        let deadline = Some(now + PATIENCE);
-        Self { socket, door, peer, outbox: Outbox::Empty, deadline, awaits: None, watched: false }
+        let circle = if peer.uid == 0 { Circle::Root } else { Circle::Strangers };
+        Self {
+            socket,
+            door,
+            peer,
+            outbox: Outbox::Empty,
+            deadline: Some(now + PATIENCE),
+            awaits: None,
+            watched: false,
+            circle,
+            asked: now,
+        }
+    }
+
+    /// What it is among those who share places.
+    pub(super) fn guest(&self, key: u64) -> Guest {
+        let is_subscriber = matches!(self.outbox, Outbox::Changes);
+        Guest { key, uid: self.peer.uid, is_subscriber, since: self.asked }
     }
 
     /// Something went forward: the patience begins anew.
@@ -173,6 +196,16 @@ impl Connection {
         self.socket
     }
 
+    /// Whether it does nothing: it has not asked, and what it asked some time ago it does not read.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        match self.outbox {
+            _ if self.awaits.is_some() => false,
+            Outbox::Changes => true,
+            Outbox::Empty => disposal::front(&self.socket) == Front::Nothing,
+            _ => now.saturating_duration_since(self.asked) > READING,
+        }
+    }
+
     /// Whether the next packet has descriptors.
     pub(super) fn brings_descriptors(&self) -> bool {
         disposal::front(&self.socket) == Front::Descriptors
@@ -180,12 +213,12 @@ impl Connection {
 
     /// Sends one packet now, or not.
     pub(super) fn send(&self, packet: &[u8]) -> Sent {
-        send_now(&self.socket, packet)
+        send_now(self.socket.as_fd(), packet)
     }
 }
 
 /// Sends one packet now, or not.
-pub(super) fn send_now(socket: &OwnedFd, packet: &[u8]) -> Sent {
+pub(super) fn send_now(socket: BorrowedFd<'_>, packet: &[u8]) -> Sent {
     match send(socket, packet, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
         Ok(_) => Sent::Yes,
         Err(Errno::AGAIN | Errno::INTR) => Sent::Full,
@@ -196,5 +229,44 @@ pub(super) fn send_now(socket: &OwnedFd, packet: &[u8]) -> Sent {
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    /// A connection, and its other end.
+    fn connection(now: Instant) -> (Connection, OwnedFd) {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let peer = Peer { pid: Pid::try_from(1).unwrap(), uid: 2001, gid: 2001, process: None };
+        (Connection::new(ours, Door::Admin, peer, now), theirs)
+    }
+
+    #[test]
+    fn who_has_asked_is_not_idle_and_who_does_not_read_is_so_soon() {
+        let now = Instant::now();
+        let (mut connection, theirs) = connection(now);
+        assert!(connection.is_idle(now));
+        assert_eq!(send_now(theirs.as_fd(), b"a request"), Sent::Yes);
+        assert!(!connection.is_idle(now), "it waits to be taken");
+        assert!(connection.receive(&mut [0; limits::REQUEST + 1]).unwrap().is_some());
+        connection.outbox = Outbox::Sessions(SessionId::FIRST);
+        assert!(!connection.is_idle(now + READING) && connection.is_idle(now + 2 * READING));
+        connection.awaits = Some(SessionId::FIRST);
+        assert!(!connection.is_idle(now + 2 * READING), "it waits for us");
+    }
+
+    #[test]
+    fn who_only_listens_and_who_has_gone_are_idle() {
+        let now = Instant::now();
+        let (mut connection, theirs) = connection(now);
+        connection.outbox = Outbox::Changes;
+        assert!(connection.is_idle(now));
+        connection.outbox = Outbox::Empty;
+        drop(theirs);
+        assert!(connection.is_idle(now));
     }
 }

@@ -64,7 +64,7 @@ impl Server {
             }
             Effect::Watch(id) => return self.watch_peer(id, peer),
             Effect::RunHooks(occasion) => self.run_hooks(*occasion),
-            Effect::Await(id) => self.await_hooks(id, peer),
+            Effect::Await(id) => return self.await_hooks(id, peer),
             Effect::Unwatch(id) => {
                 self.answer_ended(id);
                 self.ending.remove(&id);

@@ -3,7 +3,8 @@
 use super::{Server, answer, wakeup::Wakeup, watch};
 use crate::{
     hooks::{Occasion, RunId, Started},
-    registry::Input,
+    limit::Full,
+    registry::{Effect, Input},
 };
 use ck_protocol::{Event, RefusalCode, SessionId};
 use nix::sys::epoll::{Epoll, EpollFlags};
@@ -61,8 +62,13 @@ impl Server {
         }
     }
 
-    /// Has the peer answered when hooks have been told of the session: this one only, if it has asked before.
-    pub(super) fn await_hooks(&mut self, id: SessionId, peer: Option<u64>) {
+    /// Has the peer answered when hooks have been told of the session: this one only, if it has asked before. Where too
+    /// many wait already it is answered at once, as each takes a connection that others need to log in.
+    pub(super) fn await_hooks(&mut self, id: SessionId, peer: Option<u64>) -> Vec<Effect> {
+        if let Err(full) = self.may_wait(id) {
+            log::warn!("session {id} does not wait for its hooks: too many logins do ({full:?})");
+            return self.registry.apply(Input::HooksDone(id));
+        }
         for (&key, connection) in &mut self.connections {
             if Some(key) == peer {
                 connection.awaits = Some(id);
@@ -70,6 +76,20 @@ impl Server {
                 connection.awaits = None;
             }
         }
+        Vec::new()
+    }
+
+    /// Whether one more login of the session's user may wait.
+    fn may_wait(&self, id: SessionId) -> Result<(), Full> {
+        let user = |id| self.registry.get(id).map(|entry| entry.session.uid);
+        let Some(uid) = user(id) else { return Ok(()) };
+        let waiting = self.connections.values().filter_map(|connection| connection.awaits);
+        let (mut own, mut all) = (0, 0);
+        for other in waiting.filter(|other| *other != id) {
+            own += usize::from(user(other) == Some(uid));
+            all += 1;
+        }
+        self.limits.waiting_logins.admits(uid, own, all)
     }
 
     /// Tells the peer who waits for hooks of a session that this has ended.

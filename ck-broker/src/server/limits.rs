@@ -1,20 +1,21 @@
 //! How much is taken from whom. What is over a limit gets an answer that says so, or a closed
 //! connection, and never touches what another user has.
 
+use super::room::Circle;
 use crate::limit::Limit;
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
 
-/// Sessions in all, of which one user may have half.
+/// Sessions in all; [`Limit::of`] says how users share them.
 const SESSIONS: usize = 65_536;
 /// Connections on `session.sock`, where each is a login that is just being opened or closed.
 const SESSION_CONNECTIONS: usize = 4096;
-/// Connections on `admin.sock` of root, and of all others together.
+/// Which part of those may wait for hooks.
+const WAITING_PART: usize = 2;
+/// Connections on `admin.sock` of root, and of all others together; [`super::room`] says who gives up a place for whom.
 const ADMIN_CONNECTIONS: usize = 128;
 /// Connections on `admin.sock` of one uid other than root.
 const ADMIN_CONNECTIONS_PER_UID: usize = 16;
+/// Which part of them is of uids without a session, as a user can have thousands of those.
+const STRANGERS_PART: usize = 4;
 /// Subscribers of one uid other than root.
 const SUBSCRIBERS_PER_UID: usize = 8;
 /// Which part of the connections on `admin.sock` subscribers may hold, as nothing ends those but their peers.
@@ -30,13 +31,6 @@ const OWN_DESCRIPTORS: usize = 32;
 /// Descriptors of a hook that runs: its process, and what it prints.
 const HOOK_DESCRIPTORS: usize = 2;
 
-/// Connections and requests on `admin.sock` together, of one uid, in a second; root is not counted.
-const RATE: u32 = 100;
-/// How many may come at once after a pause.
-const BURST: u32 = 200;
-/// How many uids are counted: those that have asked more often than [`RATE`] lately.
-const COUNTED_UIDS: usize = 1024;
-
 /// What fits into the descriptors that the broker may have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -44,6 +38,8 @@ pub(super) struct Limits {
     pub(super) sessions: Limit,
     /// Each takes two: the socket, and the peer's process.
     session_connections: usize,
+    /// Those of them that wait for hooks, as nothing ends those but hooks and their peers.
+    pub(super) waiting_logins: Limit,
     admin_connections: usize,
     /// Each takes one where it is a detached file system.
     pub(super) teardowns: Limit,
@@ -54,12 +50,14 @@ impl Limits {
     pub(super) fn within(descriptors: usize, hooks: usize) -> Self {
         let room = descriptors.saturating_sub(OWN_DESCRIPTORS + HOOK_DESCRIPTORS * hooks);
         let sessions = SESSIONS.min(room / 16 * 11).max(LEAST);
+        let session_connections = SESSION_CONNECTIONS.min(room / 16).max(LEAST);
         let teardowns = TEARDOWNS.min(room / 16).max(LEAST);
         Self {
-            sessions: Limit { all: sessions, per_user: sessions / 2 },
-            session_connections: SESSION_CONNECTIONS.min(room / 16).max(LEAST),
+            sessions: Limit::of(sessions),
+            session_connections,
+            waiting_logins: Limit::of(session_connections / WAITING_PART),
             admin_connections: ADMIN_CONNECTIONS.min(room / 16).max(LEAST),
-            teardowns: Limit { all: teardowns, per_user: teardowns / 4 },
+            teardowns: Limit::of(teardowns),
         }
     }
 
@@ -68,81 +66,22 @@ impl Limits {
         others < self.session_connections
     }
 
-    /// Whether one more connection of `uid` may come to `admin.sock`, when these uids have one each.
-    pub(super) fn admit_admin(&self, uid: u32, others: impl Iterator<Item = u32>) -> bool {
-        let limit = Limit { all: self.admin_connections, per_user: ADMIN_CONNECTIONS_PER_UID };
-        admit(limit, uid, others)
+    /// How many connections to `admin.sock` the circle may have.
+    pub(super) fn connections(&self, circle: Circle) -> Limit {
+        let strangers = self.admin_connections / STRANGERS_PART;
+        let (all, per_user) = match circle {
+            Circle::Root => (self.admin_connections, self.admin_connections),
+            Circle::Users => (self.admin_connections - strangers, ADMIN_CONNECTIONS_PER_UID),
+            Circle::Strangers => (strangers, ADMIN_CONNECTIONS_PER_UID),
+        };
+        Limit { all, per_user }
     }
 
-    /// Whether one of them may subscribe, when these uids have subscribed.
-    pub(super) fn admit_subscriber(&self, uid: u32, others: impl Iterator<Item = u32>) -> bool {
-        let limit = Limit { all: self.admin_connections / SUBSCRIBERS_PART, per_user: SUBSCRIBERS_PER_UID };
-        admit(limit, uid, others)
-    }
-}
-
-/// Whether `uid` may have one more of what these uids have one each.
-fn admit(limit: Limit, uid: u32, others: impl Iterator<Item = u32>) -> bool {
-    let (mut same, mut rest) = (0, 0);
-    for other in others {
-        same += usize::from(other == uid);
-        // What others take, root has besides.
-        rest += usize::from(other != uid && other != 0);
-    }
-    match uid {
-        0 => same < limit.all,
-        _ => same < limit.per_user && same + rest < limit.all,
-    }
-}
-
-/// How much each uid has asked lately: a bucket each, that fills by [`RATE`] a second.
-#[derive(Debug, Default)]
-pub(super) struct Rates(HashMap<u32, Bucket>);
-
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    /// What is still in it.
-    left: u32,
-    /// When that was so.
-    at: Instant,
-}
-
-impl Rates {
-    /// Counts one connection or request of `uid`. False: that is too many.
-    pub(super) fn take(&mut self, uid: u32, now: Instant) -> bool {
-        if uid == 0 {
-            return true;
-        }
-        let left = self.0.get(&uid).map_or(BURST, |bucket| bucket.filled(now).left);
-        if left == 0 || !self.has_room(uid, now) {
-            return false;
-        }
-        let at = self.0.get(&uid).map_or(now, |bucket| bucket.filled(now).at);
-        self.0.insert(uid, Bucket { left: left - 1, at });
-        true
-    }
-
-    /// Forgets those whose bucket is full again, if there are many. A user can have thousands of uids,
-    /// in user namespaces.
-    fn has_room(&mut self, uid: u32, now: Instant) -> bool {
-        if self.0.len() >= COUNTED_UIDS && !self.0.contains_key(&uid) {
-            self.0.retain(|_, bucket| bucket.filled(now).left < BURST);
-        }
-        self.0.len() < COUNTED_UIDS || self.0.contains_key(&uid)
-    }
-}
-
-impl Bucket {
-    /// As it is `now`. Only whole units are added, and the time for the rest is kept.
-    fn filled(self, now: Instant) -> Self {
-        let unit = Duration::from_secs(1) / RATE;
-        let units = now.saturating_duration_since(self.at).as_nanos() / unit.as_nanos();
-        match u32::try_from(units) {
-            Ok(units) if self.left + units.min(BURST) < BURST => {
-                Self { left: self.left + units, at: self.at + unit * units }
-            }
-            _ => Self { left: BURST, at: now },
-        }
+    /// How many of those may subscribe.
+    pub(super) fn subscribers(&self, circle: Circle) -> Limit {
+        let all = self.connections(circle).all / SUBSCRIBERS_PART;
+        let per_user = if circle == Circle::Root { all } else { SUBSCRIBERS_PER_UID };
+        Limit { all, per_user }
     }
 }
 
@@ -164,50 +103,19 @@ mod tests {
     }
 
     #[test]
-    fn one_uid_leaves_room_for_others_and_all_of_them_for_root() {
-        let limits = Limits::within(1 << 20, 16);
-        let greedy = || std::iter::repeat_n(2001, ADMIN_CONNECTIONS_PER_UID);
-        assert!(!limits.admit_admin(2001, greedy()));
-        assert!(limits.admit_admin(2002, greedy()));
-        let all = || (0..ADMIN_CONNECTIONS).map(|n| 3000 + u32::try_from(n).unwrap());
-        assert!(!limits.admit_admin(2001, all()));
-        assert!(limits.admit_admin(0, all()));
-        assert!(!limits.admit_admin(0, std::iter::repeat_n(0, ADMIN_CONNECTIONS)));
-    }
-
-    #[test]
-    fn subscribers_leave_connections_to_those_who_only_ask() {
-        let limits = Limits::within(1 << 20, 16);
-        let (all, own) = (ADMIN_CONNECTIONS / SUBSCRIBERS_PART, SUBSCRIBERS_PER_UID);
-        let many = |count: usize| (0..count).map(|n| 3000 + u32::try_from(n).unwrap());
-        assert!(limits.admit_subscriber(2001, many(all - 1)) && !limits.admit_subscriber(2001, many(all)));
-        assert!(limits.admit_subscriber(0, many(all)) && limits.admit_admin(2001, many(all)));
-        for (uid, own) in [(0, all), (2001, own)] {
-            assert!(!limits.admit_subscriber(uid, std::iter::repeat_n(uid, own)));
-            assert!(limits.admit_admin(uid, std::iter::repeat_n(uid, own)));
+    fn each_circle_has_places_of_its_own_and_all_fit_into_what_there_is() {
+        for descriptors in [64, 1024, 1 << 20] {
+            let limits = Limits::within(descriptors, 16);
+            let of = |circle| limits.connections(circle).all;
+            assert_eq!(of(Circle::Users) + of(Circle::Strangers), limits.admin_connections);
+            assert_eq!(of(Circle::Root), limits.admin_connections);
+            for circle in [Circle::Root, Circle::Users, Circle::Strangers] {
+                let (places, subscribers) = (limits.connections(circle), limits.subscribers(circle));
+                assert!(
+                    subscribers.all <= places.all / SUBSCRIBERS_PART && places.per_user > 0,
+                    "{limits:?}"
+                );
+            }
         }
-    }
-
-    #[test]
-    fn a_uid_may_ask_so_often_and_no_oftener() {
-        let (mut rates, start) = (Rates::default(), Instant::now());
-        let many = |rates: &mut Rates, uid, now| (0..10_000).filter(|_| rates.take(uid, now)).count();
-        assert_eq!(many(&mut rates, 2001, start), 200);
-        assert_eq!(many(&mut rates, 2002, start), 200);
-        assert_eq!(many(&mut rates, 2001, start + Duration::from_millis(500)), 50);
-        assert_eq!(many(&mut rates, 2001, start + Duration::from_secs(60)), 200);
-        assert_eq!(many(&mut rates, 0, start), 10_000);
-        // What is less than a unit is not lost.
-        let slowly = (1..=1000).filter(|n| rates.take(2002, start + Duration::from_millis(9) * *n)).count();
-        assert!(slowly >= 899, "{slowly}");
-    }
-
-    #[test]
-    fn the_count_is_bounded_and_forgets_who_is_quiet() {
-        let (mut rates, now) = (Rates::default(), Instant::now());
-        let admitted = (1..5000).filter(|uid| rates.take(*uid, now)).count();
-        assert_eq!((admitted, rates.0.len()), (COUNTED_UIDS, COUNTED_UIDS));
-        assert!(rates.take(200_000, now + Duration::from_secs(1)));
-        assert_eq!(rates.0.len(), 1);
     }
 }

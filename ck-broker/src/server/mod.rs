@@ -20,9 +20,12 @@ mod linger;
 mod open;
 mod outbox;
 pub mod permissions;
+mod places;
 mod problems;
+mod rates;
 mod restore;
 mod retirement;
+mod room;
 mod seats;
 mod subscribers;
 mod terminate;
@@ -49,13 +52,14 @@ use configure::Configured;
 use connection::Connection;
 use disposal::Disposal;
 use door::{Door, Listener};
-use limits::{Limits, Rates};
+use limits::Limits;
 use nix::sys::{
     epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout},
     signal::Signal,
     signalfd::SignalFd,
 };
 use problems::Lacking;
+use rates::Rates;
 use retirement::Stuck;
 use seats::Switch;
 pub use seats::Switcher;

@@ -7,8 +7,9 @@ use super::{
     configure::Configured,
     disposal::Disposal,
     door::{Door, Listener},
-    limits::{Limits, Rates},
+    limits::Limits,
     problems::Lacking,
+    rates::Rates,
     wakeup::Wakeup,
     watch,
 };

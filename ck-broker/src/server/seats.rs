@@ -46,7 +46,7 @@ pub(super) struct Switch {
     child: Child,
     pidfd: OwnedFd,
     /// Who waits for the answer.
-    peer: u64,
+    pub(super) peer: u64,
     /// When it is killed; `None` if it was.
     due: Option<Instant>,
 }

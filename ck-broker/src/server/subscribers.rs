@@ -2,7 +2,7 @@
 
 use super::{
     Server, answer,
-    connection::{Outbox, Sent},
+    connection::{Connection, Outbox, Sent},
     permissions::Asked,
     wakeup::Wakeup,
     watch,
@@ -36,16 +36,17 @@ impl Server {
 
     /// From now on the peer is told of every change.
     pub(super) fn subscribe(&mut self, key: u64) {
-        let Some(connection) = self.connections.get_mut(&key) else { return };
-        let uid = connection.peer.uid;
-        if !self.limits.admit_subscriber(uid, self.subscriptions.uids()) {
+        let Some(connection) = self.connections.get(&key) else { return };
+        let (uid, circle) = (connection.peer.uid, connection.circle);
+        let is_subscriber = |other: &Connection| matches!(other.outbox, Outbox::Changes);
+        if !self.make_room(self.limits.subscribers(circle), uid, circle, is_subscriber) {
             self.send(key, &answer::refused(RefusalCode::Busy, "too many subscribers: end some"));
             return;
         }
+        let Some(connection) = self.connections.get_mut(&key) else { return };
         connection.outbox = Outbox::Changes;
         connection.deadline = None;
-        let asker = self.asker(key);
-        self.subscriptions.add(key, asker);
+        self.subscriptions.add(key);
         self.tell(key);
     }
 
@@ -107,7 +108,7 @@ impl Server {
         };
         let seat = |number| registry.shown_seats(sees).nth(number);
         for _ in 0..PACKETS_AT_ONCE {
-            let offer = match self.subscriptions.offer(key, session_from, seat) {
+            let offer = match self.subscriptions.offer(key, &asker, session_from, seat) {
                 Ok(Some(offer)) => offer,
                 Ok(None) => return Some(false),
                 Err(error) => {

@@ -59,10 +59,19 @@ pub struct Query {
 
 /// The history could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {}: {source}; --file names another", path.display())]
+#[error("cannot read {}: {source}; {}", path.display(), advice(source))]
 pub struct HistoryError {
     path: PathBuf,
     source: io::Error,
+}
+
+/// What to do about it. The broker cannot read the file for others: its disk might hang.
+fn advice(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        "where admin.list = \"own\", the history is for root and administrators: ask them"
+    } else {
+        "--file names another"
+    }
 }
 
 /// The sessions that `query` asks for, the newest first. Whether one lasts is asked of the broker at `socket`.

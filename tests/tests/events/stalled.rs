@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::{SOON, await_subscribers, install_subscriber};
 
-/// What the broker's limits let in of 500: half of its connections, and of root's so many besides.
-const OTHERS: usize = 64;
-const ROOTS: usize = 8;
+/// What the broker's limits let in of one uid, and of uids without a session together; root has places besides.
+const EACH: usize = 8;
+const OTHERS: usize = 16;
+const ROOTS: usize = 56;
 /// Each is four changes. More than the broker keeps, and a connection takes in unread.
 const LOGINS: &str = "2500";
 /// How much more memory, in KiB, the broker may hold while it keeps changes for them: twice what it keeps at most.
@@ -50,12 +51,11 @@ fn stalled_subscribers_delay_no_login_take_little_and_are_told_what_they_missed(
     let alone = logins(machine, "300");
     let memory_before = memory(machine);
 
-    // Each of another user; then root, who has places besides.
-    let others = stall(machine, "3001", "1", "500", OTHERS);
-    let roots = stall(machine, "0", "0", "7", ROOTS - 1);
+    let others = ["3001", "3002"].map(|uid| stall(machine, uid, "0", "100", EACH));
+    let roots = stall(machine, "0", "0", &(ROOTS - 1).to_string(), ROOTS - 1);
     let reader = machine.host.spawn(&["ckctl", "watch", "--json"]);
     await_subscribers(machine, OTHERS + ROOTS);
-    let refused = machine.host.run(&["setpriv", "--reuid=2001", "ckctl", "watch"]);
+    let refused = machine.host.run(&["setpriv", "--reuid=3001", "ckctl", "watch"]);
     assert_eq!((refused.status.code(), refused.stdout.as_str()), (Some(3), ""));
     assert_eq!(refused.stderr, "ckctl: too many subscribers: end some\n");
 
@@ -90,7 +90,7 @@ fn stalled_subscribers_delay_no_login_take_little_and_are_told_what_they_missed(
 
     // The others are told how much they missed.
     machine.host.write_file("/tmp/read", "", 0o644);
-    for mut stalled in [others, roots] {
+    for mut stalled in others.into_iter().chain([roots]) {
         assert!(stalled.wait(LIMIT).is_some_and(|status| status.success()), "{}", stalled.stderr());
         let told = stalled.stdout();
         let (_, lost) = told.trim().rsplit_once("lost ").expect("how much was lost");

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod file;
+mod readers;
 mod told;
 mod writer;
 

@@ -4,6 +4,7 @@
 mod crowd;
 mod environment;
 mod failures;
+mod fair;
 mod inside;
 mod order;
 mod restart;

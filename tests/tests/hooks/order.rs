@@ -44,7 +44,11 @@ fn directories_can_be_named_and_no_more_run_at_once_than_configured() {
     machine.host.run_ok(&["mkdir", "/opt/hooks"]);
     hook(&machine, &format!("{ETC}/wrong.ck"), &note("wrong"));
     hook(&machine, "/opt/hooks/x.ck", &format!("{}; sleep 0.1; {}", note("begin"), note("end")));
-    machine.host.run_ok(&["sh", "-c", "for i in $(seq 8); do su alice -c true & done; wait"]);
+    machine.host.run_ok(&[
+        "sh",
+        "-c",
+        "for i in $(seq 4); do su alice -c true & su bob -c true & done; wait",
+    ]);
     await_hooks(&machine, SOON);
     let (mut running, mut most) = (0, 0);
     for line in told(&machine) {

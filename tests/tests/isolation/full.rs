@@ -1,12 +1,15 @@
-//! A `/run` that is full, or read-only: logins go on, with a word in the log, and nothing half-made stays.
+//! Places that are full, or read-only: logins go on, with a word in the log, and nothing half-made stays.
 
 use ck_tests::{ALICES, Guarded};
 
 use super::{assert_nobody_waits, promptly};
 
-const NO_INODES: &str = "mount -o remount,nr_inodes=$(($(stat -f -c %c-%d /run))) /run";
-const NO_BLOCKS: &str = "mount -o remount,size=$((($(stat -f -c %b-%f /run))*$(stat -f -c %S /run))) /run";
-const ROOM: &str = "mount -o remount,size=50%,nr_inodes=1000000 /run";
+const NO_INODES: &str = "for f in /run/user /run/ck-broker; do \
+                         mount -o remount,nr_inodes=$(($(stat -f -c %c-%d $f))) $f; done";
+const NO_BLOCKS: &str = "for f in /run/user /run/ck-broker; do \
+                         mount -o remount,size=$((($(stat -f -c %b-%f $f))*$(stat -f -c %S $f))) $f; done";
+const ROOM: &str =
+    "for f in /run/user /run/ck-broker; do mount -o remount,size=50%,nr_inodes=1000000 $f; done";
 const LOGIN: &str = "echo $XDG_RUNTIME_DIR; [ -z \"$XDG_RUNTIME_DIR\" ] || { cd $XDG_RUNTIME_DIR && ls -A; }";
 const KINDS: [&str; 2] = ["tmpfs", "directory"];
 
@@ -49,8 +52,11 @@ fn a_logout_needs_no_room() {
         let guarded = Guarded::up_kind(kind);
         let login =
             guarded.log_in("mkdir -p a/b c; for i in {1..500}; do touch a/$i a/b/$i c/$i; done; chmod 0 a/b");
-        // Without the session's record, whose end would make room for one file more.
-        sh(&guarded, &format!("rm /run/ck-broker/state/sessions/*; {NO_INODES}; {NO_BLOCKS}"));
+        // Without the session's record, whose end would make room for one file more. The root no user can fill, but with plain
+        // directories.
+        let full = format!("rm /run/ck-broker/state/sessions/*; {NO_INODES}; {NO_BLOCKS}");
+        let full = if kind == "tmpfs" { full.replace("/run/user /run", "/run") } else { full };
+        sh(&guarded, &full);
         login.log_out();
         assert!(!guarded.machine.has_alices());
         guarded.machine.await_nothing_left();
@@ -64,9 +70,12 @@ fn a_logout_needs_no_room() {
 #[test]
 fn a_user_who_fills_it_keeps_nobody_out() {
     let guarded = Guarded::up_kind("directory");
-    sh(&guarded, "mount -o remount,size=$((($(stat -f -c %b-%f /run))*$(stat -f -c %S /run)+20971520)) /run");
+    sh(
+        &guarded,
+        "mount -o remount,size=$((($(stat -f -c %b-%f /run/user))*$(stat -f -c %S /run/user)+20971520)) /run/user",
+    );
     let login = guarded.log_in("head -c 30M /dev/zero >large; mkdir d; touch d/1");
-    assert_eq!(sh(&guarded, "stat -f -c %f /run"), "0");
+    assert_eq!(sh(&guarded, "stat -f -c %f /run/user"), "0");
     promptly(&guarded.machine.host, &["su", "bob", "-c", "true"]);
     login.log_out();
     guarded.machine.await_nothing_left();
@@ -74,10 +83,10 @@ fn a_user_who_fills_it_keeps_nobody_out() {
     guarded.assert_gone_and_unharmed();
 }
 
-/// A `/run` that is read-only for all who go there by its name. (The file system itself cannot become so while the
-/// broker holds its lock.)
-const READ_ONLY: &str = "mount --bind /run /run && mount -o remount,bind,ro /run";
-const WRITABLE: &str = "umount /run";
+/// (The state directory's file system itself cannot become so while the broker holds its lock.)
+const READ_ONLY: &str = "mount -o remount,ro /run/user && mount --bind /run/ck-broker /run/ck-broker && \
+                         mount -o remount,bind,ro /run/ck-broker";
+const WRITABLE: &str = "mount -o remount,rw /run/user && umount /run/ck-broker";
 
 #[test]
 fn logins_go_on_where_it_is_read_only() {

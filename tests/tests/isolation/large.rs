@@ -158,7 +158,8 @@ fn the_broker_removes_and_frees_nothing_itself() {
             }
             let removals = trace.lines().filter(|line| line.contains("unlink") || line.contains("rmdir"));
             for line in removals {
-                let own = line.contains("\"/run/ck-broker/") || line.contains("\"/run/user/2001\"");
+                let own =
+                    line.contains("\"/run/ck-broker/state/") || line.contains("\"/run/user/.ck-retired/");
                 assert!(own, "{line}");
             }
             guarded.machine.await_nothing_left();

@@ -13,10 +13,10 @@ const MANY: usize = 10_000;
 fn ten_thousand_sessions_can_be_listed_watched_and_joined() {
     let machine = Machine::up();
     install_load(&machine);
-    // One user may have half of what the broker's descriptors allow.
-    let half = (MANY / 2).to_string();
-    let holders =
-        ["2001", "2002"].map(|uid| machine.host.spawn(&["/usr/local/bin/broker-load", "hold", uid, &half]));
+    // One user may have a quarter of what the broker's descriptors allow.
+    let part = (MANY / 4).to_string();
+    let holders = ["2001", "2002", "2003", "2004"]
+        .map(|uid| machine.host.spawn(&["/usr/local/bin/broker-load", "hold", uid, &part]));
     for holder in &holders {
         wait_until(SOON * 6, "all are open", || {
             assert!(!holder.is_over(), "{}", holder.stderr());

@@ -1,5 +1,6 @@
 //! What one peer takes, no other lacks; and what runs out does not make the broker spin.
 
+mod connections;
 mod crowds;
 mod descriptors;
 mod lists;

@@ -39,6 +39,7 @@ fn constant(source: &str, name: &str) -> String {
 fn limits_of_the_protocol_are_those_of_the_broker() {
     let source = source("ck-broker/src/server/limits.rs");
     let of = |name| constant(&source, name);
+    let rates = self::source("ck-broker/src/server/rates.rs");
     let page = page("ck-broker-ipc");
     let part = unescaped(&page.part(".SS", "Limits").join("\n")).replace(',', "");
     let (admin, part_of) = (of("ADMIN_CONNECTIONS"), of("SUBSCRIBERS_PART"));
@@ -49,14 +50,14 @@ fn limits_of_the_protocol_are_those_of_the_broker() {
             "connections on admin.sock\t{admin} and {admin} of root\t{}",
             of("ADMIN_CONNECTIONS_PER_UID")
         ),
-        format!("connections and requests there\t\t{} a second", of("RATE")),
+        format!("connections and requests there\t\t{} a second", constant(&rates, "RATE")),
         format!("subscribers\t{subscribers} and {subscribers} of root\t{}", of("SUBSCRIBERS_PER_UID")),
-        format!("sessions\t{}\thalf of that", of("SESSIONS")),
+        format!("sessions\t{}\ta quarter", of("SESSIONS")),
         format!("users who linger\t{}", of("LINGERERS")),
     ] {
         assert!(part.lines().any(|line| line == row), "no row {row}: {part}");
     }
-    assert!(part.contains(&format!("After a pause {} connections", of("BURST"))), "{part}");
+    assert!(part.contains(&format!("After a pause {} connections", constant(&rates, "BURST"))), "{part}");
 }
 
 #[test]

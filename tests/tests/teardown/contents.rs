@@ -2,8 +2,6 @@
 
 use ck_tests::{ALICES, Guarded, wait_until};
 
-const REMOVER: &str = "/usr/libexec/ck/ck-remove-directory";
-
 use crate::{SOON, alices_processes, in_both_kinds, kill_alices};
 
 /// Every byte that a name can have, one name each; some sequences that terminals, shells and commands obey; the
@@ -45,26 +43,24 @@ fn names_and_kinds_of_entries() {
 /// What cannot be removed is named in the log: on one line, and without what a terminal obeys.
 #[test]
 fn names_in_the_log_are_escaped() {
-    in_both_kinds(|guarded, kind| {
-        let login = guarded
-            .log_in(r#"mkdir $'d\n\e]0;x\a'; touch $'d\n\e]0;x\a'/$'bad\e[2J\r\xff\xe2\x80\xae\xc2\x9b'"#);
-        guarded.machine.host.run_ok(&["sh", "-c", &format!("find {ALICES} -type f -exec chattr +i {{}} +")]);
-        login.log_out();
-        let log = || guarded.machine.broker().stderr();
-        wait_until(SOON, "what stays is named", || log().contains("EPERM"));
-        let log = log();
-        let obeyed = |character: char| {
-            (character.is_control() && character != '\n') || ['\u{fffd}', '\u{202e}'].contains(&character)
-        };
-        assert!(!log.contains(obeyed), "{log:?}");
-        let named = r"/d\n\u{1b}]0;x\u{7}/bad\u{1b}[2J\r\xff\u{202e}\u{9b}: ";
-        assert!(log.lines().any(|line| line.contains(named)), "{log:?}");
-        if kind == "directory" {
-            let free = "find /run/user/.ck-retired -type f -exec chattr -i {} +";
-            guarded.machine.host.run_ok(&["sh", "-c", free]);
-        }
-        guarded.assert_gone_and_unharmed();
-    });
+    // Of a tmpfs nothing stays that could be named.
+    let guarded = Guarded::up_kind("directory");
+    let login =
+        guarded.log_in(r#"mkdir $'d\n\e]0;x\a'; touch $'d\n\e]0;x\a'/$'bad\e[2J\r\xff\xe2\x80\xae\xc2\x9b'"#);
+    guarded.machine.host.run_ok(&["sh", "-c", &format!("find {ALICES} -type f -exec chattr +i {{}} +")]);
+    login.log_out();
+    let log = || guarded.machine.broker().stderr();
+    wait_until(SOON, "what stays is named", || log().contains("EPERM"));
+    let log = log();
+    let obeyed = |character: char| {
+        (character.is_control() && character != '\n') || ['\u{fffd}', '\u{202e}'].contains(&character)
+    };
+    assert!(!log.contains(obeyed), "{log:?}");
+    let named = r"/d\n\u{1b}]0;x\u{7}/bad\u{1b}[2J\r\xff\u{202e}\u{9b}: ";
+    assert!(log.lines().any(|line| line.contains(named)), "{log:?}");
+    let free = "find /run/user/.ck-retired -type f -exec chattr -i {} +";
+    guarded.machine.host.run_ok(&["sh", "-c", free]);
+    guarded.assert_gone_and_unharmed();
 }
 
 /// The user can remove an empty directory of root's, and nothing in one.
