@@ -37,7 +37,11 @@ pub(crate) fn serve(directories: &[&str], keep: Keep) {
     if keep == Keep::Device {
         fcntl_setfd(&device, FdFlags::empty()).expect("fcntl");
     }
+    let directories: Vec<&&str> = directories.iter().filter(|directory| can_be_read(directory)).collect();
     let _holders: Vec<Child> = directories.iter().enumerate().map(holder).collect();
+    if directories.is_empty() {
+        ready();
+    }
     let (mut next, mut asked) = (fuse::ROOT, HashSet::new());
     let looks = Looks { owner: 0, size: SIZE as u64 };
     let mut answer = |request: &Request| match request.opcode {
@@ -57,6 +61,12 @@ pub(crate) fn serve(directories: &[&str], keep: Keep) {
     while fuse::serve_one(&device, &mut answer) {}
 }
 
+/// What cannot be read cannot be held: then that is said.
+fn can_be_read(directory: &str) -> bool {
+    let opened = openat(CWD, directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    opened.map_err(|errno| println!("refused: {directory}: {errno}")).is_ok()
+}
+
 fn mounted() -> File {
     let device = fuse::device();
     let options = format!("fd={},rootmode=40700,user_id=0,group_id=0\0", device.as_raw_fd());
@@ -66,10 +76,10 @@ fn mounted() -> File {
 }
 
 /// A file of its own for each, so that one that holds is told from another.
-fn holder((index, directory): (usize, &&str)) -> Child {
+fn holder((index, directory): (usize, &&&str)) -> Child {
     let own = std::env::current_exe().expect("this program");
     let file = format!("{PLACE}/{index}");
-    Command::new(own).args(["held-by", &file, directory]).spawn().expect("start a holder")
+    Command::new(own).args(["held-by", &file, **directory]).spawn().expect("start a holder")
 }
 
 /// Reads `directory` into memory that is `file`.

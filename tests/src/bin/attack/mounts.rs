@@ -52,9 +52,8 @@ pub(crate) fn many(uid: u32, inodes: u64, directory: &str) {
 }
 
 fn look_up(directory: &str, names: u64) {
-    let directory =
-        openat(CWD, directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .expect("open the file system");
+    let directory = openat(CWD, directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .expect("open the file system");
     for name in 0..names {
         statat(&directory, name.to_string(), AtFlags::empty()).expect("look a name up");
     }
@@ -68,8 +67,7 @@ pub(crate) fn layers(uid: u32, count: usize, directory: &str) {
     become_user(uid);
     ready();
     let looks = Looks { owner: uid, size: 0 };
-    let mut answer =
-        |request: &Request| (request.opcode == GETATTR).then(|| looks.attributes(request.node));
+    let mut answer = |request: &Request| (request.opcode == GETATTR).then(|| looks.attributes(request.node));
     while !devices.is_empty() {
         let mut polled: Vec<PollFd<'_>> =
             devices.iter().map(|device| PollFd::new(device, PollFlags::IN)).collect();
