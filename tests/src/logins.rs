@@ -100,11 +100,24 @@ fn start(host: &Host, rounds: usize) -> Running {
     host.spawn(&["bash", "-c", SCRIPT, "logins", &rounds.to_string()])
 }
 
-/// The longest login by each way must not take longer than twice the longest `idle` one, and `slack`.
+/// No login takes longer than twice the longest `idle` one by the same way, and `slack`.
 pub fn assert_no_slower(logins: &[Login], idle: &[Login], slack: Duration) {
-    for login in logins {
+    let usual = |login: &Login| {
         let same_way = idle.iter().filter(|other| other.way == login.way);
-        let longest = same_way.map(|other| other.took).max().expect("the same ways");
-        assert!(login.took <= longest * 2 + slack, "idle at most {longest:?}, but {login:?} in\n{logins:#?}");
-    }
+        same_way.map(|other| other.took).max().expect("the same ways")
+    };
+    let slow: Vec<&Login> = logins.iter().filter(|login| login.took > usual(login) * 2 + slack).collect();
+    assert!(slow.is_empty(), "{} of {} took long, the first {:?}", slow.len(), logins.len(), slow[0]);
+}
+
+/// Each has all that a login should have.
+pub fn assert_whole(logins: &[Login]) {
+    let lacking: Vec<&Login> = logins.iter().filter(|login| !login.is_whole()).collect();
+    assert!(
+        lacking.is_empty(),
+        "{} of {} lack something, the first {:?}",
+        lacking.len(),
+        logins.len(),
+        lacking[0]
+    );
 }

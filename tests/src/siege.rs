@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::guarded::Guarded;
 use crate::host::Host;
-use crate::logins::{FIFTY, Login, assert_no_slower, logins};
+use crate::logins::{FIFTY, Login, assert_no_slower, assert_whole, logins};
 use crate::machine::Machine;
 use crate::process::Running;
 use crate::wait::wait_until;
@@ -42,7 +42,7 @@ impl<'g> Siege<'g> {
     pub fn lay(guarded: &'g Guarded, program: &str) -> Self {
         install(&guarded.machine, program);
         let idle = logins(&guarded.machine.host, 1);
-        assert!(idle.iter().all(Login::is_whole), "{idle:#?}");
+        assert_whole(&idle);
         guarded.machine.await_nothing_left();
         let watch = Watch::start(guarded.machine.broker().pid_outside());
         Self { guarded, idle, shmem: shmem(), watch: RefCell::new(Some(watch)) }
@@ -50,8 +50,7 @@ impl<'g> Siege<'g> {
 
     /// Fifty logins of others, each as if nothing was wrong.
     pub fn assert_nobody_notices(&self) {
-        let logins = self.logins();
-        assert!(logins.iter().all(Login::is_whole), "{logins:#?}");
+        assert_whole(&self.logins());
     }
 
     /// Fifty logins of others, none of which takes longer than when nothing is wrong.
