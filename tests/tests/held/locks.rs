@@ -1,45 +1,36 @@
 //! Locks of directories: whoever reads one can keep everybody waiting who looks up, makes or removes a name there.
 
-use std::time::{Duration, Instant};
-
 use ck_tests::siege::{Siege, attack};
-use ck_tests::{ALICES, Guarded, Running};
+use ck_tests::{ALICES, Host, Running};
 
-use super::{ATTACK, Mode};
+use super::{ATTACK, Mode, in_each_mode, promptly};
 
-/// What root asks for meanwhile is done at once.
-const PROMPT: Duration = Duration::from_secs(1);
+/// Every directory in which the broker or the module has something.
+const PLACES: [&str; 4] = ["/run/user", "/run/ck-broker", "/var/lib/ck", "/var/lib/ck/linger"];
+/// One that everybody may read, on the file system of `/run`.
+const READABLE: &str = "/run/sshd";
 
-/// Every directory in which the broker or the module has something, and one more of `/run`, for those who may not read
-/// the others.
-fn hold_places(guarded: &Guarded) -> Vec<Running> {
-    let host = &guarded.machine.host;
-    let places = ["/run/user", "/run/ck-broker", "/var/lib/ck", "/var/lib/ck/linger"];
-    let mut attacks = vec![attack(host, &[&["hold", "/run/sshd"], &places[..]].concat())];
+/// Each is held if it may be read; otherwise whoever waits to rename something to it may hold it. And somebody waits to
+/// write, so that who comes later to read waits too.
+pub(super) fn hold(host: &Host, places: &[&str]) -> Vec<Running> {
+    let mut attacks = vec![attack(host, &[&["hold", READABLE], places].concat())];
     for place in places {
-        attacks.push(attack(host, &["rename-hold", "/run/sshd", place]));
+        attacks.push(attack(host, &["rename-hold", READABLE, place]));
         attacks.push(attack(host, &["mkdirs", place]));
     }
     attacks
-}
-
-fn promptly(guarded: &Guarded, command: &[&str]) -> String {
-    let start = Instant::now();
-    let told = guarded.machine.host.run_ok(command);
-    assert!(start.elapsed() < PROMPT, "{command:?} took {:?}", start.elapsed());
-    told
 }
 
 fn the_places(mode: Mode) {
     let guarded = mode.up();
     let siege = Siege::lay(&guarded, ATTACK);
     let login = guarded.log_in("mkdir d; touch d/file");
-    let attacks = hold_places(&guarded);
+    let attacks = hold(&guarded.machine.host, &PLACES);
     login.log_out();
     siege.assert_nobody_notices();
-    promptly(&guarded, &["ckctl", "linger", "on", "bob"]);
-    promptly(&guarded, &["ckctl", "linger", "off", "bob"]);
-    assert_eq!(promptly(&guarded, &["su", "alice", "-c", "echo $XDG_RUNTIME_DIR"]), ALICES);
+    promptly(&guarded.machine, &["ckctl", "linger", "on", "bob"]);
+    promptly(&guarded.machine, &["ckctl", "linger", "off", "bob"]);
+    assert_eq!(promptly(&guarded.machine, &["su", "alice", "-c", "echo $XDG_RUNTIME_DIR"]), ALICES);
     drop(attacks);
     siege.assert_lifted();
 }
@@ -53,19 +44,10 @@ fn her_own(mode: Mode) {
     login.log_out();
     siege.assert_nobody_notices();
     // She alone may be without one, and waits for nobody.
-    let told = promptly(&guarded, &["su", "alice", "-c", "echo told $XDG_RUNTIME_DIR"]);
+    let told = promptly(&guarded.machine, &["su", "alice", "-c", "echo told $XDG_RUNTIME_DIR"]);
     assert!(["told", "told /run/user/2001"].contains(&told.as_str()), "{told}");
     drop(held);
     siege.assert_lifted();
-}
-
-macro_rules! in_each_mode {
-    ($($name:ident: $attack:ident $mode:ident),* $(,)?) => { $(
-        #[test]
-        fn $name() {
-            $attack(Mode::$mode);
-        }
-    )* };
 }
 
 in_each_mode! {
