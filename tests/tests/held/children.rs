@@ -10,7 +10,7 @@ use super::{ATTACK, Mode, in_each_mode, promptly, teardowns};
 /// As many as there are teardowns at once, and the first of them.
 const USERS: u32 = 4;
 const FIRST: u32 = 3001;
-const LOGOUTS: u32 = 16;
+const LOGOUTS: u32 = 8;
 /// How long a teardown of bob's may take meanwhile.
 const BOBS: Duration = Duration::from_secs(20);
 
@@ -26,7 +26,7 @@ fn stopped(mode: Mode) {
         })
         .collect();
     let leave = format!(
-        "for i in $(seq {LOGOUTS}); do for uid in $(seq {FIRST} {}); do su u$uid -c 'echo >$XDG_RUNTIME_DIR/file'; done; done",
+        "for i in $(seq {LOGOUTS}); do for uid in $(seq {FIRST} {}); do su u$uid -c 'cd $XDG_RUNTIME_DIR && seq 300 | xargs touch'; done; done",
         FIRST + USERS - 1
     );
     host.run_ok(&["sh", "-c", &leave]);

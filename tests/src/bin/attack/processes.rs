@@ -9,6 +9,8 @@ use crate::ready;
 
 /// The start of what /proc calls the remover, which has 15 letters there.
 const REMOVER: &str = "ck-remove-direc";
+/// Between two looks: shorter than any remover lives that has something to do.
+const PAUSE: Duration = Duration::from_millis(2);
 /// Small, as there are many.
 const STACK: usize = 16 * 1024;
 
@@ -23,6 +25,7 @@ pub(crate) fn stop_removers() {
                 let _ = kill_process(pid, Signal::STOP);
             }
         }
+        std::thread::sleep(PAUSE);
     }
 }
 
