@@ -10,7 +10,7 @@
 //! - [`store`] keeps what a restart must find, and [`history`] what people want to know later;
 //! - [`events`] decides what subscribers are told;
 //! - [`limit`] says how much there may be of something;
-//! - [`process`] and [`console`] ask the kernel, [`rival`] looks for another daemon of this kind;
+//! - `lookup` asks for names without waiting for anybody; [`process`] and [`console`] ask the kernel, [`rival`] looks for another daemon of this kind;
 //!   [`privileges`] gives up what is not needed; [`start`] puts it all together from
 //!   [`arguments`], [`configuration`] and the [`settings`] that this comes to, [`log_sink`] says what
 //!   happens, and [`supervisor`] how the broker is, to whoever has started it.
@@ -27,6 +27,10 @@ pub mod hooks;
 pub mod jobs;
 pub mod limit;
 pub mod log_sink;
+/// The module's file: what it does without waiting, the broker does as well.
+#[path = "../../pam_ck/src/lookup.rs"]
+mod lookup;
+mod pin;
 pub mod places;
 mod poll;
 pub mod privileges;

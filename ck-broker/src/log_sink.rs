@@ -1,6 +1,9 @@
 //! Messages, a line each: on standard error, or to the system's log.
 
-use crate::poll;
+use crate::{
+    lookup::{Last, find},
+    poll,
+};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::{
     event::PollFlags,
@@ -12,6 +15,7 @@ use std::{
     fmt::Write as _,
     io::{self, Write as _},
     os::fd::{AsFd, OwnedFd},
+    path::Path,
     process::Command,
     sync::OnceLock,
 };
@@ -141,7 +145,9 @@ impl Log for Sink {
             Self::Syslog(socket) => {
                 let line = line(Style::Syslog, record.level(), &message);
                 let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-                if let Ok(address) = SocketAddrUnix::new(SYSLOG) {
+                // Others can read /dev, and so hold whoever looks up a name there that is missing.
+                let Ok(place) = find(Path::new(SYSLOG), Last::Follow) else { return };
+                if let Ok(address) = SocketAddrUnix::new(&place.path) {
                     let _ = sendto(socket, line.trim_end().as_bytes(), flags, &address);
                 }
             }

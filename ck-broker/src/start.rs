@@ -6,12 +6,12 @@ use crate::{
     history,
     jobs::{NoRemover, Queue, Remover},
     log_sink::{self, Target},
-    places::{self, PlacesError, Wanted},
+    places::{self, LockError, PlacesError, Wanted},
     privileges,
     runtime_dir::{Backing, RootError, RuntimeRoot},
     server::{self, Parts, Server, ServerError, Switcher},
     settings::{SettingsError, Source},
-    store::{LingerDir, PlaceError, StateDir, Store, StoreError},
+    store::{LingerDir, StateDir, Store, StoreError},
     supervisor, sys,
 };
 use log::LevelFilter;
@@ -49,7 +49,7 @@ enum StartError {
     #[error(transparent)]
     Places(#[from] PlacesError),
     #[error(transparent)]
-    Place(#[from] PlaceError),
+    Lock(#[from] LockError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]

@@ -17,7 +17,7 @@ const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 /// Longest `--deadline`, in seconds: a day.
 const MAX_DEADLINE_SECONDS: u64 = 24 * 60 * 60;
 
-/// Longest `--dest`, in bytes, with its terminating NUL: the kernel's PATH_MAX.
+/// Longest path, in bytes, with its terminating NUL: the kernel's PATH_MAX.
 const MAX_PATH: usize = 4096;
 
 /// What `--help` prints.
@@ -25,22 +25,27 @@ pub(crate) const HELP: &str = "\
 Removes a user's runtime directory: its contents as the user, the directory itself as root.
 
 Usage: ck-remove-directory --uid=UID --dest=PATH [--dest-fd=N] [--deadline=SECONDS] [--nice=N] [--json]
+       ck-remove-directory --sweep=DIR [--deadline=SECONDS] [--nice=N]
 
   --uid=UID           number of the user who owns the directory (not 0)
   --dest=PATH         absolute path of the directory, without links in its last component
   --dest-fd=N         empty the tmpfs directory open as descriptor N; PATH is then only its name
+  --sweep=DIR         take away what is called empty-* in DIR (root's, mode 0700): mounts, then mount points
   --deadline=SECONDS  stop after this long, 1 to 86400 (default 60)
   --nice=N            stand back behind others by so much, 1 to 19 (see nice(1); default: as it was started)
   --json              print one JSON object on standard output at the end
   --help, --version
 
 Exit status: 0 gone, or was not there; 1 something is left, named on standard error;
-2 bad arguments, or refused.";
+2 bad arguments, or refused; 3 a child hangs in the kernel and is left behind;
+4 something is left, and another run will come further.";
 
 /// What the caller wants.
 pub(crate) enum Command {
     /// Remove a directory.
     Remove(Request),
+    /// Take away mount points.
+    Sweep(SweepRequest),
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -64,6 +69,17 @@ pub(crate) struct Request {
     pub(crate) json: bool,
 }
 
+/// One `--sweep`, with every argument in range.
+#[derive(Debug)]
+pub(crate) struct SweepRequest {
+    /// The directory in which mount points are taken away.
+    pub(crate) directory: PathBuf,
+    /// How long that may take.
+    pub(crate) deadline: Duration,
+    /// How far to stand back behind others.
+    pub(crate) nice: Option<i32>,
+}
+
 /// Why the arguments are no good.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArgumentError {
@@ -75,10 +91,12 @@ pub(crate) enum ArgumentError {
     Uid(String),
     #[error("--uid=0: refused, root's directories are not removed by this command")]
     Root,
-    #[error("--dest: an empty path, give an absolute one")]
-    EmptyPath,
-    #[error("--dest: the path is longer than 4095 bytes")]
-    LongPath,
+    #[error("--sweep goes with --deadline and --nice only")]
+    SweepAlone,
+    #[error("--{0}: an empty path, give an absolute one")]
+    EmptyPath(&'static str),
+    #[error("--{0}: the path is longer than 4095 bytes")]
+    LongPath(&'static str),
     #[error("--dest-fd={0}: not a descriptor number")]
     Descriptor(String),
     #[error("--deadline={0}: give whole seconds from 1 to 86400")]
@@ -91,11 +109,12 @@ pub(crate) enum ArgumentError {
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, ArgumentError> {
     let mut parser = lexopt::Parser::from_args(args);
     let (mut uid, mut dest, mut dest_fd) = (None, None, None);
-    let (mut deadline, mut nice, mut json) = (DEFAULT_DEADLINE, None, false);
+    let (mut deadline, mut nice, mut json, mut sweep) = (DEFAULT_DEADLINE, None, false, None);
     while let Some(argument) = parser.next()? {
         match argument {
             Long("uid") => uid = Some(parse_uid(&parser.value()?)?),
-            Long("dest") => dest = Some(parse_dest(parser.value()?)?),
+            Long("dest") => dest = Some(parse_path("dest", parser.value()?)?),
+            Long("sweep") => sweep = Some(parse_path("sweep", parser.value()?)?),
             Long("dest-fd") => dest_fd = Some(parse_descriptor(&parser.value()?)?),
             Long("deadline") => deadline = parse_deadline(&parser.value()?)?,
             Long("nice") => nice = Some(parse_nice(&parser.value()?)?),
@@ -104,6 +123,12 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
             Long("version") => return Ok(Command::Version),
             other => return Err(other.unexpected().into()),
         }
+    }
+    if let Some(directory) = sweep {
+        return match (uid, dest, dest_fd, json) {
+            (None, None, None, false) => Ok(Command::Sweep(SweepRequest { directory, deadline, nice })),
+            _ => Err(ArgumentError::SweepAlone),
+        };
     }
     let uid = uid.ok_or(ArgumentError::Missing("uid"))?;
     let dest = dest.ok_or(ArgumentError::Missing("dest"))?;
@@ -125,10 +150,10 @@ fn parse_uid(value: &OsStr) -> Result<Uid, ArgumentError> {
     }
 }
 
-fn parse_dest(value: OsString) -> Result<PathBuf, ArgumentError> {
+fn parse_path(option: &'static str, value: OsString) -> Result<PathBuf, ArgumentError> {
     match value.len() {
-        0 => Err(ArgumentError::EmptyPath),
-        MAX_PATH.. => Err(ArgumentError::LongPath),
+        0 => Err(ArgumentError::EmptyPath(option)),
+        MAX_PATH.. => Err(ArgumentError::LongPath(option)),
         _ => Ok(value.into()),
     }
 }
@@ -206,5 +231,17 @@ mod tests {
         assert!(parsed(&["--uid=1", "--dest="]).unwrap_err().contains("empty path"));
         assert!(parsed(&["--uid=1", "--dest=/x", "--force"]).unwrap_err().contains("--force"));
         assert!(parsed(&["--uid=1", "--dest=/x", "stray"]).unwrap_err().contains("stray"));
+    }
+
+    #[test]
+    fn a_sweep_goes_alone() {
+        assert!(matches!(
+            parse(["--sweep=/x", "--nice=5", "--deadline=3"].map(OsString::from)),
+            Ok(Command::Sweep(request)) if request.directory.as_os_str() == "/x" && request.nice == Some(5)
+        ));
+        for more in ["--uid=1", "--dest=/x", "--dest-fd=0", "--json"] {
+            assert!(parsed(&["--sweep=/x", more]).unwrap_err().contains("--sweep goes with"), "{more}");
+        }
+        assert!(parsed(&["--sweep="]).unwrap_err().contains("--sweep: an empty path"));
     }
 }

@@ -5,11 +5,11 @@ use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{CWD, Mode, OFlags, Uid, openat, openat2};
 use rustix::io::Errno;
-use rustix::process::geteuid;
+use rustix::process::{Pid, geteuid};
 
 use crate::arguments::Request;
 use crate::cause::Cause;
-use crate::mounts::{self, BENEATH};
+use crate::mounts::{self, BENEATH, FileSystem};
 use crate::parents::{self, HANDLE, Place, WayError};
 use crate::report::escape;
 use crate::status::Status;
@@ -58,6 +58,8 @@ pub(crate) enum Refusal {
     NotTmpfs(String),
     #[error("{0}: what is mounted there does not answer, unmount it first")]
     Silent(String),
+    #[error("{path}: child {} hangs in the kernel", child.as_raw_pid())]
+    Hangs { path: String, child: Pid },
     #[error("{path}: cannot ask for the file system's type")]
     Ask { path: String, source: WorkerError },
 }
@@ -138,10 +140,12 @@ fn owned_directory(directory: BorrowedFd<'_>, uid: Uid, path: &str) -> Result<St
 }
 
 fn must_be_tmpfs(directory: BorrowedFd<'_>, path: &str) -> Result<(), Refusal> {
-    match mounts::is_tmpfs(directory) {
-        Ok(Some(true)) => Ok(()),
-        Ok(Some(false)) => Err(Refusal::NotTmpfs(path.to_owned())),
-        Ok(None) => Err(Refusal::Silent(path.to_owned())),
-        Err(source) => Err(Refusal::Ask { path: path.to_owned(), source }),
+    let path = path.to_owned();
+    match mounts::file_system(directory) {
+        Ok(FileSystem::Tmpfs) => Ok(()),
+        Ok(FileSystem::Another) => Err(Refusal::NotTmpfs(path)),
+        Ok(FileSystem::Silent) => Err(Refusal::Silent(path)),
+        Ok(FileSystem::Hangs(child)) => Err(Refusal::Hangs { path, child }),
+        Err(source) => Err(Refusal::Ask { path, source }),
     }
 }

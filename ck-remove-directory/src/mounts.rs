@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Mode, ResolveFlags, fstatfs, openat2};
 use rustix::io::{self, Errno};
 use rustix::mount::{UnmountFlags, unmount};
+use rustix::process::Pid;
 
 use crate::parents::HANDLE;
-use crate::worker::{Worker, WorkerError};
+use crate::worker::{Whose, Worker, WorkerError};
 
 /// How one lookup beneath a directory is kept there: no links, no `..`.
 pub(crate) const BENEATH: ResolveFlags =
@@ -63,16 +64,33 @@ pub(crate) fn used_bytes(fd: BorrowedFd<'_>) -> Option<u64> {
     found.f_blocks.checked_sub(found.f_bfree)?.checked_mul(block)
 }
 
-/// Whether `fd` is on a tmpfs; `Ok(None)` when its file system does not answer.
+/// What the file system behind a descriptor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileSystem {
+    Tmpfs,
+    Another,
+    /// It does not say.
+    Silent,
+    /// It does not say, and this child that asked hangs in the kernel.
+    Hangs(Pid),
+}
+
+/// Asks what `fd` is on.
 ///
 /// fstatfs(2) asks the file system, and one whose server hangs never answers and cannot always be
 /// interrupted. So a child asks: it is killed after [`ANSWER_TIME`], and left behind if even that does not
 /// end it.
-pub(crate) fn is_tmpfs(fd: BorrowedFd<'_>) -> Result<Option<bool>, WorkerError> {
+pub(crate) fn file_system(fd: BorrowedFd<'_>) -> Result<FileSystem, WorkerError> {
     let until = Instant::now() + ANSWER_TIME;
-    let worker = Worker::start(fd, |fd, reply| {
+    let worker = Worker::start(Whose::Roots, fd, |fd, reply| {
         let tmpfs = fstatfs(fd).is_ok_and(|found| u64::try_from(found.f_type) == Ok(TMPFS_MAGIC));
         reply.count(u64::from(tmpfs));
     })?;
-    Ok(worker.watch(until)?.count.map(|answer| answer == 1))
+    let answer = worker.watch(until)?;
+    Ok(match (answer.count, answer.left_behind) {
+        (Some(1), _) => FileSystem::Tmpfs,
+        (Some(_), _) => FileSystem::Another,
+        (None, Some(child)) => FileSystem::Hangs(child),
+        (None, None) => FileSystem::Silent,
+    })
 }

@@ -11,39 +11,41 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, Mode, Uid, openat2, unlinkat};
 use rustix::io::{self, Errno};
+use rustix::time::{ClockId, clock_gettime};
 
+use crate::answer::{Answer, Reply};
 use crate::batch::{Batch, ReadBuffer};
-use crate::cause::Cause;
 use crate::confine::confine;
-use crate::destination::{Destination, Kind};
+use crate::destination::{Destination, Kind, Refusal};
 use crate::entry::{Rights, open_top};
 use crate::mounts::{self, INSIDE};
 use crate::nested;
 use crate::parents::{HANDLE, Place};
 use crate::privileges;
 use crate::report::{Leftovers, Report, escape};
-use crate::seize::give_back;
-use crate::status::Identity;
-use crate::walk::{Sweep, sweep};
-use crate::worker::{Reply, Worker};
-
-/// File systems that are taken off the directory, should several be stacked there.
-const MAX_LAYERS: usize = 16;
+use crate::seize::Original;
+use crate::status::{Identity, Status};
+use crate::walk::{Order, Sweep, sweep};
+use crate::worker::{Whose, Worker};
 
 /// Hundredths of the time that is left after which the user's pass ends by itself.
 const USER_SHARE: u32 = 60;
 
-/// Hundredths after which it is killed: a child that the user stops leaves root its time.
+/// Hundredths after which it is killed, should it go on all the same.
 const USER_KILL: u32 = 75;
+
+/// How long the user's pass may wait, for a processor or a disk, in all. Who starves it (sched_setscheduler(2))
+/// or stops it time and again has root go on soon.
+const USER_WAITS: Duration = Duration::from_secs(5);
 
 /// Sweeps in a row that find nothing to remove in a directory that is not empty.
 const MAX_IDLE_SWEEPS: u32 = 16;
 
-/// Pause after the first of them; the next ones are longer.
-const IDLE_PAUSE: Duration = Duration::from_millis(1);
+/// Sweeps in a row that find something which cannot go, though other names still go: somebody makes new ones.
+const MAX_SETTLED_SWEEPS: u32 = 3;
 
-/// Names removed between two reports of the child.
-const REPORT_EVERY: u64 = 4096;
+/// Pause after the first idle one; the next ones are longer.
+const IDLE_PAUSE: Duration = Duration::from_millis(1);
 
 /// What became of the directory.
 enum Outcome {
@@ -59,15 +61,24 @@ struct Passes<'a> {
     uid: Uid,
     deadline: Instant,
     report: &'a mut Report,
+    /// Hears that we are alive.
+    reply: &'a Reply<'a>,
 }
 
 /// Removes `destination`, and tells `report` about it. Returns about at `deadline`, if not before.
-pub(crate) fn remove(mut destination: Destination, uid: Uid, deadline: Instant, report: &mut Report) {
-    for _ in 0..MAX_LAYERS {
+pub(crate) fn remove(
+    mut destination: Destination,
+    uid: Uid,
+    deadline: Instant,
+    report: &mut Report,
+    reply: &Reply<'_>,
+) {
+    loop {
         let used = destination.used_bytes();
-        let outcome = Passes { destination: &destination, uid, deadline, report }.run();
+        let outcome = Passes { destination: &destination, uid, deadline, report, reply }.run();
         report.add_bytes(used, destination.used_bytes());
-        let place = match destination.kind {
+        let Destination { directory, status, kind } = destination;
+        let place = match kind {
             Kind::Mounted(place) => place,
             Kind::Plain(_) | Kind::Given => {
                 if matches!(outcome, Some(Outcome::Done)) {
@@ -80,7 +91,8 @@ pub(crate) fn remove(mut destination: Destination, uid: Uid, deadline: Instant, 
             return;
         }
         // What is left in a tmpfs goes with it, so it is detached whatever the passes have come to.
-        if let Err(errno) = mounts::detach(destination.directory.as_fd()) {
+        if let Err(errno) = mounts::detach(directory.as_fd()) {
+            give_back(directory.as_fd(), &status, uid, report);
             return report.directory_stays(errno);
         }
         report.detached += 1;
@@ -91,18 +103,26 @@ pub(crate) fn remove(mut destination: Destination, uid: Uid, deadline: Instant, 
         };
         // Another tmpfs beneath, or a directory with something in it: the same again, if it is the user's.
         destination = match Destination::at(place, uid, escape(&report.path)) {
-            Ok(beneath) => beneath,
+            Ok(beneath) if Instant::now() < deadline => beneath,
+            Ok(_) => return report.set_late(),
+            Err(Refusal::Hangs { child, .. }) => return report.left_behind = Some(child),
             Err(_) => return report.directory_stays(errno),
         };
     }
-    report.directory_stays(Errno::BUSY);
+}
+
+/// Gives the directory back to its owner, or the next try would refuse it.
+fn give_back(directory: BorrowedFd<'_>, before: &Status, user: Uid, report: &mut Report) {
+    if let Err(errno) = Original::of(before, user).give_back(directory) {
+        report.directory_stays(errno);
+    }
 }
 
 impl Passes<'_> {
     /// Goes over the tree until it is empty or nothing moves any more; `None` when it could not be
     /// begun. The report has every leftover of the last sweep.
     fn run(mut self) -> Option<Outcome> {
-        let mut idle = 0;
+        let (mut idle, mut settled) = (0, 0);
         self.report.detached += nested::detach_all(self.destination.directory.as_fd());
         self.user_pass()?;
         loop {
@@ -113,7 +133,8 @@ impl Passes<'_> {
             let swept = self.root_sweep();
             let Outcome::Stays(reason) = self.finish() else { return Some(Outcome::Done) };
             idle = if swept.removed + swept.detached == 0 { idle + 1 } else { 0 };
-            if let Some(errno) = self.why_stop(&swept, reason, idle) {
+            settled = if swept.unsettled || swept.leftovers.is_empty() { 0 } else { settled + 1 };
+            if let Some(errno) = self.why_stop(&swept, reason, idle, settled) {
                 return Some(self.give_up(swept.leftovers, errno));
             }
             sleep(IDLE_PAUSE * idle);
@@ -121,23 +142,24 @@ impl Passes<'_> {
     }
 
     /// Whether there is no point in another sweep, and the errno that says why for the directory itself.
-    fn why_stop(&self, swept: &Sweep, reason: Errno, idle: u32) -> Option<Errno> {
+    fn why_stop(&self, swept: &Sweep, reason: Errno, idle: u32, settled: u32) -> Option<Errno> {
         if swept.late || Instant::now() >= self.deadline {
             return Some(Errno::TIMEDOUT);
         }
-        let settled = !swept.leftovers.is_empty() || reason != Errno::NOTEMPTY;
-        let stop = idle > 0 && ((settled && !swept.unsettled) || idle >= MAX_IDLE_SWEEPS);
+        let will_stay = !swept.unsettled && (settled > 0 || reason != Errno::NOTEMPTY);
+        let stop = idle >= MAX_IDLE_SWEEPS || (idle > 0 && will_stay) || settled >= MAX_SETTLED_SWEEPS;
         stop.then_some(reason)
     }
 
-    /// Gives the directory back to its owner, or the next try would refuse it, and takes over what a sweep
-    /// has left; the directory itself is named where that does not say it all.
+    /// Gives the directory back and takes over what a sweep has left; the directory itself is named where that does
+    /// not say it all.
     fn give_up(&mut self, leftovers: Leftovers, errno: Errno) -> Outcome {
         let Destination { directory, status, .. } = self.destination;
-        if let Err(errno) = give_back(directory.as_fd(), status) {
-            self.report.directory_stays(errno);
-        }
         self.report.leftovers = leftovers;
+        give_back(directory.as_fd(), status, self.uid, self.report);
+        if errno == Errno::TIMEDOUT {
+            self.report.set_late();
+        }
         if self.report.leftovers.is_empty() || errno != Errno::NOTEMPTY {
             self.report.directory_stays(errno);
         }
@@ -155,39 +177,44 @@ impl Passes<'_> {
             gid,
             reply.parent,
         ) {
-            Ok(()) => sweep_as_user(directory, end, &reply),
+            Ok(()) => sweep_as_user(directory, uid, end, &reply),
             Err(error) => reply.failure(&error),
         };
         self.report.passes += 1;
-        let answer =
-            Worker::start(self.destination.directory.as_fd(), work).and_then(|worker| worker.watch(kill));
+        let answer = Worker::start(Whose::Users, self.destination.directory.as_fd(), work)
+            .and_then(|worker| worker.watch(kill));
         match answer {
-            Ok(answer) => {
-                self.report.removed += answer.count.unwrap_or(0);
-                match answer.failure {
-                    None => {
-                        let confined = self.report.confined.unwrap_or(true) && answer.confined;
-                        self.report.confined = Some(confined);
-                        return Some(());
-                    }
-                    Some((cause, text)) => self.not_begun(cause, &text),
-                }
+            Ok(answer) => self.take_answer(answer),
+            Err(error) => {
+                self.report.not_begun(error.cause(), &error.to_string());
+                None
             }
-            Err(error) => self.not_begun(error.cause(), &error.to_string()),
         }
-        None
     }
 
-    /// Nothing is removed with more rights than the user's until the user's pass was there.
-    fn not_begun(&mut self, cause: Cause, text: &str) {
-        let message = format!("not begun: {}: {}", escape(text.as_bytes()), cause.message());
-        self.report.leftovers.add_with(cause, message, || self.report.path.clone());
+    /// What the child has come to; `None` if root must not go on. Nothing is removed with more rights than the
+    /// user's until the user's pass was there, and what that child hangs on, root would hang on as well.
+    fn take_answer(&mut self, answer: Answer) -> Option<()> {
+        self.report.removed += answer.count.unwrap_or(0);
+        self.report.left_behind = answer.left_behind;
+        if let Some((cause, text)) = answer.failure {
+            self.report.not_begun(cause, &text);
+            return None;
+        }
+        let confined = self.report.confined.unwrap_or(true) && answer.confined;
+        self.report.confined = Some(confined);
+        answer.left_behind.is_none().then_some(())
     }
 
     fn root_sweep(&mut self) -> Sweep {
-        let directory = self.destination.directory.as_fd();
-        let swept =
-            sweep(directory, &self.report.path, Rights::Root, self.deadline, Leftovers::named(), &mut |_| {});
+        let (uid, so_far, reply) = (self.uid, self.report.removed, self.reply);
+        let top = self.destination.directory.as_fd();
+        let order =
+            Order { top, path: &self.report.path, user: uid, rights: Rights::Root, deadline: self.deadline };
+        let swept = sweep(&order, Leftovers::named(), &mut |removed| {
+            reply.count(so_far + removed);
+            true
+        });
         self.report.passes += 1;
         self.report.removed += swept.removed;
         self.report.detached += swept.detached;
@@ -209,18 +236,23 @@ impl Passes<'_> {
 
 /// What the child does once it is the user. Its leftovers are not told: root tries each of them again, and
 /// only root's errno says why it stays.
-fn sweep_as_user(directory: BorrowedFd<'_>, deadline: Instant, reply: &Reply<'_>) {
-    let rights = if confine(directory) { Rights::Confined } else { Rights::User };
+fn sweep_as_user(top: BorrowedFd<'_>, user: Uid, deadline: Instant, reply: &Reply<'_>) {
+    let rights = if confine(top) { Rights::Confined } else { Rights::User };
     if rights == Rights::Confined {
         reply.confined();
     }
-    let mut report = |removed: u64| {
-        if removed % REPORT_EVERY == 0 {
-            reply.count(removed);
-        }
-    };
-    let swept = sweep(directory, b"", rights, deadline, Leftovers::counted(), &mut report);
+    let order = Order { top, path: b"", user, rights, deadline };
+    let started = Instant::now();
+    let swept = sweep(&order, Leftovers::counted(), &mut |removed| {
+        reply.count(removed);
+        started.elapsed().saturating_sub(processor_time()) < USER_WAITS
+    });
     reply.count(swept.removed);
+}
+
+/// How long this process has run, so far.
+fn processor_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
 /// Removes the name at `place` if it is still that of the directory `identity`.
@@ -229,7 +261,7 @@ fn remove_name(place: &Place, identity: Identity) -> Outcome {
         Err(Errno::NOENT) => return Outcome::Done,
         Err(Errno::XDEV) => return Outcome::Stays(Errno::BUSY),
         Err(errno) => return Outcome::Stays(errno),
-        Ok(now) => match crate::status::Status::of(now) {
+        Ok(now) => match Status::of(now) {
             Ok(status) if status.identity == identity => {}
             // Somebody has put another directory in its place; that one is not ours to remove.
             Ok(_) => return Outcome::Stays(Errno::STALE),

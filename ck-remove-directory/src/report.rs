@@ -2,24 +2,40 @@
 
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::process::ExitCode;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
+use rustix::fs::Uid;
 use rustix::io::Errno;
+use rustix::process::Pid;
 use serde::Serialize;
 
 use crate::PROGRAM;
-use crate::arguments::Request;
+use crate::answer::Answer;
+use crate::arguments::{Request, SweepRequest};
 use crate::cause::Cause;
+use crate::worker::WorkerError;
 
 /// Leftovers that are named; the rest is counted.
 const MAX_NAMED: usize = 100;
 
+/// What fails when the machine has no more of it: processes, memory, descriptors. It may have later.
+const MEANS: [Errno; 4] = [Errno::AGAIN, Errno::NOMEM, Errno::NFILE, Errno::MFILE];
+
 /// Longest path of a leftover that is shown in full, in bytes before escaping; of a longer one both ends are.
 const MAX_SHOWN_PATH: usize = 4096;
 
+/// Exit status when nothing is left.
+pub(crate) const GONE: u8 = 0;
+
 /// Exit status when something is left.
-const LEFT: u8 = 1;
+pub(crate) const LEFT: u8 = 1;
+
+/// Exit status when a child hangs in the kernel.
+const LEFT_BEHIND: u8 = 3;
+
+/// Exit status when something is left, and another run will come further.
+const HINDERED: u8 = 4;
 
 /// Something that could not be removed.
 #[derive(Debug, Serialize)]
@@ -73,6 +89,14 @@ impl Leftovers {
     }
 }
 
+/// What ran out, so that another run may come further.
+#[derive(Debug, Clone, Copy)]
+enum Hindrance {
+    Time,
+    /// Something of the machine's.
+    Means,
+}
+
 /// What a run has come to.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -90,6 +114,9 @@ pub(crate) struct Report {
     /// Whether each of the user's passes was confined to the directory; `None` when there was none.
     pub(crate) confined: Option<bool>,
     pub(crate) leftovers: Leftovers,
+    /// A child that hangs in the kernel.
+    pub(crate) left_behind: Option<Pid>,
+    hindrance: Option<Hindrance>,
     gone: bool,
 }
 
@@ -106,21 +133,33 @@ struct Summary<'a> {
     confined: Option<bool>,
     leftovers: &'a [Leftover],
     leftovers_not_named: u64,
+    abandoned: Option<i32>,
     ms: u128,
 }
 
 impl Report {
     /// A report in which nothing has happened.
     pub(crate) fn new(request: &Request) -> Self {
+        Self::about(&request.dest, request.uid)
+    }
+
+    /// The same of a sweep, which has no report but where it goes wrong.
+    pub(crate) fn of_sweep(request: &SweepRequest) -> Self {
+        Self::about(&request.directory, Uid::ROOT)
+    }
+
+    fn about(path: &Path, uid: Uid) -> Self {
         Self {
-            path: request.dest.as_os_str().as_bytes().to_vec(),
-            uid: request.uid.as_raw(),
+            path: path.as_os_str().as_bytes().to_vec(),
+            uid: uid.as_raw(),
             removed: 0,
             bytes: None,
             detached: 0,
             passes: 0,
             confined: None,
             leftovers: Leftovers::named(),
+            left_behind: None,
+            hindrance: None,
             gone: false,
         }
     }
@@ -143,8 +182,56 @@ impl Report {
         self.leftovers.add(errno, || self.path.clone());
     }
 
-    /// Prints the report, with the object if `json`, and says how to exit.
-    pub(crate) fn publish(&self, json: bool, elapsed: Duration) -> ExitCode {
+    /// The directory is left, because there was no more time.
+    pub(crate) fn set_late(&mut self) {
+        self.hindrance = Some(Hindrance::Time);
+    }
+
+    /// Nothing was done, because this failed.
+    pub(crate) fn not_begun(&mut self, cause: Cause, text: &str) {
+        let message = format!("not begun: {}: {}", escape(text.as_bytes()), cause.message());
+        self.leftovers.add_with(cause, message, || self.path.clone());
+        self.hindrance = MEANS.contains(&cause.0).then_some(Hindrance::Means);
+    }
+
+    /// The status with which the child that did the work ended; or, where it did not come to that, what there is to
+    /// report in its place.
+    pub(crate) fn conclude(
+        mut self,
+        ended: Result<Answer, WorkerError>,
+        deadline: Instant,
+    ) -> Result<u8, Self> {
+        match ended {
+            Ok(Answer { status: Some(status), .. }) => return Ok(status),
+            Ok(Answer { failure: Some((cause, text)), .. }) => self.not_begun(cause, &text),
+            Ok(answer) => {
+                self.removed = answer.count.unwrap_or(0);
+                self.left_behind = answer.left_behind;
+                if self.left_behind.is_none() {
+                    self.cut_short(deadline);
+                }
+            }
+            Err(error) => self.not_begun(error.cause(), &error.to_string()),
+        }
+        Err(self)
+    }
+
+    /// The child was killed: when its time was over, or before, as where the machine has no more memory.
+    fn cut_short(&mut self, deadline: Instant) {
+        let (hindrance, errno) = match Instant::now() >= deadline {
+            true => (Hindrance::Time, Errno::TIMEDOUT),
+            false => (Hindrance::Means, Errno::INTR),
+        };
+        self.hindrance = Some(hindrance);
+        self.directory_stays(errno);
+    }
+
+    /// Prints the report, with the object if `json`, and returns the status to exit with.
+    pub(crate) fn publish(&self, json: bool, elapsed: Duration) -> u8 {
+        if let Some(child) = self.left_behind {
+            let (path, child) = (escape(&self.path), child.as_raw_pid());
+            complain(&format!("{path}: child {child} hangs in the kernel and is left behind"));
+        }
         for leftover in &self.leftovers.named {
             complain(&format!("{}: {} ({})", leftover.path, leftover.message, leftover.errno));
         }
@@ -154,7 +241,18 @@ impl Report {
         if json {
             self.publish_json(elapsed);
         }
-        if self.gone { ExitCode::SUCCESS } else { ExitCode::from(LEFT) }
+        self.status()
+    }
+
+    fn status(&self) -> u8 {
+        match self.hindrance {
+            _ if self.left_behind.is_some() => LEFT_BEHIND,
+            _ if self.gone => GONE,
+            // Without any progress more time may not help.
+            Some(Hindrance::Time) if self.removed + self.detached == 0 => LEFT,
+            Some(_) => HINDERED,
+            None => LEFT,
+        }
     }
 
     fn publish_json(&self, elapsed: Duration) {
@@ -169,6 +267,7 @@ impl Report {
             confined: self.confined,
             leftovers: &self.leftovers.named,
             leftovers_not_named: self.leftovers.unnamed(),
+            abandoned: self.left_behind.map(|child| child.as_raw_pid()),
             ms: elapsed.as_millis(),
         };
         if let Ok(object) = serde_json::to_string(&summary) {

@@ -52,6 +52,11 @@ impl Status {
         self.uid.is_root() && !self.mode_bits().intersects(Mode::WGRP | Mode::WOTH)
     }
 
+    /// Whether this is root's, and only root can enter it and read its names.
+    pub(crate) fn is_roots_alone(&self) -> bool {
+        self.is_directory() && self.uid.is_root() && self.permissions() == Mode::RWXU
+    }
+
     /// Whether others may make names here, but cannot replace root's (as in `/tmp`).
     pub(crate) fn is_roots_sticky(&self) -> bool {
         self.uid.is_root() && self.mode_bits().contains(Mode::SVTX)

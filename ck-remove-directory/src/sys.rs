@@ -1,16 +1,16 @@
 //! The only unsafe code: start a child that holds nothing but the descriptors it needs.
 
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::unistd::{ForkResult, fork};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-/// Forks a child that runs `work` and ends; no descriptor but the two in `keep` is open in it.
+/// Forks a child that runs `work` and ends; no descriptor but those in `keep` is open in it.
 ///
 /// The child never returns from here, not even when `work` panics.
-pub(crate) fn fork_child(keep: [BorrowedFd<'_>; 2], work: impl FnOnce()) -> Result<Pid, Errno> {
+pub(crate) fn fork_child(keep: &[RawFd], work: impl FnOnce()) -> Result<Pid, Errno> {
     // SAFETY: the program never starts a thread, so the child's copy of memory has no lock that is
     // held by a thread that the child does not have: it may allocate and use std.
     let forked = unsafe { fork() }.map_err(|error| Errno::from_raw_os_error(error as i32))?;
@@ -28,13 +28,16 @@ pub(crate) fn fork_child(keep: [BorrowedFd<'_>; 2], work: impl FnOnce()) -> Resu
     }
 }
 
-/// Closes every descriptor but two. Called in the child only, where no owner of the others is ever dropped.
-fn close_all_but(keep: [BorrowedFd<'_>; 2]) {
-    let [a, b] = keep.map(|fd| fd.as_raw_fd());
-    let (low, high) = (a.min(b), a.max(b));
-    close_range(0, low - 1);
-    close_range(low + 1, high - 1);
-    close_range(high + 1, RawFd::MAX);
+/// Closes every descriptor but some. Called in the child only, where no owner of the others is ever dropped.
+fn close_all_but(keep: &[RawFd]) {
+    let mut keep = keep.to_vec();
+    keep.sort_unstable();
+    let mut next = 0;
+    for fd in keep {
+        close_range(next, fd - 1);
+        next = fd.saturating_add(1);
+    }
+    close_range(next, RawFd::MAX);
 }
 
 /// Closes `first..=last`. A kernel before 5.9 has no such call: there the descriptors stay open in a

@@ -14,6 +14,7 @@ use rustix::process::getpid;
 
 use crate::batch::{Batch, Entry, ReadBuffer, rewind_to};
 use crate::entry::{Rights, open_above, unlock};
+use crate::seize::Original;
 use crate::status::{Identity, Status};
 
 /// Directories that are open at the same time: the top, the current one, and the nearest above it.
@@ -40,6 +41,8 @@ struct Level {
     keeps: bool,
     /// Its permissions were corrected, or could not be.
     unlocked: bool,
+    /// What it was before root took it.
+    original: Option<Original>,
 }
 
 /// A directory above the current one.
@@ -65,10 +68,30 @@ pub(crate) struct Trail {
 pub(crate) enum Left {
     /// Out of the top: the walk is over.
     Top,
-    /// To the directory above; `name` is the one that was left, `keeps` says that something in it stays.
-    Child { name: CString, keeps: bool },
+    /// To the directory above.
+    Child(Child),
     /// Not to the directory above, which is no longer there, but to the nearest one still open.
     Lost,
+}
+
+/// A directory that was left.
+pub(crate) struct Child {
+    /// Its name in the directory above.
+    pub(crate) name: CString,
+    /// Something in it stays.
+    pub(crate) keeps: bool,
+    directory: OwnedFd,
+    original: Option<Original>,
+}
+
+impl Child {
+    /// Gives it back to whom root took it from, as it stays.
+    pub(crate) fn give_back(&self) {
+        if let Some(original) = self.original {
+            // Who cannot give it back could not take it either.
+            let _ = original.give_back(self.directory.as_fd());
+        }
+    }
 }
 
 impl Trail {
@@ -121,9 +144,9 @@ impl Trail {
         }
     }
 
-    /// Goes down into `directory`, which is `name` in the current one.
-    pub(crate) fn descend(&mut self, name: CString, directory: OwnedFd) {
-        let level = replace(&mut self.level, Level { name, ..Level::default() });
+    /// Goes down into `directory`, which is `name` in the current one, and was `original` if root has taken it.
+    pub(crate) fn descend(&mut self, name: CString, directory: OwnedFd, original: Option<Original>) {
+        let level = replace(&mut self.level, Level { name, original, ..Level::default() });
         let directory = replace(&mut self.directory, directory);
         self.above.push(Above { directory: Ok(directory), level });
         self.close_far();
@@ -165,9 +188,10 @@ impl Trail {
             },
         };
         let child = replace(&mut self.level, above.level);
-        self.directory = directory;
+        let left = replace(&mut self.directory, directory);
         self.level.stale |= stale;
-        Left::Child { name: child.name, keeps: child.keeps }
+        let Level { name, keeps, original, .. } = child;
+        Left::Child(Child { name, keeps, directory: left, original })
     }
 
     /// Corrects the permissions of the current directory, once; false when there is nothing to be gained.

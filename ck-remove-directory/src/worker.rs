@@ -1,36 +1,35 @@
-//! A child process that does what may block or must not be done as root, watched until a deadline.
+//! A child process that does what may block or must not be done as root, watched until it ends.
 //!
-//! It answers through a packet pipe (O_DIRECT, pipe(2)): each packet is a kind byte and a bounded body, so
-//! that a child that is killed half-way has still said how far it came.
+//! A call can hang in the kernel where not even SIGKILL ends it, as long as somebody else likes: whoever may read
+//! a directory can hold its lock (getdents64(2) into memory that their own FUSE server never fills). So whatever
+//! could wait for such a lock is done in a child, and one that cannot be ended is left behind, and named.
 
-use std::error::Error;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, read, write};
+use rustix::io::{Errno, read};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, kill_process, pidfd_open, pidfd_send_signal,
     waitid,
 };
 
+use crate::answer::{Answer, MAX_PACKET, Reply};
 use crate::cause::Cause;
 use crate::sys;
 
-/// Longest text of a failure; longer ones are cut.
-const MAX_FAILURE: usize = 400;
+/// How long a child may say nothing before it is killed. One that works says something every 50 ms.
+const MAX_SILENCE: Duration = Duration::from_secs(1);
 
 /// How long a killed child may take to end before it is left behind (a call that cannot be interrupted).
-const KILL_GRACE: Duration = Duration::from_secs(1);
-
-const COUNT: u8 = b'C';
-const FAILURE: u8 = b'F';
-const CONFINED: u8 = b'L';
+pub(crate) const KILL_GRACE: Duration = Duration::from_secs(1);
 
 /// Why there is no answer from a child.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkerError {
+    #[error("cannot make a memory file (memfd_create)")]
+    Output(#[source] Cause),
     #[error("cannot make a pipe")]
     Pipe(#[source] Cause),
     #[error("cannot start a child process")]
@@ -45,59 +44,29 @@ impl WorkerError {
     /// The errno of the call that failed.
     pub(crate) fn cause(&self) -> Cause {
         match self {
-            Self::Pipe(cause) | Self::Fork(cause) | Self::Watch(cause) | Self::Wait(cause) => *cause,
+            Self::Output(cause)
+            | Self::Pipe(cause)
+            | Self::Fork(cause)
+            | Self::Watch(cause)
+            | Self::Wait(cause) => *cause,
         }
     }
 }
 
-/// The child's way to answer.
-pub(crate) struct Reply<'a> {
-    pipe: BorrowedFd<'a>,
-    /// The process that started the child: when it is gone, nobody wants the answer.
-    pub(crate) parent: Pid,
-}
-
-impl Reply<'_> {
-    /// Says how much was done so far. The last count is the one that holds.
-    pub(crate) fn count(&self, count: u64) {
-        let mut packet = vec![COUNT];
-        packet.extend_from_slice(&count.to_le_bytes());
-        self.send(&packet);
-    }
-
-    /// Says that the child is confined to the directory from now on.
-    pub(crate) fn confined(&self) {
-        self.send(&[CONFINED]);
-    }
-
-    /// Says why nothing was done.
-    pub(crate) fn failure(&self, error: &(dyn Error + 'static)) {
-        let cause = error.source().and_then(|source| source.downcast_ref::<Cause>().copied());
-        let mut packet = vec![FAILURE];
-        packet.extend_from_slice(&cause.unwrap_or(Cause(Errno::PERM)).0.raw_os_error().to_le_bytes());
-        packet.extend(error.to_string().bytes().take(MAX_FAILURE));
-        self.send(&packet);
-    }
-
-    /// A parent that no longer listens is about to kill this child anyway.
-    fn send(&self, packet: &[u8]) {
-        let _ = write(self.pipe, packet);
-    }
-}
-
-/// What a child said before it ended or was killed.
-#[derive(Debug, Default)]
-pub(crate) struct Answer {
-    /// The last count, if there was one.
-    pub(crate) count: Option<u64>,
-    /// It was confined to the directory ([`crate::confine`]).
-    pub(crate) confined: bool,
-    /// Why it did nothing.
-    pub(crate) failure: Option<(Cause, String)>,
+/// Whose a child is, and so what its silence means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The user's, who can stop it (SIGSTOP), starve it (sched_setscheduler(2)) and hang it: silence is the end of it.
+    Users,
+    /// Root's, which can be hung. Otherwise its silence is work: a file system of millions of files goes in one
+    /// call, in which the child runs.
+    Roots,
 }
 
 /// A running child.
 pub(crate) struct Worker {
+    pid: Pid,
+    whose: Whose,
     pidfd: OwnedFd,
     answers: OwnedFd,
     /// The child has closed its end: no more answers come.
@@ -107,39 +76,56 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts a child that runs `work` with `directory` and a [`Reply`], and holds no other descriptor.
     pub(crate) fn start(
+        whose: Whose,
         directory: BorrowedFd<'_>,
         work: impl FnOnce(BorrowedFd<'_>, Reply<'_>),
+    ) -> Result<Self, WorkerError> {
+        Self::start_with(whose, &[directory.as_raw_fd()], |reply| work(directory, reply))
+    }
+
+    /// The same with the descriptors in `keep`.
+    pub(crate) fn start_with(
+        whose: Whose,
+        keep: &[RawFd],
+        work: impl FnOnce(Reply<'_>),
     ) -> Result<Self, WorkerError> {
         let (answers, pipe) =
             pipe_with(PipeFlags::CLOEXEC | PipeFlags::DIRECT).map_err(|e| WorkerError::Pipe(e.into()))?;
         let reply = Reply { pipe: pipe.as_fd(), parent: getpid() };
-        let child = sys::fork_child([directory, pipe.as_fd()], || work(directory, reply))
-            .map_err(|errno| WorkerError::Fork(errno.into()))?;
-        match pidfd_open(child, PidfdFlags::empty()) {
-            Ok(pidfd) => Ok(Self { pidfd, answers, silent: false }),
+        let keep = [keep, &[pipe.as_raw_fd()]].concat();
+        let pid = sys::fork_child(&keep, || work(reply)).map_err(|errno| WorkerError::Fork(errno.into()))?;
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(pidfd) => Ok(Self { pid, whose, pidfd, answers, silent: false }),
             Err(errno) => {
-                let _ = kill_process(child, Signal::KILL);
+                let _ = kill_process(pid, Signal::KILL);
                 Err(WorkerError::Watch(errno.into()))
             }
         }
     }
 
-    /// Reads the child's answer until it ends, and kills it at `deadline`.
+    /// Reads the child's answer until it ends. It is killed at `deadline`, and before if it is silent too long.
     ///
     /// Returns at most [`KILL_GRACE`] after `deadline`: a child that even SIGKILL does not end waits in a
     /// call that cannot be interrupted, and is left behind.
     pub(crate) fn watch(mut self, deadline: Instant) -> Result<Answer, WorkerError> {
         let mut answer = Answer::default();
-        let mut until = deadline;
         let mut killed = false;
+        let mut until = deadline.min(Instant::now() + MAX_SILENCE);
         loop {
             match self.wait(until)? {
                 Event::Packet => {
                     self.take_packet(&mut answer)?;
+                    until = if killed { until } else { deadline.min(Instant::now() + MAX_SILENCE) };
                 }
                 Event::Ended => break,
                 Event::Nothing => {}
-                Event::Late if killed => return Ok(answer),
+                Event::Late if killed => {
+                    answer.left_behind = Some(self.pid);
+                    return Ok(answer);
+                }
+                Event::Late if Instant::now() < deadline && self.may_be_silent() => {
+                    until = deadline.min(Instant::now() + MAX_SILENCE);
+                }
                 Event::Late => {
                     killed = true;
                     until = Instant::now() + KILL_GRACE;
@@ -150,6 +136,11 @@ impl Worker {
         // ECHILD where our own parent left SIGCHLD ignored: the kernel has reaped it already.
         let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
         Ok(answer)
+    }
+
+    /// Whether the child's silence may be work.
+    fn may_be_silent(&self) -> bool {
+        self.whose == Whose::Roots && !waits_uninterruptibly(self.pid)
     }
 
     /// Waits for the next thing to happen; packets go first, so that none is lost when the child ends.
@@ -179,17 +170,9 @@ impl Worker {
     }
 
     fn take_packet(&self, answer: &mut Answer) -> Result<(), WorkerError> {
-        let mut packet = [0; 1 + size_of::<i32>() + MAX_FAILURE];
+        let mut packet = [0; MAX_PACKET];
         let length = read(&self.answers, &mut packet).map_err(|errno| WorkerError::Wait(errno.into()))?;
-        match packet.get(..length) {
-            Some([CONFINED]) => answer.confined = true,
-            Some([COUNT, body @ ..]) => answer.count = body.try_into().ok().map(u64::from_le_bytes),
-            Some([FAILURE, e0, e1, e2, e3, text @ ..]) => {
-                let cause = Cause(Errno::from_raw_os_error(i32::from_le_bytes([*e0, *e1, *e2, *e3])));
-                answer.failure = Some((cause, String::from_utf8_lossy(text).into_owned()));
-            }
-            _ => {}
-        }
+        answer.take(packet.get(..length).unwrap_or_default());
         Ok(())
     }
 }
@@ -201,4 +184,11 @@ enum Event {
     Late,
     /// Something that does not matter.
     Nothing,
+}
+
+/// Whether `pid` is in a wait that no signal ends: state D (proc_pid_stat(5)). What cannot be read is taken for no.
+fn waits_uninterruptibly(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    // The name before it is in parentheses, and may hold some itself.
+    stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('D'))
 }

@@ -1,5 +1,6 @@
 //! The conversation with the broker.
 
+use crate::lookup::{Last, find};
 use ck_protocol::{
     AdminRequest, DecodeError, EncodeError, Linger, Message, Refusal, RefusalCode, Reply, Seat, Session,
     SessionId, Status, TeardownDetail, TeardownId, User, decode, encode, limits,
@@ -110,15 +111,19 @@ impl Client {
     /// # Errors
     /// [`ClientError`]
     pub fn connect(path: &Path) -> Result<Self, ClientError> {
-        let address = SocketAddrUnix::new(path).map_err(|_| ClientError::Name(path.to_owned()))?;
+        let name = |path: &Path| SocketAddrUnix::new(path).map_err(|_| ClientError::Name(path.to_owned()));
+        let nobody = |source| ClientError::Connect { path: path.to_owned(), source };
+        // First: that a path is too long is to be told of the one that was asked for.
+        name(path)?;
+        // No timeout bounds the wait for who holds a directory; while `place` is kept, there is none.
+        let place = find(path, Last::Follow).map_err(nobody)?;
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
             .map_err(ClientError::Socket)?;
         // On AF_UNIX the timeout for sending also bounds the wait for a full backlog: unix(7).
         for timeout in [Timeout::Send, Timeout::Recv] {
             set_socket_timeout(&socket, timeout, Some(PATIENCE)).map_err(ClientError::Socket)?;
         }
-        connect(&socket, &address)
-            .map_err(|source| ClientError::Connect { path: path.to_owned(), source })?;
+        connect(&socket, &name(&place.path)?).map_err(nobody)?;
         let owner = getsockopt(&socket, sockopt::PeerCredentials)
             .map_err(|source| ClientError::Peer { path: path.to_owned(), source })?
             .uid();

@@ -1,5 +1,6 @@
 //! One question to the broker and its answer, within one deadline.
 
+use crate::lookup::{Last, find};
 use ck_protocol::{DecodeError, EncodeError, Reply, SessionRequest, decode, encode, limits};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::{
@@ -126,8 +127,15 @@ impl<'p> Client<'p> {
 
     /// Blocks in connect(2), which honours `SO_SNDTIMEO` on a unix socket: it waits for room in the
     /// queue of the listener, and nothing else could, because poll(2) does not tell of that room.
+    ///
+    /// What honours no timeout is its look-up of the path; so `place` is found before and kept meanwhile, and
+    /// every name is in the cache. To connect by `/proc/self/fd/N` instead would be to wait for whoever holds
+    /// `/proc`, where a process's own name is not cached before somebody has asked for it (seen on 6.18).
     fn connect(&self) -> Result<OwnedFd, ClientError> {
-        let address = SocketAddrUnix::new(self.path).map_err(ClientError::Address)?;
+        // First: that a path is too long is to be told of the one that was configured.
+        SocketAddrUnix::new(self.path).map_err(ClientError::Address)?;
+        let place = find(self.path, Last::Follow).map_err(ClientError::Connect)?;
+        let address = SocketAddrUnix::new(&place.path).map_err(ClientError::Address)?;
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
             .map_err(ClientError::Socket)?;
         match self.before_deadline(&socket, Timeout::Send, || connect(&socket, &address)) {

@@ -1,10 +1,12 @@
 //! What a login finds in its environment.
 
+use crate::lookup::{Last, find};
 use ck_protocol::{Opened, Uid};
 use rustix::{
-    fs::{AtFlags, CWD, FileType, StatxFlags, statx},
+    fs::{AtFlags, CWD, FileType, Statx, StatxFlags, statx},
     io::Errno,
 };
+use std::path::Path;
 
 /// The permissions of a runtime directory.
 const MODE: u16 = 0o700;
@@ -68,12 +70,7 @@ pub(crate) fn check_directory(path: &str, uid: Uid) -> Result<(), DirectoryError
     if !path.starts_with('/') {
         return Err(DirectoryError::Relative(path.to_owned()));
     }
-    // Users can mount FUSE over their own directory. stat(2) would ask its server, and wait for
-    // ever for one that hangs; AT_STATX_DONT_SYNC takes what the kernel knows (seen on 6.18, also
-    // before the server's first answer).
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
-    let wanted = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID;
-    let found = statx(CWD, path, flags, wanted)
+    let found = examine(Path::new(path))
         .map_err(|source| DirectoryError::Examine { path: path.to_owned(), source })?;
     if FileType::from_raw_mode(found.stx_mode.into()) != FileType::Directory {
         return Err(DirectoryError::NotADirectory(path.to_owned()));
@@ -86,6 +83,20 @@ pub(crate) fn check_directory(path: &str, uid: Uid) -> Result<(), DirectoryError
         return Err(DirectoryError::Mode { path: path.to_owned(), mode });
     }
     Ok(())
+}
+
+/// What is known of `path` itself, whoever holds the directory that it is in, and whatever is mounted on it.
+fn examine(path: &Path) -> Result<Statx, Errno> {
+    // Users can mount FUSE over their own directory. stat(2) would ask its server, and wait for
+    // ever for one that hangs; AT_STATX_DONT_SYNC takes what the kernel knows (seen on 6.18, also
+    // before the server's first answer).
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+    let wanted = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID;
+    let place = find(path, Last::Keep)?;
+    match &place.handle {
+        Some(handle) => statx(handle, c"", flags | AtFlags::EMPTY_PATH, wanted),
+        None => statx(CWD, &place.path, flags, wanted),
+    }
 }
 
 #[cfg(test)]

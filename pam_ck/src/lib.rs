@@ -9,6 +9,8 @@
 //!          (unsafe) (panics)                          └ session.sock
 //! ```
 //!
+//! Every path that is used passes `lookup`, which waits for no lock that somebody else can hold.
+//!
 //! `pamh` has the two exported functions and every call into libpam; `session` is what they do,
 //! written against the trait `Host`, so that it can be tested where libpam would have to fail.
 #![deny(unsafe_code)]
@@ -22,6 +24,9 @@ mod facts;
 #[cfg(feature = "fault")]
 mod fault;
 mod guard;
+mod lookup;
+#[cfg(test)]
+mod lookup_tests;
 mod options;
 #[allow(unsafe_code, reason = "PAM is a C interface: every call over it is in this file")]
 mod pamh;

@@ -3,13 +3,14 @@
 //! Not by syslog(3), which leaves its descriptor open in the host and waits for a log daemon that
 //! has been stopped.
 
+use crate::lookup::{Last, find};
 use ck_protocol::{Text, printable};
 use rustix::{
     io::Result,
     net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, send, socket_with},
     process::getpid,
 };
-use std::fmt::Write;
+use std::{fmt::Write, path::Path};
 
 /// Where the log daemon listens: `_PATH_LOG` of syslog.h.
 const SOCKET: &str = "/dev/log";
@@ -47,7 +48,9 @@ fn line(service: &str, pid: i32, level: Level, message: &str) -> Text<LINE> {
 }
 
 fn deliver(path: &str, line: &str) -> Result<()> {
-    let address = SocketAddrUnix::new(path)?;
+    // Kept while we connect: users can hold /dev as any other directory.
+    let place = find(Path::new(path), Last::Follow)?;
+    let address = SocketAddrUnix::new(&place.path)?;
     let log = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     connect(&log, &address)?;
     send(&log, line.as_bytes(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?;

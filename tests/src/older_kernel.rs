@@ -6,7 +6,7 @@
 pub const FIRST_UNKNOWN: [(&str, &str); 2] = [("6.1", "451"), ("5.10", "441")];
 
 /// `SO_PEERPIDFD` and all that came after it, such as `SO_PASSRIGHTS`, fail with ENOPROTOOPT (92), `PIDFD_GET_INFO` fails with
-/// ENOTTY (25), and system calls from `$ARGV[0]` on fail with ENOSYS (38). So does fstatfs(2), by which alone pidfs would be found.
+/// ENOTTY (25), and system calls from `$ARGV[0]` on fail with ENOSYS (38). So does the broker's fstatfs(2), by which alone pidfs would be found.
 /// A seccomp(2) filter: struct sock_filter is a u16, two u8, a u32; see BPF_LD, BPF_JMP in linux/bpf_common.h.
 const FILTER: &str = r#"
     my ($prctl, $getsockopt, $setsockopt, $ioctl, $fstatfs) =
@@ -14,7 +14,7 @@ const FILTER: &str = r#"
     my $code = join "", map { pack "SCCL", @$_ }
         [0x20, 0, 0, 0],            # the number of the call
         [0x35, 9, 0, shift],        # at least the first unknown: ENOSYS
-        [0x15, 8, 0, $fstatfs],
+        [0x15, 11, 0, $fstatfs],
         [0x15, 4, 0, $ioctl],
         [0x15, 1, 0, $getsockopt],
         [0x15, 0, 6, $setsockopt],
@@ -25,7 +25,11 @@ const FILTER: &str = r#"
         [0x06, 0, 0, 0x50000 | 92],
         [0x06, 0, 0, 0x50000 | 38],
         [0x06, 0, 0, 0x7fff0000],
-        [0x06, 0, 0, 0x50000 | 25];
+        [0x06, 0, 0, 0x50000 | 25],
+        [0x20, 0, 0, 16],           # the descriptor that fstatfs(2) is asked about:
+        [0x35, 0, 1, 10],           # the broker has so many others by then, and the remover never has
+        [0x06, 0, 0, 0x50000 | 38],
+        [0x06, 0, 0, 0x7fff0000];
     my $program = pack "Sx6P", length($code) / 8, $code;
     syscall($prctl, 22, 2, $program) == 0 or die "PR_SET_SECCOMP: $!";
     exec @ARGV or die "$ARGV[0]: $!";

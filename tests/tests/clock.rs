@@ -56,7 +56,7 @@ fn assert_all_is_well_with(machine: &mut Machine, clock: &str) {
         serde_json::from_str::<Value>(&listed).expect("JSON")[0]["failures"] == 1
     });
     set(machine, "+0");
-    machine.host.run_ok(&["sh", "-c", "chattr -i /run/user/.ck-retired/*/x"]);
+    machine.host.run_ok(&["sh", "-c", "chattr -i /run/user/.ck-retired/*/d/x"]);
     machine.await_nothing_left();
 }
 

@@ -12,6 +12,7 @@ mod line;
 mod moment;
 mod readers;
 mod tail;
+mod troubles;
 pub mod writer;
 
 pub use readers::Readers;
@@ -30,9 +31,10 @@ use std::{
     io,
     os::fd::OwnedFd,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     time::{Duration, Instant},
 };
+use troubles::Troubles;
 
 /// The option, without its dashes, by which this program is told to be the process that writes.
 pub const OPTION: &str = "write-history";
@@ -76,6 +78,7 @@ pub struct History {
 struct Writer {
     pipe: OwnedFd,
     process: Child,
+    troubles: Troubles,
 }
 
 /// What became of a line.
@@ -142,6 +145,21 @@ impl History {
         }
         let lasted = self.opened.remove(&session.id).map(|at| moment::since_boot().saturating_sub(at));
         self.append(&line_of_ended(self.line("session_ended"), session, lasted, self.is_late));
+    }
+
+    /// Why who comes and goes is not written down, if it is not.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.place.as_ref()?;
+        if self.lost > 0 {
+            return Some(format!("the history cannot be written fast enough: {} lines are lost", self.lost));
+        }
+        let Some(writer) = &self.writer else {
+            return self
+                .start_again
+                .map(|_| format!("the history is not written: {PROGRAM} --{OPTION} has ended"));
+        };
+        writer.troubles.now()
     }
 
     fn line(&self, event: &str) -> Line {
@@ -215,8 +233,9 @@ impl Writer {
         command.current_dir("/").env_clear();
         log_sink::pass_on(&mut command);
         command.arg(format!("--{OPTION}={}", writer::argument(place)));
-        let process = command.stdin(theirs).stdout(Stdio::null()).spawn()?;
-        Ok(Self { pipe, process })
+        let (troubles, said) = Troubles::new()?;
+        let process = command.stdin(theirs).stdout(said).spawn()?;
+        Ok(Self { pipe, process, troubles })
     }
 }
 

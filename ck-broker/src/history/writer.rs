@@ -1,6 +1,6 @@
 //! The process that writes: lines come on its standard input, until nobody holds the other end.
 
-use super::{Place, Readers, file::HistoryFile, moment};
+use super::{Place, Readers, file::HistoryFile, moment, troubles};
 use crate::privileges;
 use nix::sys::signal::SigSet;
 use std::{
@@ -68,11 +68,15 @@ impl Writing {
             (Ok(()), None) => {}
             (Ok(()), Some(missing)) => {
                 log::warn!("the history is written again; {missing} lines are missing");
+                troubles::say("");
                 self.missing = None;
             }
             (Err(_), Some(missing)) => *missing += lines,
             (Err(error), None) => {
-                log::error!("{error}; who comes and goes is not written down until that is corrected");
+                let trouble =
+                    format!("{error}; who comes and goes is not written down until that is corrected");
+                log::error!("{trouble}");
+                troubles::say(&trouble);
                 self.missing = Some(lines);
             }
         }

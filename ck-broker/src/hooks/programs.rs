@@ -1,6 +1,7 @@
 //! Which programs are to be run, as their directories have it now.
 
 use super::trust::{self, Distrust, Trail};
+use crate::pin::pin;
 use rustix::{
     fs::{Dir, FileType, Mode, OFlags, makedev, openat},
     io::Errno,
@@ -8,7 +9,7 @@ use rustix::{
 use std::{
     collections::{BTreeMap, HashMap},
     ffi::OsString,
-    os::unix::ffi::OsStringExt,
+    os::{fd::OwnedFd, unix::ffi::OsStringExt},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -62,6 +63,8 @@ pub(super) struct Programs {
 struct Listing {
     trail: Trail,
     programs: Vec<PathBuf>,
+    /// Keep the programs' names in the kernel's cache.
+    _pins: Vec<OwnedFd>,
 }
 
 impl Programs {
@@ -101,7 +104,11 @@ impl Programs {
         }
         let programs: Vec<_> =
             found.into_iter().take(HOOKS).map(|(name, directory)| directory.join(name)).collect();
-        self.last = (is_fine && trail.is_settled(now)).then(|| Listing { trail, programs: programs.clone() });
+        self.last = (is_fine && trail.is_settled(now)).then(|| Listing {
+            trail,
+            _pins: programs.iter().filter_map(|program| pin(program)).collect(),
+            programs: programs.clone(),
+        });
         programs
     }
 }

@@ -1,6 +1,7 @@
 //! Opening what only root can change: the path itself, what is above it up to `/`, and every
 //! symbolic link on the way.
 
+use crate::lookup::{Last, Place, find};
 use rustix::{
     fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, statat},
     io::Errno,
@@ -58,8 +59,12 @@ impl Found {
 
 /// What was looked at on the way to something, and how it was then: so that it need not be opened again to see that
 /// nothing has changed.
+///
+/// What is there is kept open, so that its name is found at once when it is looked at again; and a name that was missing is only looked
+/// for where that takes no time: whoever may read the directory could hold us up (see [`crate::lookup`]). One that has just come is
+/// known.
 #[derive(Debug, Default)]
-pub(super) struct Trail(BTreeMap<PathBuf, Option<Stamp>>);
+pub(super) struct Trail(BTreeMap<PathBuf, Option<(Stamp, OwnedFd)>>);
 
 /// Another one whenever the names in a directory, its owner or its permissions have changed, or another inode
 /// is in its place.
@@ -75,27 +80,40 @@ impl Trail {
     /// Whether all is as it was. What is above is looked at first, so that nothing is looked up in a
     /// directory that has been given to somebody else.
     pub(super) fn is_unchanged(&self) -> bool {
-        let now = |path: &Path| match statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(Stamp::of(&stat))),
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(errno),
+        let is_same = |path: &Path, stamp: &Stamp| {
+            statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| Stamp::of(&stat) == *stamp)
         };
-        self.0.iter().all(|(path, stamp)| now(path) == Ok(*stamp))
+        self.0.iter().all(|(path, there)| match there {
+            Some((stamp, _)) => is_same(path, stamp),
+            None => is_missing(path),
+        })
     }
 
     /// Whether a change after `looked`, when the way was begun, would be seen.
     pub(super) fn is_settled(&self, looked: SystemTime) -> bool {
         let since = looked.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(RACY);
         let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-        self.0.values().flatten().all(|stamp| stamp.changed.0 < seconds)
+        self.0.values().flatten().all(|(stamp, _)| stamp.changed.0 < seconds)
     }
 
     fn note(&mut self, path: &Path, found: &Result<Found, Distrust>) {
         match found {
-            Ok(found) => drop(self.0.insert(path.to_owned(), Some(Stamp::of(&found.stat)))),
+            Ok(found) => {
+                let kept = found.descriptor.try_clone().ok();
+                self.0.insert(path.to_owned(), kept.map(|kept| (Stamp::of(&found.stat), kept)));
+            }
             Err(Distrust::Open { errno: Errno::NOENT, .. }) => drop(self.0.insert(path.to_owned(), None)),
             Err(_) => {}
         }
+    }
+}
+
+/// Whether nothing has this name, as far as that can be said at once.
+fn is_missing(path: &Path) -> bool {
+    match find(path, Last::Keep) {
+        Ok(Place { handle: Some(_), .. }) => false,
+        Ok(_) => matches!(statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT)),
+        Err(_) => true,
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Job {
     pub(super) bytes: Option<u64>,
     /// When its user left, or a broker found it.
     since: Timestamp,
+    /// The same by a clock that nobody sets.
+    pub(super) queued: Instant,
     failures: usize,
     /// How long the next pause is after a try that was hindered.
     pause: Duration,
@@ -86,7 +88,7 @@ impl Job {
     pub(super) fn new(remains: Remains, bytes: Option<u64>, now: Instant) -> Self {
         let since = SystemTime::now().into();
         let phase = Phase::Waiting(now);
-        Self { remains, bytes, since, failures: 0, pause: PAUSES[0], reason: None, phase }
+        Self { remains, bytes, since, queued: now, failures: 0, pause: PAUSES[0], reason: None, phase }
     }
 
     /// Whose it is.

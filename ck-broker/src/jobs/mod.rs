@@ -23,12 +23,14 @@ use std::{
     fs,
     os::fd::BorrowedFd,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use sweep::Sweep;
 
 /// How many workers run at once, over all users. Those that were abandoned do not count.
 const PARALLEL: usize = 4;
+/// How soon a teardown should be done. One may take a minute, and be tried again.
+const SOON: Duration = Duration::from_secs(120);
 /// How many of a user's workers may hang in the kernel before no more are started for that user.
 const ABANDONED_PER_USER: usize = 2;
 
@@ -231,8 +233,18 @@ impl Queue {
     }
 
     /// What somebody should look at, beside the teardowns that were given up or abandoned.
-    pub fn problems(&self) -> impl Iterator<Item = String> {
-        self.sweeps.iter().filter_map(Sweep::problem)
+    pub fn problems(&self, now: Instant) -> impl Iterator<Item = String> {
+        self.piling_up(now).into_iter().chain(self.sweeps.iter().filter_map(Sweep::problem))
+    }
+
+    /// Whether teardowns wait for longer than they should.
+    fn piling_up(&self, now: Instant) -> Option<String> {
+        let waiting = || self.jobs.values().filter(|job| job.state() == TeardownState::Waiting);
+        let oldest = waiting().map(|job| now.saturating_duration_since(job.queued)).max()?;
+        (oldest >= SOON).then(|| {
+            let (count, seconds) = (waiting().count(), oldest.as_secs());
+            format!("{count} teardowns wait, one of them for {seconds} s: see ckctl teardown list")
+        })
     }
 
     /// Whether the uid may leave one more: it has none, or stays within `limit`, and all that it has left within so many `bytes`.
@@ -391,7 +403,7 @@ mod tests {
         push(&mut queue, 2001, now);
         let id = queue.start_next(now).unwrap().id;
         let late = queue.next_deadline().unwrap();
-        assert!(late > now + std::time::Duration::from_secs(60));
+        assert!(late > now + Duration::from_secs(60));
         queue.tend_overdue(late);
         while queue.jobs[&id].state() == TeardownState::Running {
             queue.reap(id, late);

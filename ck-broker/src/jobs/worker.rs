@@ -1,5 +1,6 @@
 //! One run of `ck-remove-directory`.
 
+use crate::pin::pin;
 use ck_protocol::Uid;
 use rustix::{
     fs::{MemfdFlags, memfd_create},
@@ -56,8 +57,12 @@ pub enum SpawnError {
 }
 
 /// The program that tears down.
-#[derive(Clone, Debug)]
-pub struct Remover(PathBuf);
+#[derive(Debug)]
+pub struct Remover {
+    program: PathBuf,
+    /// Keeps its name in the kernel's cache: whoever starts a program waits until it is found (vfork(2)).
+    _pin: Option<OwnedFd>,
+}
 
 /// The program is not installed.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +82,7 @@ impl Remover {
         let built = folder.join("ck-remove-directory");
         for candidate in [&installed, &built] {
             if candidate.is_file() {
-                return Ok(Self(candidate.clone()));
+                return Ok(Self { program: candidate.clone(), _pin: pin(candidate) });
             }
         }
         Err(NoRemover(installed, built))
@@ -97,7 +102,7 @@ impl Remover {
     fn command(&self, option: &str, path: &Path) -> Command {
         let mut argument = OsString::from(option);
         argument.push(path);
-        let mut command = Command::new(&self.0);
+        let mut command = Command::new(&self.program);
         command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).current_dir("/");
         command.arg(argument).arg(format!("--deadline={PATIENCE_SECONDS}")).arg(format!("--nice={NICE}"));
         command
@@ -110,7 +115,7 @@ impl Remover {
         let caught = File::from(caught);
         command.stderr(caught.try_clone().map_err(SpawnError::Catch)?);
         let mut child =
-            command.spawn().map_err(|source| SpawnError::Run { program: self.0.clone(), source })?;
+            command.spawn().map_err(|source| SpawnError::Run { program: self.program.clone(), source })?;
         match pidfd(&child) {
             Ok(pidfd) => {
                 let deadline = now + Duration::from_secs(PATIENCE_SECONDS) + GRACE;
@@ -120,7 +125,7 @@ impl Remover {
                 // Its end could never be heard of: better no worker than a lost one. It dies
                 // at once, so waiting for it takes no time.
                 let _ = child.kill().and_then(|()| child.wait());
-                Err(SpawnError::Watch { program: self.0.clone(), source })
+                Err(SpawnError::Watch { program: self.program.clone(), source })
             }
         }
     }

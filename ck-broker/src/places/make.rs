@@ -21,8 +21,13 @@ pub(super) const MODE: u32 = 0o711;
 /// Makes what is missing. Returns what is not as it should be, a line each.
 pub(super) fn run(wanted: &Wanted<'_>) -> Result<Vec<String>, PlacesError> {
     let mut problems = Vec::new();
+    // Everything that can be refused is, before anything is made.
+    for place in std::iter::once(wanted.state_dir).chain(wanted.runtime_root) {
+        directory::inspect(place)?;
+    }
     let state_dir = prepare(wanted.state_dir)?;
     problems.extend(state::make(&state_dir, wanted.sockets_are_passed)?);
+    state::refuse_second(&state_dir)?;
     if let Some(root) = wanted.runtime_root {
         let root = prepare(root)?;
         problems.extend(user_dirs::make(&root, &state_dir)?);

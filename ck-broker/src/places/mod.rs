@@ -9,17 +9,19 @@
 //!
 //! - `make`: what has to be there; `state` and `user_dirs`: the two of them; `inherit`: that of an earlier release;
 //! - `lingerers`: a third one, on a disk, which only has to be closed to others;
-//! - `directory`: directories that are root's alone; `mounts`: mounting.
+//! - `lock`: that of the one broker; `directory`: directories that are root's alone; `mounts`: mounting.
 
 pub(crate) mod directory;
 mod inherit;
 mod lingerers;
+pub(crate) mod lock;
 mod make;
 pub(crate) mod mounts;
 pub(crate) mod state;
 pub(crate) mod user_dirs;
 
 pub use directory::DirectoryError;
+pub use lock::LockError;
 
 use crate::{log_sink, poll};
 use rustix::{
@@ -104,9 +106,9 @@ pub enum PlacesError {
         /// Why.
         source: io::Error,
     },
-    /// A broker of an earlier release runs.
-    #[error("another ck-broker runs on {}: stop it first, or choose another --state-dir", .0.display())]
-    Taken(PathBuf),
+    /// Another broker runs.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The process that makes them could not be started, or told nothing.
     #[error("cannot run {PROGRAM} --{OPTION}: {0}")]
     Run(io::Error),

@@ -1,12 +1,12 @@
 //! The state directory: a tmpfs of its own with the sockets, and in it, closed to all others, what a restart must find.
 
 use super::{
-    PlacesError, directory,
+    PlacesError, directory, lock,
     make::{is_refused, open_to_pass},
     mounts,
 };
 use rustix::{
-    fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, fcntl_lock, mkdirat, open, openat, unlinkat},
+    fs::{AtFlags, CWD, Mode, OFlags, mkdirat, open, openat, unlinkat},
     io::Errno,
     mount::MountAttrFlags,
 };
@@ -82,10 +82,8 @@ fn mount(path: &Path) -> Result<Option<Errno>, PlacesError> {
         Err(errno) if is_refused(errno) => return Ok(Some(errno)),
         Err(source) => return Err(failed(source)),
     };
-    let old =
-        open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
     // A broker of an earlier release that runs there would be hidden.
-    drop(lock_of_before(&old, path)?);
+    drop(lock_of_before(path)?);
     mounts::attach(&new, CWD, path).map_err(failed)?;
     mounts::make_private(path).map_err(failed)?;
     Ok(None)
@@ -112,7 +110,7 @@ fn inherit(from: &Path, to: &Path) -> Result<OwnedFd, PlacesError> {
     let old = open(from, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|source| PlacesError::inspect(from, source))?;
     // Held until all is taken over: no broker of that release may start meanwhile.
-    let _lock = lock_of_before(&old, from)?;
+    let _lock = lock_of_before(from)?;
     for name in [SESSIONS, USERS] {
         mkdirat(CWD, to.join(name), Mode::RWXU)
             .map_err(|source| PlacesError::Make { path: to.join(name), source })?;
@@ -122,17 +120,16 @@ fn inherit(from: &Path, to: &Path) -> Result<OwnedFd, PlacesError> {
     Ok(old)
 }
 
-/// The lock of a broker of an earlier release; an error where one runs.
-fn lock_of_before(old: &OwnedFd, path: &Path) -> Result<Option<OwnedFd>, PlacesError> {
-    let lock = match openat(old, LOCK, OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
-        Ok(lock) => lock,
-        Err(Errno::NOENT) => return Ok(None),
-        Err(source) => return Err(PlacesError::inspect(&path.join(LOCK), source)),
-    };
-    match fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(lock)),
-        Err(_) => Err(PlacesError::Taken(path.to_owned())),
-    }
+/// The lock of a broker of an earlier release, which is directly in the directory `from`; an error where one runs.
+fn lock_of_before(from: &Path) -> Result<Option<File>, PlacesError> {
+    let file = from.join(LOCK);
+    Ok(if file.exists() { Some(lock::take(&file, from)?) } else { None })
+}
+
+/// Makes sure that no other broker runs on the state directory at `path`, before anything else is made for this one.
+pub(super) fn refuse_second(path: &Path) -> Result<(), PlacesError> {
+    drop(lock::take(&path.join(PRIVATE).join(LOCK), path)?);
+    Ok(())
 }
 
 /// Copies the files of the directory `from`, if there is one, into `to`.

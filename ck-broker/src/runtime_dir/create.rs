@@ -171,20 +171,21 @@ impl RuntimeRoot {
         let wrapper = self.new_entry(uid);
         let within = wrapper.join(CONTENTS);
         let from = self.retired_path().join(&within);
-        for name in [&wrapper, &within] {
+        let made = [&wrapper, &within].into_iter().try_for_each(|name| {
             mkdirat(&self.retired, name, Mode::RWXU)
-                .map_err(|source| CreateError::Make { path: self.retired_path().join(name), source })?;
-        }
-        give(&self.retired, &within, &from, uid, gid)?;
-        mounts::copy(&self.retired, &within, false)
-            .and_then(|copy| mounts::attach(&copy, CWD, path))
-            .map_err(|source| CreateError::Bind { from, path: path.to_owned(), source })
-            .inspect_err(|_| {
-                // As above.
-                for name in [&within, &wrapper] {
-                    let _ = unlinkat(&self.retired, name, AtFlags::REMOVEDIR);
-                }
-            })?;
+                .map_err(|source| CreateError::Make { path: self.retired_path().join(name), source })
+        });
+        let bound = made.and_then(|()| give(&self.retired, &within, &from, uid, gid)).and_then(|()| {
+            mounts::copy(&self.retired, &within, false)
+                .and_then(|copy| mounts::attach(&copy, CWD, path))
+                .map_err(|source| CreateError::Bind { from: from.clone(), path: path.to_owned(), source })
+        });
+        bound.inspect_err(|_| {
+            // As above; and here no user could ever look a name up.
+            for name in [&within, &wrapper] {
+                let _ = unlinkat(&self.retired, name, AtFlags::REMOVEDIR);
+            }
+        })?;
         Ok(within)
     }
 }

@@ -90,6 +90,10 @@ impl RuntimeRoot {
     /// # Errors
     /// [`RootError`]
     pub fn open(path: &Path, recipe: Recipe) -> Result<(Self, Unfinished), RootError> {
+        if recipe.backing == Backing::None {
+            // Somebody else makes directories there, so nothing was made ready for us.
+            directory::make(path, 0o755).map_err(RootError::Unusable)?;
+        }
         let path =
             path.canonicalize().map_err(|source| RootError::Resolve { path: path.to_owned(), source })?;
         if path.to_str().is_none_or(|text| text.len() > LONGEST) {
@@ -97,8 +101,6 @@ impl RuntimeRoot {
         }
         let retired_path = path.join(RETIRED);
         if recipe.backing == Backing::None {
-            // Somebody else makes directories there, so nothing was made ready for us.
-            directory::make(&path, 0o755).map_err(RootError::Unusable)?;
             directory::make(&retired_path, 0o700).map_err(RootError::Unusable)?;
         }
         let is_sealed = mounts::is_mounted_on(&retired_path)

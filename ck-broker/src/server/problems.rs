@@ -5,7 +5,7 @@ use super::{
     permissions::{Asked, Asker},
 };
 use ck_protocol::{Message, Text, Uid};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 /// How many problems of single users are told.
 const TOLD: usize = 64;
@@ -37,7 +37,8 @@ impl Server {
             format!("the runtime directory of uid {uid}, who has left, stays in its place: {}", stuck.reason)
         });
         let of_users = lacking.chain(stuck).take(TOLD);
-        let of_all = self.places.iter().cloned().chain(self.jobs.problems()).chain(self.fallback.clone());
+        let of_all = self.places.iter().cloned().chain(self.fallback.clone());
+        let of_all = of_all.chain(self.jobs.problems(Instant::now())).chain(self.history.problem());
         of_all.chain(of_users).map(|line| Text::clipped(&line)).collect()
     }
 }

@@ -19,7 +19,7 @@ mod records;
 
 pub use claims::{Claim, Made};
 pub use linger::{LingerDir, LingerError};
-pub use place::{PlaceError, StateDir};
+pub use place::StateDir;
 pub use records::UnreadableRecord;
 
 use crate::{places::state::NEXT_ID, registry::Entry};

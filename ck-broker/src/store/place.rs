@@ -1,37 +1,14 @@
-//! The state directory, and the lock that makes its holder the only broker on it.
+//! The state directory, which makes its holder the only broker on it.
 
-use crate::places::state::{LOCK, PRIVATE, SESSIONS, USERS};
-use rustix::{
-    fs::{FlockOperation, fcntl_lock},
-    io::Errno,
+use crate::places::{
+    LockError, lock,
+    state::{LOCK, PRIVATE, SESSIONS, USERS},
 };
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::File,
+    io::Write,
     path::{Path, PathBuf},
 };
-
-/// Why there is no state directory to work in.
-#[derive(Debug, thiserror::Error)]
-pub enum PlaceError {
-    /// The lock file could not be opened or written.
-    #[error("cannot use the lock {}: {source}", path.display())]
-    Lock {
-        /// The lock file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Another broker runs on this directory.
-    #[error("another ck-broker{holder} runs on {}: stop it first, or choose another --state-dir", path.display())]
-    Taken {
-        /// The state directory.
-        path: PathBuf,
-        /// " (pid N)", where it is known.
-        holder: String,
-    },
-}
 
 /// A state directory that is ours as long as this value lives.
 #[derive(Debug)]
@@ -44,9 +21,13 @@ impl StateDir {
     /// Locks the directory, which [`crate::places`] has made.
     ///
     /// # Errors
-    /// [`PlaceError`]
-    pub fn lock(path: &Path) -> Result<Self, PlaceError> {
-        let lock = lock(path)?;
+    /// [`LockError`]
+    pub fn lock(path: &Path) -> Result<Self, LockError> {
+        let file = path.join(PRIVATE).join(LOCK);
+        let mut lock = lock::take(&file, path)?;
+        lock.set_len(0)
+            .and_then(|()| writeln!(lock, "{}", std::process::id()))
+            .map_err(|source| LockError::Use { path: file, source })?;
         Ok(Self { path: path.to_owned(), lock })
     }
 
@@ -79,29 +60,4 @@ impl StateDir {
     pub fn users(&self) -> PathBuf {
         self.private().join(USERS)
     }
-}
-
-/// By fcntl(2), as such a lock is the process's own. One of flock(2) would be shared with a worker that is just
-/// being started, and that would keep the next broker out if this one died then.
-fn lock(dir: &Path) -> Result<File, PlaceError> {
-    let path = dir.join(PRIVATE).join(LOCK);
-    let failed = |source: io::Error| PlaceError::Lock { path: path.clone(), source };
-    let mut options = OpenOptions::new();
-    let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.custom_flags(nix::libc::O_NOFOLLOW).open(&path).map_err(failed)?;
-    match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        // fcntl(2) allows either.
-        Err(Errno::AGAIN | Errno::ACCESS) => {
-            let mut pid = String::new();
-            let holder = match file.read_to_string(&mut pid) {
-                Ok(_) if !pid.trim().is_empty() => format!(" (pid {})", pid.trim()),
-                _ => String::new(),
-            };
-            return Err(PlaceError::Taken { path: dir.to_owned(), holder });
-        }
-        Err(errno) => return Err(failed(errno.into())),
-    }
-    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
-    Ok(file)
 }

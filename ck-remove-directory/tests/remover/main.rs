@@ -11,6 +11,9 @@
 )]
 
 mod failing_calls;
+mod fuse;
+mod held;
+mod holder;
 mod hostile;
 mod hung;
 mod killed;

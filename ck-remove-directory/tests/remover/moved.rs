@@ -4,11 +4,10 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use rustix::fs::{Mode, OFlags, mkdirat, open, openat};
 
 use crate::hostile::Opponent;
-use crate::privileges::{stop_in, stop_worker_in};
+use crate::privileges::{roots_child, stop_in, stop_worker_in};
 use crate::stage::{Outcome, Stage, USER, chmod};
 use crate::tree::{self, own};
 
@@ -52,7 +51,7 @@ fn a_directory_moved_outside_does_not_take_roots_walk_along() {
         fs::write(bottom.join(number.to_string()), "").unwrap();
     }
     let remover = stage.command(&[]).spawn().unwrap();
-    let root = Pid::from_raw(remover.id().try_into().unwrap());
+    let root = roots_child(&remover);
     stop_in(root, &bottom);
     fs::rename(stage.inside("d/".repeat(100)), stage.outside("moved")).unwrap();
     kill(root, Signal::SIGCONT).unwrap();

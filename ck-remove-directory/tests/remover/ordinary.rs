@@ -158,6 +158,7 @@ fn the_json_object_has_the_fields_of_the_contract() {
     let mut keys: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
     let expected = [
+        "abandoned",
         "bytes",
         "confined",
         "dest",
@@ -177,4 +178,5 @@ fn the_json_object_has_the_fields_of_the_contract() {
         (&2001.into(), &true.into(), &1.into())
     );
     assert_eq!((&object["bytes"], &object["confined"]), (&serde_json::Value::Null, &true.into()));
+    assert!(object["abandoned"].is_null());
 }

@@ -21,14 +21,30 @@ fn busy_stage() -> Stage {
     stage
 }
 
+/// The children of `pid`, and theirs.
+pub(crate) fn descendants(pid: u32) -> Vec<i32> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children = list.split_whitespace().map(|child| child.parse::<u32>().unwrap());
+    children.flat_map(|child| [vec![child.try_into().unwrap()], descendants(child)].concat()).collect()
+}
+
+/// Waits until the command has a child, which does the work that is root's.
+pub(crate) fn roots_child(remover: &Child) -> Pid {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Some(child) = descendants(remover.id()).first() {
+            return Pid::from_raw(*child);
+        }
+        assert!(Instant::now() < until, "no child was seen");
+    }
+}
+
 /// Waits for the child of `remover` that works as the user, and stops it there.
 pub(crate) fn stop_worker(remover: &Child) -> Pid {
-    let children = format!("/proc/{0}/task/{0}/children", remover.id());
     let until = Instant::now() + Duration::from_secs(10);
     while Instant::now() < until {
-        let list = fs::read_to_string(&children).expect("CONFIG_PROC_CHILDREN");
-        let worker = list.split_whitespace().next().map(|pid| pid.parse().unwrap());
-        if let Some(worker) = worker.filter(|&pid| field(pid, "NoNewPrivs") == ["1"]) {
+        let mut workers = descendants(remover.id()).into_iter();
+        if let Some(worker) = workers.find(|&pid| field(pid, "NoNewPrivs") == ["1"]) {
             kill(Pid::from_raw(worker), Signal::SIGSTOP).expect("a child that still works");
             while field(worker, "State").first().expect("a child that still works") != "T" {}
             return Pid::from_raw(worker);
@@ -149,11 +165,12 @@ fn where_root_cannot_be_given_up_nothing_is_touched() {
 #[test]
 fn a_stopped_worker_is_killed_and_root_goes_on() {
     let stage = busy_stage();
-    let remover = stage.command(&["--deadline=4"]).spawn().unwrap();
+    let remover = stage.command(&[]).spawn().unwrap();
     let started = Instant::now();
     stop_worker(&remover);
     Outcome::of(remover.wait_with_output().unwrap()).assert_silent_success();
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    // The deadline is a minute.
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     stage.assert_gone();
 }
 
@@ -162,14 +179,16 @@ fn a_stopped_worker_is_killed_and_root_goes_on() {
 fn the_deadline_is_the_end() {
     let stage = busy_stage();
     let remover = stage.command(&["--deadline=1"]).spawn().unwrap();
-    let command = Pid::from_raw(remover.id().try_into().unwrap());
+    let command = roots_child(&remover);
     stop_worker(&remover);
     kill(command, Signal::SIGSTOP).unwrap();
     std::thread::sleep(Duration::from_millis(1100));
     kill(command, Signal::SIGCONT).unwrap();
     let outcome = Outcome::of(remover.wait_with_output().unwrap());
     let line = format!("ck-remove-directory: {}: Connection timed out (ETIMEDOUT)\n", stage.run().display());
-    assert_eq!((outcome.code, outcome.stderr), (Some(1), line));
+    // By what the child had removed before it was stopped.
+    assert!(matches!(outcome.code, Some(1 | 4)), "{outcome:?}");
+    assert_eq!(outcome.stderr, line);
     stage.remove(&[]).assert_silent_success();
     stage.assert_gone();
 }

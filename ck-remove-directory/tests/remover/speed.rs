@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags, openat};
 
+use crate::privileges::descendants;
 use crate::stage::{Outcome, Stage, through};
 
 /// Times the time of `rm -rf` that a removal may take.
@@ -36,14 +37,14 @@ fn fifty_thousand_levels(stage: &Stage, name: &str) {
     stage.user_chain(name, 50_000);
 }
 
-/// Waits for the command, and counts the descriptors that it and its child have open meanwhile.
+/// Waits for the command, and counts the descriptors that it and its children have open meanwhile.
 fn watch_descriptors(command: &mut Child) -> usize {
-    let count = |pid: &str| fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
-    let id = command.id().to_string();
+    let count = |pid: i32| fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
     let mut most = 0;
     while command.try_wait().unwrap().is_none() {
-        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-        most = children.split_whitespace().chain([id.as_str()]).map(count).fold(most, usize::max);
+        let id = command.id();
+        let processes = descendants(id).into_iter().chain([id.try_into().unwrap()]);
+        most = processes.map(count).fold(most, usize::max);
         std::thread::sleep(Duration::from_millis(5));
     }
     most

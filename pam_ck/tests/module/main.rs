@@ -13,6 +13,9 @@ mod built;
 mod closing;
 #[allow(unsafe_code, reason = "it calls into the shared object")]
 mod directly;
+mod held;
+#[allow(unsafe_code, reason = "it maps memory of which the kernel is to ask")]
+mod holder;
 mod host_unchanged;
 mod hostile;
 mod opening;

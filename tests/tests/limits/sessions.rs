@@ -89,16 +89,19 @@ fn directories_that_wait_for_their_teardown_are_bounded_for_each_user() {
     machine.host.run_ok(&["mv", remover, &format!("{remover}.real")]);
     let script = "#!/bin/sh\nuntil [ -e /tmp/go ]; do sleep 0.05; done\nexec $0.real \"$@\"\n";
     machine.host.write_file(remover, script, 0o755);
-    // (1024 - 64) / 16, of which one user has a quarter.
+    // (1024 - 192 - 32) / 16, of which one user has a quarter.
     machine.start_broker_by(&["prlimit", "--nofile=1024:1024", "/usr/sbin/ck-broker"], &[]);
-    for _ in 0..15 {
+    for _ in 0..12 {
         let script = "touch $XDG_RUNTIME_DIR/left && echo $XDG_RUNTIME_DIR";
         assert_eq!(machine.host.run_ok(&["su", "alice", "-c", script]), "/run/user/2001");
     }
     assert_eq!(machine.host.run_ok(&["su", "alice", "-c", "echo in $XDG_RUNTIME_DIR"]), "in");
     assert_eq!(machine.host.run_ok(&["su", "bob", "-c", "echo $XDG_RUNTIME_DIR"]), "/run/user/2002");
     assert!(
-        machine.broker().stderr().contains("uid 2001 gets no runtime directory: too many of its earlier")
+        machine
+            .broker()
+            .stderr()
+            .contains("uid 2001 gets no runtime directory: 12 of its earlier ones wait for their teardown")
     );
     machine.host.write_file("/tmp/go", "", 0o644);
     machine.await_nothing_left();

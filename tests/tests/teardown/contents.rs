@@ -2,6 +2,8 @@
 
 use ck_tests::{ALICES, Guarded, wait_until};
 
+const REMOVER: &str = "/usr/libexec/ck/ck-remove-directory";
+
 use crate::{SOON, alices_processes, in_both_kinds, kill_alices};
 
 /// Every byte that a name can have, one name each; some sequences that terminals, shells and commands obey; the

@@ -130,6 +130,9 @@ fn admin(connection: &Connection, frame: &[u8]) -> Answer {
             {
                 ("invalid", true)
             }
+            (Ok(AdminRequest::TeardownDetails), Some(Reply::TeardownDetail(_))) => continue,
+            (Ok(AdminRequest::Problems), Some(Reply::Problem(_))) => continue,
+            (Ok(AdminRequest::TeardownDetails | AdminRequest::Problems), Some(Reply::End)) => ("list", true),
             (Ok(AdminRequest::Subscribe), Some(Reply::Lost(_))) => continue,
             (Ok(AdminRequest::Users), Some(Reply::User(_))) => continue,
             (Ok(AdminRequest::Seats), Some(Reply::Seat(_))) => continue,

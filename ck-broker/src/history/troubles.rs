@@ -1,0 +1,79 @@
+//! What the process that writes says of itself, for those who ask the broker how it is: a line when things begin to go wrong, and an
+//! empty one when that is over.
+
+use rustix::{
+    fs::{OFlags, fcntl_setfl},
+    io::{Errno, read},
+    pipe::{PipeFlags, pipe_with},
+};
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+    os::fd::OwnedFd,
+};
+
+/// How much of it is taken at once, in bytes.
+const AT_ONCE: usize = 4096;
+
+/// The broker's end.
+#[derive(Debug)]
+pub(super) struct Troubles {
+    pipe: OwnedFd,
+    /// What was said last; it is taken out when somebody asks.
+    last: RefCell<Vec<u8>>,
+}
+
+impl Troubles {
+    /// Both ends: ours, and the standard output of the process.
+    pub(super) fn new() -> Result<(Self, OwnedFd), Errno> {
+        let (pipe, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+        fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
+        Ok((Self { pipe, last: RefCell::default() }, theirs))
+    }
+
+    /// What is wrong now, if anything is.
+    pub(super) fn now(&self) -> Option<String> {
+        let mut last = self.last.borrow_mut();
+        let mut piece = [0; AT_ONCE];
+        while let Ok(length) = read(&self.pipe, &mut piece) {
+            if length == 0 {
+                break;
+            }
+            last.extend_from_slice(piece.get(..length).unwrap_or_default());
+        }
+        // All but the last whole line is over.
+        let end = last.iter().rposition(|byte| *byte == b'\n')?;
+        let begin = last.get(..end)?.iter().rposition(|byte| *byte == b'\n').map_or(0, |feed| feed + 1);
+        last.drain(..begin);
+        let line = last.get(..end - begin)?;
+        (!line.is_empty()).then(|| String::from_utf8_lossy(line).into_owned())
+    }
+}
+
+/// Says it to the broker, from the process that writes. A broker that has gone need not hear it.
+pub(super) fn say(trouble: &str) {
+    let mut stdout = io::stdout();
+    let _ = writeln!(stdout, "{}", trouble.replace('\n', " ")).and_then(|()| stdout.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::write;
+
+    #[test]
+    fn what_was_said_last_counts_until_it_is_over() {
+        let (troubles, theirs) = Troubles::new().unwrap();
+        let say = |text: &[u8]| assert_eq!(write(&theirs, text), Ok(text.len()));
+        assert_eq!(troubles.now(), None);
+        say(b"no room\n");
+        assert_eq!((troubles.now(), troubles.now()), (Some("no room".into()), Some("no room".into())));
+        say(b"\nread-only\nhal");
+        assert_eq!(troubles.now().as_deref(), Some("read-only"));
+        say(b"f\n");
+        assert_eq!(troubles.now().as_deref(), Some("half"));
+        say(b"\n");
+        drop(theirs);
+        assert_eq!((troubles.now(), troubles.now()), (None, None));
+    }
+}
