@@ -99,6 +99,11 @@ impl Running {
         self.await_inside().seen_from_there
     }
 
+    /// Its pid, as this machine sees it.
+    pub fn pid_outside(&self) -> i32 {
+        self.await_inside().seen_from_here.as_raw_nonzero().get()
+    }
+
     /// Sends it a signal: to the program itself, not to its process group.
     pub fn signal(&self, signal: Signal) {
         kill_process(self.await_inside().seen_from_here, signal).expect("send a signal");

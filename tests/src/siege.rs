@@ -1,0 +1,150 @@
+//! An attack by alice, and what must hold meanwhile and afterwards.
+
+use std::cell::RefCell;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{JoinHandle, sleep, spawn};
+use std::time::{Duration, Instant};
+
+use crate::guarded::Guarded;
+use crate::host::Host;
+use crate::logins::{FIFTY, Login, assert_no_slower, assert_whole, logins};
+use crate::machine::Machine;
+use crate::process::Running;
+use crate::wait::wait_until;
+
+/// What puts a program into alice's hands, without a session.
+pub const BY_ALICE: [&str; 4] = ["setpriv", "--reuid=2001", "--regid=2001", "--clear-groups"];
+const ATTACK: &str = "/usr/local/bin/attack";
+/// How long an attack may take to stand.
+const STANDS: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(30);
+/// What a login may take longer than twice as long as when nothing is wrong. Less than the module's deadline, more than
+/// what else runs on the machine makes it wait.
+pub const SLACK: Duration = Duration::from_secs(1);
+/// How long the broker may be in an uninterruptible sleep at a time: the kernel's own locks cost a moment.
+const SHORT: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// What others on the machine may use of the memory of file systems meanwhile, in KiB.
+const MARGIN: u64 = 64 * 1024;
+
+/// A machine under attack, whose broker is watched.
+pub struct Siege<'g> {
+    guarded: &'g Guarded,
+    idle: Vec<Login>,
+    shmem: u64,
+    watch: RefCell<Option<Watch>>,
+}
+
+impl<'g> Siege<'g> {
+    /// Sees how long logins take while nothing is wrong, and watches the broker from here on. `program` is the attacker.
+    pub fn lay(guarded: &'g Guarded, program: &str) -> Self {
+        install(&guarded.machine, program);
+        let idle = logins(&guarded.machine.host, 1);
+        assert_whole(&idle);
+        guarded.machine.await_nothing_left();
+        let watch = Watch::start(guarded.machine.broker().pid_outside());
+        Self { guarded, idle, shmem: shmem(), watch: RefCell::new(Some(watch)) }
+    }
+
+    /// Fifty logins of others, each as if nothing was wrong.
+    pub fn assert_nobody_notices(&self) {
+        assert_whole(&self.logins());
+    }
+
+    /// Fifty logins of others, none of which takes longer than when nothing is wrong.
+    pub fn logins(&self) -> Vec<Login> {
+        let logins = logins(&self.guarded.machine.host, FIFTY);
+        assert_no_slower(&logins, &self.idle, SLACK);
+        logins
+    }
+
+    /// The attack is over: nothing is left of it, and the broker is the same and never waited.
+    pub fn assert_lifted(&self) {
+        let watch = self.watch.borrow_mut().take().expect("watched once");
+        let longest = watch.stop();
+        assert!(longest <= SHORT, "the broker was in an uninterruptible sleep for {longest:?}");
+        self.guarded.assert_gone_and_unharmed();
+        assert_at_rest(&self.guarded.machine.host);
+        wait_until(SOON, "the memory is given back", || shmem() <= self.shmem + MARGIN);
+    }
+}
+
+/// Puts the attacker's program on the host.
+pub fn install(machine: &Machine, program: &str) {
+    machine.host.write_file(ATTACK, fs::read(program).expect("a program of ours"), 0o755);
+}
+
+/// Alice attacks, until the returned value is dropped; what it said until it stood.
+pub fn attack(host: &Host, words: &[&str]) -> Running {
+    attack_by(host, &BY_ALICE, words)
+}
+
+/// The same by another user: what comes before the attacker's words.
+pub fn attack_by(host: &Host, user: &[&str], words: &[&str]) -> Running {
+    let attack = host.spawn(&[user, &[ATTACK], words].concat());
+    wait_until(STANDS, "the attack stands", || {
+        let told = attack.stdout();
+        assert!(!attack.is_over(), "{words:?} ended: {told}{}", attack.stderr());
+        told.lines().any(|line| line == "ready")
+    });
+    attack
+}
+
+/// No process of ours waits in the kernel, or is stopped.
+pub fn assert_at_rest(host: &Host) {
+    wait_until(SOON, "no process of ours is in D or T", || {
+        let processes = host.run_ok(&["ps", "-eo", "stat=,comm="]);
+        !processes.lines().any(|line| {
+            let (state, name) = line.split_once(' ').unwrap_or((line, ""));
+            name.trim().starts_with("ck-") && state.starts_with(['D', 'T'])
+        })
+    });
+}
+
+/// Memory of the machine's that file systems hold, in KiB.
+fn shmem() -> u64 {
+    let info = fs::read_to_string("/proc/meminfo").expect("/proc/meminfo");
+    let line = info.lines().find_map(|line| line.strip_prefix("Shmem:")).expect("Shmem");
+    line.trim().trim_end_matches(" kB").parse().expect("KiB")
+}
+
+/// Somebody who looks at a process all the time.
+#[derive(Debug)]
+pub struct Watch {
+    over: Arc<AtomicBool>,
+    watcher: JoinHandle<Duration>,
+}
+
+impl Watch {
+    /// Watches the process that has this pid here.
+    pub fn start(pid: i32) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let watcher = spawn({
+            let over = Arc::clone(&over);
+            move || longest_sleep(pid, &over)
+        });
+        Self { over, watcher }
+    }
+
+    /// For how long it was seen in an uninterruptible sleep (D of proc_pid_stat(5)) without a break.
+    pub fn stop(self) -> Duration {
+        self.over.store(true, Ordering::Relaxed);
+        self.watcher.join().expect("the watcher")
+    }
+}
+
+fn longest_sleep(pid: i32, over: &AtomicBool) -> Duration {
+    let (mut longest, mut since) = (Duration::ZERO, None);
+    while !over.load(Ordering::Relaxed) {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        if stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('D')) {
+            longest = longest.max(since.get_or_insert_with(Instant::now).elapsed());
+        } else {
+            since = None;
+        }
+        sleep(LOOK_EVERY);
+    }
+    longest
+}
