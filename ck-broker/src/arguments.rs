@@ -170,7 +170,7 @@ fn make_places(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
                 places.runtime_root = Some(absolute("--runtime-root", parser.value()?.into())?);
             }
             Long("linger-dir") => places.linger_dir = absolute("--linger-dir", parser.value()?.into())?,
-            Long("keep-sockets") => places.sockets_are_passed = true,
+            Long(long) if long == places::KEEP_SOCKETS => places.sockets_are_passed = true,
             Long("syslog") => places.syslog = true,
             other => return Err(other.unexpected().into()),
         }

@@ -163,9 +163,10 @@ impl Retirement<'_> {
                     self.retired.remains.push((Remains { uid: self.uid, name }, bytes));
                 }
             },
-            // With what is mounted in it, upon the directory itself: that takes no room.
-            Whose::Plain(within) => self.keep(layer, &within)?,
-            Whose::Others => {
+            // Nothing is freed with it but what is mounted in it. (It is not mounted where it lies: that would take the lock of a
+            // directory of the user's.)
+            Whose::Plain if mounts::unmount_idle(&self.path).is_ok() => return Ok(()),
+            Whose::Plain | Whose::Others => {
                 let name = self.foreign()?;
                 self.keep(layer, &name)?;
             }
@@ -183,7 +184,7 @@ impl Retirement<'_> {
                 let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
                 let there = statx(CWD, path, flags, StatxFlags::INO);
                 let same = |there: Statx| of(&there) == of(status) && there.stx_ino == status.stx_ino;
-                if there.is_ok_and(same) { Whose::Plain(within.clone()) } else { Whose::Others }
+                if there.is_ok_and(same) { Whose::Plain } else { Whose::Others }
             }
             _ => Whose::Others,
         }
@@ -279,8 +280,8 @@ fn is_mounted(status: &Statx) -> bool {
 enum Whose {
     /// Our tmpfs.
     Tmpfs,
-    /// Our plain directory, which lies there among the retired.
-    Plain(PathBuf),
+    /// Our plain directory.
+    Plain,
     /// None of ours.
     Others,
 }
