@@ -118,7 +118,7 @@ fn a_broker_of_the_release_before_that_runs_is_not_hidden() {
     assert!(broker.wait(SOON).expect("it ends").success());
     machine.host.run_ok(&["sh", "-c", AS_BEFORE, "sh", "tmpfs"]);
     let hold = "use Fcntl; open L, '+<', '/run/ck-broker/lock' or die; print L \"4711\\n\"; L->flush; \
-                fcntl(L, F_SETLK, pack('ssx4qqix4', F_WRLCK, 0, 0, 0, 0)) or die; print STDERR 'held'; sleep 60";
+                my $l = pack('ssx4qqix4', F_WRLCK, 0, 0, 0, 0); fcntl(L, F_SETLK, $l) or die; print STDERR 'held'; sleep 60";
     let holder = machine.host.spawn(&["perl", "-MIO::Handle", "-e", hold]);
     wait_until(SOON, "the lock is held", || holder.stderr().contains("held"));
     let refused = machine.host.run(&["/usr/sbin/ck-broker"]);
