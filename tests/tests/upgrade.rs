@@ -123,6 +123,10 @@ fn a_broker_of_the_release_before_that_runs_is_not_hidden() {
     wait_until(SOON, "the lock is held", || holder.stderr().contains("held"));
     let refused = machine.host.run(&["/usr/sbin/ck-broker"]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(refused.stderr.contains("another ck-broker (pid 4711) runs on /run/ck-broker"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("another ck-broker (pid 4711) runs on /run/ck-broker"),
+        "{}",
+        refused.stderr
+    );
     assert_eq!(modes(machine), [Some(0o755), Some(0o755), None]);
 }
