@@ -126,6 +126,8 @@ fn admin_requests() {
     let Open { uid, gid, user, .. } = alice();
     frozen(&AdminRequest::Linger(Linger::On { uid, gid, user }), "010c01d10fd20f05616c696365");
     frozen(&AdminRequest::Linger(Linger::Off(uid)), "010c02d10f");
+    frozen(&AdminRequest::TeardownDetails, "010d");
+    frozen(&AdminRequest::Problems, "010e");
 }
 
 #[test]
@@ -181,7 +183,10 @@ fn replies() {
         next_try: Some(Timestamp::from_micros(1)),
         reason: Some(text("no")),
     };
-    frozen(&Reply::Teardown(Box::new(teardown)), "010603d10f022f780204010201026e6f");
+    frozen(&Reply::Teardown(Box::new(teardown.clone())), "010603d10f022f780204010201026e6f");
+    let detail = TeardownDetail { teardown, bytes: Some(300), since: Timestamp::from_micros(1) };
+    frozen(&Reply::TeardownDetail(Box::new(detail)), "010e03d10f022f780204010201026e6f01ac0202");
+    frozen(&Reply::Problem(text("no")), "010f026e6f");
     frozen(&Reply::Retrying(2), "010702");
     let user = User {
         uid: alice().uid,

@@ -97,7 +97,12 @@ fn take_away(directory: BorrowedFd<'_>, name: &CStr, deadline: Instant) -> io::R
             Err(errno) => return Err(errno),
         }
     }
-    match unlinkat(directory, name, AtFlags::REMOVEDIR) {
+    // A mount point may be a file, as the socket of an earlier broker is.
+    let removed = match unlinkat(directory, name, AtFlags::REMOVEDIR) {
+        Err(Errno::NOTDIR) => unlinkat(directory, name, AtFlags::empty()),
+        removed => removed,
+    };
+    match removed {
         Err(Errno::NOENT) => Ok(()),
         removed => removed,
     }

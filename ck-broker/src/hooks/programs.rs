@@ -58,10 +58,12 @@ pub(super) struct Programs {
     last: Option<Listing>,
 }
 
-/// What was found last, where nothing was wrong.
+/// What was found last.
 #[derive(Debug)]
 struct Listing {
     trail: Trail,
+    /// Nothing was wrong, and a change since would be seen.
+    is_good: bool,
     programs: Vec<PathBuf>,
     /// Keep the programs' names in the kernel's cache.
     _pins: Vec<OwnedFd>,
@@ -74,7 +76,7 @@ impl Programs {
 
     /// The programs by name, as the directories have them now. What is wrong with these is told to `complaints`.
     pub(super) fn list(&mut self, complaints: &mut Complaints) -> Vec<PathBuf> {
-        if let Some(last) = self.last.as_ref().filter(|last| last.trail.is_unchanged()) {
+        if let Some(last) = self.last.as_ref().filter(|last| last.is_good && last.trail.is_unchanged()) {
             return last.programs.clone();
         }
         self.look(complaints, SystemTime::now())
@@ -104,7 +106,8 @@ impl Programs {
         }
         let programs: Vec<_> =
             found.into_iter().take(HOOKS).map(|(name, directory)| directory.join(name)).collect();
-        self.last = (is_fine && trail.is_settled(now)).then(|| Listing {
+        self.last = Some(Listing {
+            is_good: is_fine && trail.is_settled(now),
             trail,
             _pins: programs.iter().filter_map(|program| pin(program)).collect(),
             programs: programs.clone(),
@@ -214,10 +217,11 @@ mod tests {
             let settle = |programs: &mut Programs| {
                 // Before Linux 6.13 a tick of the clock is as fine as it gets.
                 std::thread::sleep(Duration::from_millis(20));
-                if let (true, None) = (old, &programs.last) {
+                let is_good = |programs: &Programs| programs.last.as_ref().is_some_and(|last| last.is_good);
+                if old && !is_good(programs) {
                     programs.look(&mut Complaints::default(), SystemTime::now() + Duration::from_secs(60));
                 }
-                assert_eq!(programs.last.is_some(), old);
+                assert_eq!(is_good(programs), old);
             };
             assert_eq!(programs.list(&mut complaints), [""; 0].map(PathBuf::from));
             settle(&mut programs);

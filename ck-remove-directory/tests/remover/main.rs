@@ -12,6 +12,7 @@
 
 mod failing_calls;
 mod fuse;
+mod given_back;
 mod held;
 mod holder;
 mod hostile;
@@ -27,4 +28,5 @@ mod race;
 mod refused;
 mod speed;
 mod stage;
+mod sweep;
 mod tree;

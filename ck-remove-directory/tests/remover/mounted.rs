@@ -6,7 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::Path;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags, openat};
 
 use crate::stage::{Outcome, Stage, USER, remover, through};
 
@@ -50,13 +50,32 @@ fn a_tmpfs_there_is_emptied_detached_and_its_mount_point_removed() {
 fn stacked_tmpfs_go_one_after_the_other() {
     let stage = Stage::with_private_mounts();
     stage.user_file("at the bottom");
-    for layer in 0..3 {
+    for layer in 0..20 {
         mount_tmpfs(&stage.run());
         stage.user_file(format!("layer{layer}"));
     }
     let outcome = stage.remove(&["--json"]);
     outcome.assert_silent_success();
-    assert_eq!((&outcome.json()["mounts_detached"], &outcome.json()["removed"]), (&3.into(), &4.into()));
+    assert_eq!((&outcome.json()["mounts_detached"], &outcome.json()["removed"]), (&20.into(), &21.into()));
+    stage.assert_gone();
+}
+
+/// So deep that no path leads there, and only the walk finds them.
+#[test]
+fn any_number_of_mounts_on_one_name_is_taken_off() {
+    let stage = Stage::with_private_mounts();
+    stage.user_chain("", 2_500);
+    let mut at = File::open(stage.run()).unwrap();
+    for _ in 0..2_500 {
+        at = openat(&at, "d", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap().into();
+    }
+    let bottom = format!("/proc/self/fd/{}", at.as_raw_fd());
+    for _ in 0..300 {
+        bind(&stage.outside(""), Path::new(&bottom));
+    }
+    let outcome = stage.remove(&["--json"]);
+    outcome.assert_silent_success();
+    assert_eq!(outcome.json()["mounts_detached"], 300);
     stage.assert_gone();
 }
 

@@ -1,0 +1,117 @@
+//! What cannot go, and is its owner's again as it was.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+
+use crate::mounted::mount_tmpfs;
+use crate::privileges::{roots_child, stop_in};
+use crate::stage::{Outcome, Stage, USER, chmod, through};
+
+/// Owner, group and permissions.
+fn of(path: &Path) -> (u32, u32, u32) {
+    let status = fs::symlink_metadata(path).unwrap();
+    (status.uid(), status.gid(), status.mode() & 0o7777)
+}
+
+/// A directory in the user's runtime directory.
+fn directory(stage: &Stage, name: &str, uid: u32, gid: u32, mode: u32) {
+    stage.user_directory(name);
+    chown(stage.inside(name), Some(uid), Some(gid)).unwrap();
+    chmod(&stage.inside(name), mode);
+}
+
+#[test]
+fn what_stays_is_as_it_was() {
+    let mut stage = Stage::new();
+    directory(&stage, "theirs", USER + 1, USER + 1, 0o777);
+    directory(&stage, "open", USER, USER + 7, 0o2770);
+    directory(&stage, "open/read", USER, USER, 0o755);
+    directory(&stage, "roots", 0, 0, 0o1777);
+    for name in ["theirs", "open/read", "roots"] {
+        let path = stage.user_file(Path::new(name).join("stuck"));
+        stage.user_file(Path::new(name).join("other"));
+        stage.make_immutable(&path);
+    }
+    directory(&stage, "", USER, USER + 7, 0o2750);
+    let names = ["", "theirs", "open", "open/read", "roots"];
+    let before = names.map(|name| of(&stage.inside(name)));
+    // Without CAP_FSETID and CAP_FOWNER, as the broker's remover is.
+    let few = ["setpriv", "--bounding-set=-fsetid,-fowner"];
+    for words in [&[][..], &few] {
+        let command = stage.command(&[]);
+        let mut command = if words.is_empty() { command } else { through(words, &command) };
+        let outcome = Outcome::of(command.output().unwrap());
+        assert_eq!((outcome.code, outcome.stderr.lines().count()), (Some(1), 3), "{outcome:?}");
+        assert_eq!(names.map(|name| of(&stage.inside(name))), before);
+    }
+    assert!(!stage.inside("open/read/other").exists());
+}
+
+/// Root's walk is stopped deep down, by its deadline; not so deep that the user's child lifts it.
+#[test]
+fn what_there_was_no_time_for_is_as_it_was() {
+    let stage = Stage::on_tmpfs();
+    let bottom = ["d"; 20].join("/");
+    stage.user_chain("", 20);
+    let roots = stage.inside(&bottom).join("roots");
+    fs::create_dir(&roots).unwrap();
+    for number in 0..150_000 {
+        fs::write(roots.join(number.to_string()), "").unwrap();
+    }
+    for depth in 1..=20 {
+        chmod(&stage.inside(["d"; 20][..depth].join("/")), if depth == 2 { 0o751 } else { 0o755 });
+    }
+    chmod(&stage.run(), 0o710);
+    let remover = stage.command(&["--deadline=2"]).spawn().unwrap();
+    let root = roots_child(&remover);
+    stop_in(root, &roots);
+    assert_eq!(of(&stage.inside("d/d")), (0, 0, 0o3700), "it was taken");
+    sleep(Duration::from_millis(2200));
+    kill(root, Signal::SIGCONT).unwrap();
+    let outcome = Outcome::of(remover.wait_with_output().unwrap());
+    // Another run will come further.
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    let mut path = stage.run();
+    for depth in 0..=20 {
+        let mode = match depth {
+            0 => 0o710,
+            2 => 0o751,
+            _ => 0o755,
+        };
+        assert_eq!(of(&path), (USER, USER, mode), "{depth}");
+        path.push("d");
+    }
+}
+
+/// Nothing is known any more of what a run had taken that was killed.
+#[test]
+fn after_a_killed_run_it_is_the_users_alone() {
+    let mut stage = Stage::new();
+    for name in ["", "sub", "sub/deep"] {
+        directory(&stage, name, 0, 0, 0o3700);
+    }
+    let stuck = stage.user_file("sub/deep/stuck");
+    stage.make_immutable(&stuck);
+    let outcome = stage.remove(&[]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    for name in ["", "sub", "sub/deep"] {
+        assert_eq!(of(&stage.inside(name)), (USER, 0, 0o700), "{name}");
+    }
+}
+
+/// Emptied by root, and then it cannot be detached.
+#[test]
+fn a_tmpfs_that_stays_is_as_it_was() {
+    let stage = Stage::with_private_mounts();
+    mount_tmpfs(&stage.run());
+    fs::create_dir_all(stage.inside("roots/sub")).unwrap();
+    let unable = ["setpriv", "--bounding-set=-sys_admin"];
+    let outcome = Outcome::of(through(&unable, &stage.command(&[])).output().unwrap());
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert_eq!(of(&stage.run()), (USER, USER, 0o700));
+}
