@@ -63,8 +63,8 @@ impl<'g> Siege<'g> {
     /// The attack is over: nothing is left of it, and the broker is the same and never waited.
     pub fn assert_lifted(&self) {
         let watch = self.watch.borrow_mut().take().expect("watched once");
-        let longest = watch.stop();
-        assert!(longest <= SHORT, "the broker was in an uninterruptible sleep for {longest:?}");
+        let asleep = watch.stop();
+        assert!(asleep.longest <= SHORT, "the broker was in an uninterruptible sleep: {asleep:?}");
         self.guarded.assert_gone_and_unharmed();
         assert_at_rest(&self.guarded.machine.host);
         wait_until(SOON, "the memory is given back", || shmem() <= self.shmem + MARGIN);
@@ -110,11 +110,20 @@ fn shmem() -> u64 {
     line.trim().trim_end_matches(" kB").parse().expect("KiB")
 }
 
+/// For how long a process was seen in an uninterruptible sleep (D of proc_pid_stat(5)) without a break, and where.
+#[derive(Debug, Default)]
+pub struct Asleep {
+    /// The longest that it was.
+    pub longest: Duration,
+    /// Its stack in the kernel then.
+    pub stack: String,
+}
+
 /// Somebody who looks at a process all the time.
 #[derive(Debug)]
 pub struct Watch {
     over: Arc<AtomicBool>,
-    watcher: JoinHandle<Duration>,
+    watcher: JoinHandle<Asleep>,
 }
 
 impl Watch {
@@ -128,23 +137,27 @@ impl Watch {
         Self { over, watcher }
     }
 
-    /// For how long it was seen in an uninterruptible sleep (D of proc_pid_stat(5)) without a break.
-    pub fn stop(self) -> Duration {
+    /// What was seen.
+    pub fn stop(self) -> Asleep {
         self.over.store(true, Ordering::Relaxed);
         self.watcher.join().expect("the watcher")
     }
 }
 
-fn longest_sleep(pid: i32, over: &AtomicBool) -> Duration {
-    let (mut longest, mut since) = (Duration::ZERO, None);
+fn longest_sleep(pid: i32, over: &AtomicBool) -> Asleep {
+    let (mut asleep, mut since) = (Asleep::default(), None);
     while !over.load(Ordering::Relaxed) {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         if stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('D')) {
-            longest = longest.max(since.get_or_insert_with(Instant::now).elapsed());
+            let lasts = since.get_or_insert_with(Instant::now).elapsed();
+            if lasts > asleep.longest {
+                let stack = fs::read_to_string(format!("/proc/{pid}/stack")).unwrap_or_default();
+                asleep = Asleep { longest: lasts, stack };
+            }
         } else {
             since = None;
         }
         sleep(LOOK_EVERY);
     }
-    longest
+    asleep
 }

@@ -4,6 +4,7 @@
 mod absent;
 mod children;
 mod dear;
+mod given_back;
 mod guard;
 mod kept;
 mod locks;
