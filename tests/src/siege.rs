@@ -23,8 +23,9 @@ const SOON: Duration = Duration::from_secs(30);
 /// What a login may take longer than twice as long as when nothing is wrong. Less than the module's deadline, more than
 /// what else runs on the machine makes it wait.
 pub const SLACK: Duration = Duration::from_secs(1);
-/// How long the broker may be in an uninterruptible sleep at a time: the kernel's own locks cost a moment.
-const SHORT: Duration = Duration::from_millis(100);
+/// How long the broker may be in an uninterruptible sleep at a time: the kernel's own locks cost a moment, and more on a machine
+/// with much to do. What a user holds, or what costs much to free, takes seconds.
+const SHORT: Duration = Duration::from_millis(500);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// What others on the machine may use of the memory of file systems meanwhile, in KiB.
 const MARGIN: u64 = 64 * 1024;
