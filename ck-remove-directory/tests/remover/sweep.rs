@@ -72,16 +72,11 @@ fn one_that_cannot_go_is_named_and_stops_no_other() {
     fs::write(retired.join("empty-3"), "").unwrap();
     symlink(stage.outside(""), retired.join("empty-4")).unwrap();
     let outcome = sweep(&retired, &[]);
-    let mut lines: Vec<&str> = outcome.stderr.lines().collect();
-    lines.sort_unstable();
     let line = |name: &str, why: &str| format!("ck-remove-directory: {}/{name}: {why}", retired.display());
-    let expected = [
-        line("empty-2", "Directory not empty (ENOTEMPTY)"),
-        line("empty-3", "Not a directory (ENOTDIR)"),
-        line("empty-4", "Not a directory (ENOTDIR)"),
-    ];
-    assert_eq!((outcome.code, lines), (Some(1), expected.iter().map(String::as_str).collect()));
-    assert_eq!(names(&retired), ["empty-2", "empty-3", "empty-4"]);
+    // A file is a mount point too; a link goes itself, and not what it leads to.
+    let expected = line("empty-2", "Directory not empty (ENOTEMPTY)");
+    assert_eq!((outcome.code, outcome.stderr.trim_end()), (Some(1), expected.as_str()));
+    assert_eq!(names(&retired), ["empty-2"]);
     stage.assert_canary();
 
     mount_tmpfs(&stage.run());

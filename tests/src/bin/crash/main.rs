@@ -33,7 +33,7 @@ fn main() {
 
 fn run(kind: &str, crowd: usize, most: usize) {
     let uids = (FIRST_OF_CROWD..).take(CROWD_USERS).cycle().take(crowd);
-    let mut scene = Scene::new(uids);
+    let mut scene = Scene::new(kind, uids);
     for (name, modules, span) in SPANS {
         let start = Instant::now();
         let Tried { calls, killed, missed } = kill_at_each(&mut scene, modules, span, most);

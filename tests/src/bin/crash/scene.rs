@@ -32,6 +32,8 @@ pub(crate) struct Held {
 /// A host with a broker, and people who stay logged in all the time.
 pub(crate) struct Scene {
     pub(crate) broker: Option<Broker>,
+    /// Runtime directories are plain ones.
+    is_plain: bool,
     crowd: Vec<(Leader, Held)>,
     /// The highest id that anybody was ever told.
     last: Option<SessionId>,
@@ -39,11 +41,16 @@ pub(crate) struct Scene {
 
 impl Scene {
     /// Starts the first broker, and logs `uids` in.
-    pub(crate) fn new(uids: impl Iterator<Item = u32>) -> Self {
+    pub(crate) fn new(kind: &str, uids: impl Iterator<Item = u32>) -> Self {
         // Until the directories of hooks, which have just been made, have been as they are for so long that a broker takes
         // the same calls for them each time: `RACY` in its `hooks/trust.rs`.
         sleep(Duration::from_secs(3));
-        let mut scene = Self { broker: Some(Broker::start()), crowd: Vec::new(), last: None };
+        let mut scene = Self {
+            broker: Some(Broker::start()),
+            is_plain: kind == "directory",
+            crowd: Vec::new(),
+            last: None,
+        };
         scene.crowd = uids.map(|uid| scene.log_in(uid)).collect();
         scene
     }
@@ -148,9 +155,16 @@ impl Scene {
         let failed = status.teardowns_failed + status.teardowns_abandoned;
         assert_eq!(failed, 0, "{}", log());
         let sessions = u64::try_from(self.crowd.len() + held.len()).expect("a count");
-        // Mount points are swept away a second later: looked at in the end.
-        let waits = |name: &String| !name.starts_with(EMPTY);
-        status.sessions == sessions && teardowns == 0 && !names(RETIRED).iter().any(waits)
+        // Mount points are swept away a second later: looked at in the end. And a plain directory lies here while it is in use,
+        // one of each user.
+        let users: BTreeSet<String> =
+            self.crowd.iter().map(|(_, crowd)| crowd).chain(held).map(|held| held.uid.to_string()).collect();
+        let mut used = BTreeSet::new();
+        let mut is_left = |name: &String| match name.split_once('-') {
+            Some((uid, _)) if self.is_plain && users.contains(uid) => !used.insert(uid.to_owned()),
+            _ => !name.starts_with(EMPTY),
+        };
+        status.sessions == sessions && teardowns == 0 && !names(RETIRED).iter().any(&mut is_left)
     }
 
     /// Removes a runtime directory by hand.
