@@ -3,6 +3,7 @@
 use crate::{
     history::{self, Place},
     places,
+    runtime_dir::{IN_ROOT, Task},
     server::CLOSE_DESCRIPTORS,
 };
 use std::path::PathBuf;
@@ -42,6 +43,8 @@ pub enum Command {
     /// End when standard input does. The broker itself starts such a process, for the descriptors that
     /// it then holds: [`crate::server::CLOSE_DESCRIPTORS`].
     CloseDescriptors,
+    /// Do this in the root of the runtime directories. The broker itself starts such a process: [`IN_ROOT`].
+    InRoot(Task, PathBuf),
     /// Make the places to work in, for the broker with this pid. That starts such a process: [`crate::places::OPTION`].
     MakePlaces(Box<MakePlaces>),
     /// Append to the history what comes on standard input. The broker itself starts such a process:
@@ -102,6 +105,9 @@ pub enum ArgumentError {
     /// A descriptor that cannot be meant for us.
     #[error("--ready-fd {0}: give a descriptor from 3 on")]
     ReadyFd(i32),
+    /// Nothing that could be done in the root.
+    #[error("--{IN_ROOT} {0}: is for ck-broker itself")]
+    Task(String),
     /// No size and file of a history.
     #[error("--write-history {0}: is for ck-broker itself")]
     History(String),
@@ -122,7 +128,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
         ready_fd: None,
         syslog: false,
     };
-    let mut check = false;
+    let (mut check, mut in_root) = (false, None);
     while let Some(argument) = parser.next()? {
         match argument {
             Long("config") => options.config = Some(absolute("--config", parser.value()?.into())?),
@@ -137,6 +143,11 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
             Long("check-config") => check = true,
             Long("version") => return Ok(Command::Version),
             Long("help") => return Ok(Command::Help),
+            Long(long) if long == IN_ROOT => {
+                let value = parser.value()?.string()?;
+                let Some(task) = Task::parse(&value) else { return Err(ArgumentError::Task(value)) };
+                in_root = Some(task);
+            }
             Long(long) if long == places::OPTION => return make_places(parser),
             Long(long) if long == CLOSE_DESCRIPTORS => return Ok(Command::CloseDescriptors),
             Long(long) if long == history::OPTION => {
@@ -147,6 +158,9 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
             }
             other => return Err(other.unexpected().into()),
         }
+    }
+    if let Some(task) = in_root {
+        return Ok(Command::InRoot(task, options.runtime_root));
     }
     Ok(if check { Command::CheckConfig(options) } else { Command::Run(options) })
 }
@@ -170,7 +184,7 @@ fn make_places(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
                 places.runtime_root = Some(absolute("--runtime-root", parser.value()?.into())?);
             }
             Long("linger-dir") => places.linger_dir = absolute("--linger-dir", parser.value()?.into())?,
-            Long("keep-sockets") => places.sockets_are_passed = true,
+            Long(long) if long == places::KEEP_SOCKETS => places.sockets_are_passed = true,
             Long("syslog") => places.syslog = true,
             other => return Err(other.unexpected().into()),
         }

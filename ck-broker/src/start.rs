@@ -8,7 +8,7 @@ use crate::{
     log_sink::{self, Target},
     places::{self, LockError, PlacesError, Wanted},
     privileges,
-    runtime_dir::{Backing, RootError, RuntimeRoot},
+    runtime_dir::{Backing, RootError, RuntimeRoot, Task},
     server::{self, Parts, Server, ServerError, Switcher},
     settings::{SettingsError, Source},
     store::{LingerDir, StateDir, Store, StoreError},
@@ -20,6 +20,7 @@ use std::{
     env, fs,
     io::{self, Write},
     os::fd::OwnedFd,
+    path::Path,
     process::ExitCode,
 };
 
@@ -99,6 +100,7 @@ fn run() -> Result<ExitCode, StartError> {
             let passed = sys::passed_descriptors().map_err(StartError::Passed)?;
             serve(&options, passed).inspect_err(|error| say_last(&options, error))?;
         }
+        Command::InRoot(task, root) => return in_root(task, &root),
         Command::MakePlaces(wanted) => return make_places(&wanted),
         Command::WriteHistory(place, syslog) => {
             log_sink::install(target(syslog), LevelFilter::Warn).map_err(StartError::Log)?;
@@ -125,6 +127,17 @@ fn make_places(wanted: &MakePlaces) -> Result<ExitCode, StartError> {
     let said = made.as_ref().map_or_else(|error| error.to_string(), |problems| problems.join("\n"));
     print(&said);
     Ok(if made.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the process does that works in the root of the runtime directories.
+fn in_root(task: Task, root: &Path) -> Result<ExitCode, StartError> {
+    match task.perform(root) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(errno) => {
+            print(&errno.to_string());
+            Ok(ExitCode::FAILURE)
+        }
+    }
 }
 
 fn print(text: &str) {
@@ -175,7 +188,7 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     places.iter().for_each(|problem| log::warn!("{problem}"));
     let state = StateDir::lock(&options.state_dir)?;
     let store = Store::open(&state)?;
-    let (root, unfinished) = RuntimeRoot::open(&options.runtime_root, settings.recipe)?;
+    let (root, unfinished) = RuntimeRoot::open(&options.runtime_root, &own, settings.recipe)?;
     let descriptors = raise_descriptor_limit();
     let jobs = Queue::new(remover, root.retired_path(), [state.private()]);
     let linger = LingerDir::open(&options.linger_dir);

@@ -18,6 +18,8 @@ use std::{
 const SUFFIX: &[u8] = b".ck";
 /// How many hooks are run for one occasion.
 const HOOKS: usize = 64;
+/// How many hooks' names are kept in the kernel's cache. More are seldom there, and are looked up as others are.
+const PINS: usize = 8;
 /// How many names are read of a directory.
 const NAMES: usize = 1024;
 /// How many complaints are remembered.
@@ -109,7 +111,7 @@ impl Programs {
         self.last = Some(Listing {
             is_good: is_fine && trail.is_settled(now),
             trail,
-            _pins: programs.iter().filter_map(|program| pin(program)).collect(),
+            _pins: programs.iter().take(PINS).filter_map(|program| pin(program)).collect(),
             programs: programs.clone(),
         });
         programs

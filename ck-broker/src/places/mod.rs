@@ -40,6 +40,8 @@ use std::{
 /// The option, without its dashes, by which this program is told to make the places; its value is the pid of the broker
 /// that wants them.
 pub const OPTION: &str = "make-places";
+/// The option, without its dashes, by which it is told that a service manager holds the sockets.
+pub const KEEP_SOCKETS: &str = "keep-sockets";
 /// Ourselves, also where the file has been replaced meanwhile.
 const PROGRAM: &str = "/proc/self/exe";
 /// How long that may take. It is some milliseconds.
@@ -168,7 +170,7 @@ fn start(wanted: &Wanted<'_>) -> io::Result<Child> {
     command.arg(named("--state-dir=", wanted.state_dir));
     command.args(wanted.runtime_root.map(|root| named("--runtime-root=", root)));
     command.arg(named("--linger-dir=", wanted.linger_dir));
-    command.args(wanted.sockets_are_passed.then_some("--keep-sockets"));
+    command.args(wanted.sockets_are_passed.then(|| format!("--{KEEP_SOCKETS}")));
     command.env_clear().current_dir("/");
     log_sink::pass_on(&mut command);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()

@@ -74,6 +74,14 @@ pub(crate) fn detach(path: &Path) -> Result<(), Errno> {
     unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
 }
 
+/// The same, if nobody uses the mount and nothing is mounted in it.
+///
+/// # Errors
+/// `EBUSY` where somebody does.
+pub(crate) fn unmount_idle(path: &Path) -> Result<(), Errno> {
+    unmount(path, UnmountFlags::NOFOLLOW)
+}
+
 /// Whether something is mounted at `path`: `STATX_ATTR_MOUNT_ROOT`, Linux 5.8.
 ///
 /// # Errors

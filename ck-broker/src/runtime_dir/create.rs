@@ -1,7 +1,15 @@
 //! Making a runtime directory.
 
-use super::{Backing, Device, Recipe, RuntimeRoot, remains::CONTENTS};
-use crate::{places::mounts, store::Made};
+use super::{
+    Backing, Device, Recipe, RuntimeRoot,
+    hands::{Task, TaskError},
+    remains::CONTENTS,
+};
+use crate::{
+    lookup::{Last, find},
+    places::mounts,
+    store::Made,
+};
 use ck_protocol::{Gid, Uid};
 use rustix::{
     fs::{AtFlags, CWD, Mode, StatxFlags, chownat, mkdirat, statx, unlinkat},
@@ -68,6 +76,14 @@ pub enum CreateError {
         /// Why.
         source: Errno,
     },
+    /// A process was to make it, where nothing can be mounted.
+    #[error("cannot make {}: {source}", path.display())]
+    Task {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: TaskError,
+    },
     /// The plain directory could not be mounted in its place.
     #[error("cannot mount {} on {}: {source}", from.display(), path.display())]
     Bind {
@@ -87,11 +103,21 @@ impl RuntimeRoot {
     /// [`CreateError::Inspect`]
     pub fn existing(&self, uid: Uid) -> Result<Existing, CreateError> {
         let path = self.of(uid);
+        // Where nothing can be mounted, whoever looks up a name that is missing can be held up.
+        let place = match find(&path, Last::Keep).map(|place| place.handle) {
+            Err(Errno::NOENT) if !self.is_sealed => return Ok(Existing::Nothing),
+            Ok(Some(handle)) if !self.is_sealed => Some(handle),
+            _ => None,
+        };
         // DONT_SYNC: attributes that a file system over it caches will do, as asking for fresh
         // ones would wait for ever for a FUSE server that never answers.
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
         let wanted = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID;
-        match statx(CWD, &path, flags, wanted) {
+        let found = match &place {
+            Some(place) => statx(place, c"", flags | AtFlags::EMPTY_PATH, wanted),
+            None => statx(CWD, &path, flags, wanted),
+        };
+        match found {
             Err(Errno::NOENT) => Ok(Existing::Nothing),
             Err(source) => Err(CreateError::Inspect { path, source }),
             // The type bits of a directory, and exactly the permissions of one's own.
@@ -114,6 +140,14 @@ impl RuntimeRoot {
     /// [`CreateError`]; then there is still nothing in its place.
     pub fn create(&mut self, uid: Uid, gid: Gid) -> Result<Created, CreateError> {
         let path = self.of(uid);
+        if let Some(hands) = &mut self.hands {
+            if self.recipe.backing == Backing::Tmpfs {
+                return Err(CreateError::Mount { path, source: Errno::PERM });
+            }
+            let made = hands.run(Task::Make(uid, gid));
+            made.map_err(|source| CreateError::Task { path, source })?;
+            return Ok(Created { made: None, fell_back: None });
+        }
         let name = uid.to_string();
         mkdirat(&self.bare, &name, Mode::RWXU)
             .map_err(|source| CreateError::Make { path: path.clone(), source })?;
@@ -141,18 +175,11 @@ impl RuntimeRoot {
                     }
                     let without = if noexec { ", and without noexec" } else { "" };
                     log::info!("{failed}: a plain directory instead{without}");
-                    fell_back = (self.is_sealed || source != Errno::PERM).then_some(failed);
+                    fell_back = Some(failed);
                 }
             }
         }
-        let made = if self.is_sealed {
-            Some(Made::Plain(self.bind(path, uid, gid)?))
-        } else {
-            // The root is root's alone: nobody can have exchanged the name since mkdir.
-            give(&self.bare, Path::new(&uid.to_string()), path, uid, gid)?;
-            None
-        };
-        Ok(Created { made, fell_back })
+        Ok(Created { made: Some(Made::Plain(self.bind(path, uid, gid)?)), fell_back })
     }
 
     fn mount(&self, path: &Path, uid: Uid, gid: Gid) -> Result<(), Errno> {

@@ -6,11 +6,13 @@
 //! here opens, reads or stats through it in a way that could ask that file system.
 
 mod create;
+mod hands;
 mod remains;
 mod retire;
 mod root;
 
 pub use create::{CreateError, Created, Existing};
+pub use hands::{OPTION as IN_ROOT, Task, TaskError};
 pub use remains::Remains;
 pub use retire::{RetireError, Retired};
 pub use root::{RootError, RuntimeRoot, Unfinished};

@@ -4,7 +4,11 @@
 //! mount namespaces. So each file system is mounted among the retired before it is taken off here, and the mount point is moved
 //! there: a worker does what costs. Nothing is held by a descriptor, so nothing waits for the end of the broker either.
 
-use super::{Device, Remains, RuntimeRoot, remains::CONTENTS};
+use super::{
+    Device, Remains, RuntimeRoot,
+    hands::{Task, TaskError},
+    remains::CONTENTS,
+};
 use crate::{places::mounts, store::Made};
 use ck_protocol::Uid;
 use rustix::{
@@ -74,6 +78,14 @@ pub enum RetireError {
         /// Why.
         source: Errno,
     },
+    /// A process was to move it, where nothing can be mounted.
+    #[error("cannot move {}: {source}", path.display())]
+    Task {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: TaskError,
+    },
     /// The directory could not be moved.
     #[error("cannot move {} to {}: {source}", path.display(), to.display())]
     Move {
@@ -84,6 +96,19 @@ pub enum RetireError {
         /// Why.
         source: Errno,
     },
+}
+
+impl RuntimeRoot {
+    /// The same where nothing can be mounted.
+    fn retire_by_hand(&mut self, uid: Uid, number: u64, retired: &mut Retired) -> Result<(), RetireError> {
+        let path = self.of(uid);
+        let moved = self.hands.as_mut().map(|hands| hands.run(Task::Retire(uid, number)));
+        moved.transpose().map_err(|source| RetireError::Task { path, source })?;
+        // What of the two it has made, an entry or a mount point, was told by its owner; one that is not there is no matter.
+        retired.remains.push((Remains { uid, name: PathBuf::from(format!("{uid}-{number}")) }, None));
+        retired.to_sweep = true;
+        Ok(())
+    }
 }
 
 /// A runtime directory on its way out.
@@ -110,6 +135,9 @@ impl RuntimeRoot {
         retired: &mut Retired,
     ) -> Result<(), RetireError> {
         let path = self.of(uid);
+        if let Some(number) = self.hands.is_some().then(|| self.new_number()) {
+            return self.retire_by_hand(uid, number, retired);
+        }
         Retirement { root: self, uid, path, made, retired, foreign: None }.run()
     }
 }
@@ -125,9 +153,6 @@ impl Retirement<'_> {
             let status = status(&layer).ok();
             if let Some(status) = status.filter(|status| !is_mounted(status)) {
                 return self.move_out(&status);
-            }
-            if !self.root.is_sealed {
-                return Err(self.cannot_move(self.root.retired_path(), Errno::BUSY));
             }
             self.take_off(&layer, status.as_ref())?;
             if self.put_aside()? {
@@ -163,9 +188,10 @@ impl Retirement<'_> {
                     self.retired.remains.push((Remains { uid: self.uid, name }, bytes));
                 }
             },
-            // With what is mounted in it, upon the directory itself: that takes no room.
-            Whose::Plain(within) => self.keep(layer, &within)?,
-            Whose::Others => {
+            // Nothing is freed with it but what is mounted in it. (It is not mounted where it lies: that would take the lock of a
+            // directory of the user's.)
+            Whose::Plain if mounts::unmount_idle(&self.path).is_ok() => return Ok(()),
+            Whose::Plain | Whose::Others => {
                 let name = self.foreign()?;
                 self.keep(layer, &name)?;
             }
@@ -183,7 +209,7 @@ impl Retirement<'_> {
                 let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
                 let there = statx(CWD, path, flags, StatxFlags::INO);
                 let same = |there: Statx| of(&there) == of(status) && there.stx_ino == status.stx_ino;
-                if there.is_ok_and(same) { Whose::Plain(within.clone()) } else { Whose::Others }
+                if there.is_ok_and(same) { Whose::Plain } else { Whose::Others }
             }
             _ => Whose::Others,
         }
@@ -279,8 +305,8 @@ fn is_mounted(status: &Statx) -> bool {
 enum Whose {
     /// Our tmpfs.
     Tmpfs,
-    /// Our plain directory, which lies there among the retired.
-    Plain(PathBuf),
+    /// Our plain directory.
+    Plain,
     /// None of ours.
     Others,
 }

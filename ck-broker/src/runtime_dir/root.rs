@@ -2,6 +2,7 @@
 
 use super::{
     Backing, Recipe, Remains,
+    hands::Hands,
     remains::{self, EMPTY},
 };
 use crate::places::{
@@ -69,6 +70,8 @@ pub struct RuntimeRoot {
     /// The directory of the retired is a private mount: what is mounted in its place in the root can be kept there.
     pub(super) is_sealed: bool,
     pub(super) recipe: Recipe,
+    /// Who works in the root where nothing can be mounted.
+    pub(super) hands: Option<Hands>,
     /// The number of the next name among the retired.
     next: u64,
     has_before: bool,
@@ -84,12 +87,12 @@ pub struct Unfinished {
 }
 
 impl RuntimeRoot {
-    /// Takes the directory `path` as the root, which [`crate::places`] has made. Returns also what an earlier broker has not
-    /// seen finished.
+    /// Takes the directory `path` as the root, which [`crate::places`] has made; `own` is this program. Returns also what an
+    /// earlier broker has not seen finished.
     ///
     /// # Errors
     /// [`RootError`]
-    pub fn open(path: &Path, recipe: Recipe) -> Result<(Self, Unfinished), RootError> {
+    pub fn open(path: &Path, own: &Path, recipe: Recipe) -> Result<(Self, Unfinished), RootError> {
         if recipe.backing == Backing::None {
             // Somebody else makes directories there, so nothing was made ready for us.
             directory::make(path, 0o755).map_err(RootError::Unusable)?;
@@ -112,10 +115,11 @@ impl RuntimeRoot {
         } else {
             handle(&path)?
         };
+        let hands = (!is_sealed).then(|| Hands::new(own.to_owned(), path.clone()));
         let left = remains::list(&retired_path)?;
         let unfinished = Unfinished { entries: left.entries, to_sweep: left.has_empty };
         let has_before = is_sealed && retired_path.join(BEFORE).exists();
-        Ok((Self { path, bare, retired, is_sealed, recipe, next: left.next, has_before }, unfinished))
+        Ok((Self { path, bare, retired, is_sealed, recipe, hands, next: left.next, has_before }, unfinished))
     }
 
     /// From now on, directories are made by this recipe. Those that there are stay as they are.
@@ -159,6 +163,12 @@ impl RuntimeRoot {
         self.is_sealed
     }
 
+    /// How many processes that work in the root are held up there.
+    #[must_use]
+    pub fn hung(&self) -> usize {
+        self.hands.as_ref().map_or(0, Hands::hung)
+    }
+
     /// How large a tmpfs may grow, in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -175,7 +185,7 @@ impl RuntimeRoot {
         PathBuf::from(format!("{EMPTY}{}", self.new_number()))
     }
 
-    fn new_number(&mut self) -> u64 {
+    pub(super) fn new_number(&mut self) -> u64 {
         let number = self.next;
         self.next += 1;
         number

@@ -26,8 +26,9 @@ const TEARDOWNS: usize = 1024;
 pub(super) const LINGERERS: usize = 1024;
 /// The least of each, however few descriptors there are.
 const LEAST: usize = 4;
-/// Descriptors for what is neither a session, a connection nor a hook: sockets, files being written, workers.
-const OWN_DESCRIPTORS: usize = 192;
+/// Descriptors for what is neither a session, a connection nor a hook: sockets, files being written, workers, names that are kept in
+/// the kernel's cache.
+const OWN_DESCRIPTORS: usize = 64;
 /// Descriptors of a hook that runs: its process, and what it prints.
 const HOOK_DESCRIPTORS: usize = 2;
 

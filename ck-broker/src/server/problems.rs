@@ -37,7 +37,11 @@ impl Server {
             format!("the runtime directory of uid {uid}, who has left, stays in its place: {}", stuck.reason)
         });
         let of_users = lacking.chain(stuck).take(TOLD);
-        let of_all = self.places.iter().cloned().chain(self.fallback.clone());
+        let hung = Some(self.root.hung()).filter(|hung| *hung > 0);
+        let hung = hung.map(|hung| {
+            format!("{hung} processes hang in the kernel in {}: a user holds it", self.root.path().display())
+        });
+        let of_all = self.places.iter().cloned().chain(hung).chain(self.fallback.clone());
         let of_all = of_all.chain(self.jobs.problems(Instant::now())).chain(self.history.problem());
         of_all.chain(of_users).map(|line| Text::clipped(&line)).collect()
     }

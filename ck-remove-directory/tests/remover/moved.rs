@@ -82,7 +82,7 @@ fn a_subtree_that_goes_out_and_back_takes_nothing_along() {
         let started = Instant::now();
         let outcome = stage.remove(&["--deadline=3"]);
         assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
-        assert!(matches!(outcome.code, Some(0 | 1)), "{outcome:?}");
+        assert!(matches!(outcome.code, Some(0 | 1 | 4)), "{outcome:?}");
         drop(opponent);
     }
     stage.remove(&[]).assert_silent_success();

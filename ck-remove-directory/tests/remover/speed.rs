@@ -65,7 +65,9 @@ fn time_of_removal(stage: &Stage, names: u64) -> Duration {
     let outcome = Outcome::of(command.wait_with_output().unwrap());
     outcome.assert_silent_success();
     assert!((2..=DESCRIPTORS).contains(&most), "{most} descriptors");
-    assert_eq!((&outcome.json()["removed"], &outcome.json()["passes"]), (&names.into(), &1.into()));
+    assert_eq!(outcome.json()["removed"], names);
+    // Root's as well where the user's child has had to wait too long for a processor.
+    assert!(outcome.json()["passes"].as_u64() <= Some(2), "{outcome:?}");
     elapsed
 }
 
@@ -89,7 +91,7 @@ fn compare(make: Make, names: u64) {
     assert!(ratios.iter().any(|ratio| *ratio <= LIMIT), "times of rm -rf: {ratios:.2?}");
 }
 
-/// The tree goes, with few descriptors, at the first pass.
+/// The tree goes, with few descriptors.
 fn assert_goes(make: Make, names: u64) {
     let stage = Stage::on_tmpfs();
     make(&stage, "tree");

@@ -5,8 +5,8 @@ use ck_tests::{Guarded, Machine, Running, wait_until};
 use super::{SOON, install_load};
 
 /// What a broker with 1024 descriptors gives: all, one user, all but the last places, and all but root's.
-const ALL: usize = 660;
-const PER_USER: usize = 165;
+const ALL: usize = 638;
+const PER_USER: usize = 159;
 const FOR_ANYBODY: usize = ALL - ALL / 8 - ALL / 32;
 const BUT_ROOTS: usize = ALL - ALL / 32;
 
@@ -89,9 +89,9 @@ fn directories_that_wait_for_their_teardown_are_bounded_for_each_user() {
     machine.host.run_ok(&["mv", remover, &format!("{remover}.real")]);
     let script = "#!/bin/sh\nuntil [ -e /tmp/go ]; do sleep 0.05; done\nexec $0.real \"$@\"\n";
     machine.host.write_file(remover, script, 0o755);
-    // (1024 - 192 - 32) / 16, of which one user has a quarter.
+    // (1024 - 64 - 32) / 16, of which one user has a quarter.
     machine.start_broker_by(&["prlimit", "--nofile=1024:1024", "/usr/sbin/ck-broker"], &[]);
-    for _ in 0..12 {
+    for _ in 0..14 {
         let script = "touch $XDG_RUNTIME_DIR/left && echo $XDG_RUNTIME_DIR";
         assert_eq!(machine.host.run_ok(&["su", "alice", "-c", script]), "/run/user/2001");
     }
@@ -101,7 +101,7 @@ fn directories_that_wait_for_their_teardown_are_bounded_for_each_user() {
         machine
             .broker()
             .stderr()
-            .contains("uid 2001 gets no runtime directory: 12 of its earlier ones wait for their teardown")
+            .contains("uid 2001 gets no runtime directory: 14 of its earlier ones wait for their teardown")
     );
     machine.host.write_file("/tmp/go", "", 0o644);
     machine.await_nothing_left();

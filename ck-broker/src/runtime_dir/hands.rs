@@ -1,0 +1,225 @@
+//! Where nothing can be mounted, users can hold the root, and their own directories in it. So a process does there what takes
+//! locks, and is waited for no longer than a tenth of a second. One that is held up is left behind, and counts until it ends; as long as
+//! there are any, their users' directories are left alone, and as long as there are a few, everybody's are.
+
+use super::remains::{CONTENTS, EMPTY};
+use crate::{pin::pin, places::user_dirs::RETIRED, poll, process};
+use ck_protocol::{Gid, Uid};
+use rustix::{
+    event::{PollFlags, Timespec},
+    fs::{
+        AtFlags, Mode, OFlags, RenameFlags, StatxFlags, chownat, mkdirat, open, renameat_with, statx,
+        unlinkat,
+    },
+    io::Errno,
+    process::{Pid, PidfdFlags, pidfd_open},
+};
+use std::{
+    ffi::OsString,
+    io::{self, Read},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+/// The option, without its dashes, by which this program is told to be such a process. Its value is a [`Task`].
+pub const OPTION: &str = "in-root";
+/// How long it is waited for. It is a millisecond or two.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+/// How many may be held up before nothing is tried any more.
+const HUNG: usize = 3;
+/// As much of what it says as is read, in bytes.
+const ANSWER: u64 = 1024;
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Make the directory of the uid, and give it to its user.
+    Make(Uid, Gid),
+    /// Move it among the retired, as the entry with this number.
+    Retire(Uid, u64),
+}
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// The process could not be started.
+    #[error("cannot run {} --{OPTION}: {source}", program.display())]
+    Run {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It does not end.
+    #[error("process {0} hangs in the kernel: a user holds the directory")]
+    Held(u32),
+    /// Others before it did not.
+    #[error("processes that hang in the kernel are at it: a user holds the directory")]
+    Busy,
+    /// It has said why not.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The processes.
+#[derive(Debug)]
+pub(super) struct Hands {
+    program: PathBuf,
+    _pin: Option<OwnedFd>,
+    root: PathBuf,
+    hung: Vec<Hung>,
+}
+
+/// One that is held up.
+#[derive(Debug)]
+struct Hung {
+    uid: Uid,
+    child: Child,
+    pidfd: OwnedFd,
+}
+
+impl Hands {
+    /// Those that run `program`, and work in `root`.
+    pub(super) fn new(program: PathBuf, root: PathBuf) -> Self {
+        Self { _pin: pin(&program), program, root, hung: Vec::new() }
+    }
+
+    /// Has it done.
+    ///
+    /// # Errors
+    /// [`TaskError`]; then it may be done later all the same.
+    pub(super) fn run(&mut self, task: Task) -> Result<(), TaskError> {
+        let uid = task.uid();
+        self.hung.retain_mut(|hung| !matches!(hung.child.try_wait(), Ok(Some(_))));
+        if self.hung.len() >= HUNG || self.hung.iter().any(|hung| hung.uid == uid) {
+            return Err(TaskError::Busy);
+        }
+        let failed = |source| TaskError::Run { program: self.program.clone(), source };
+        let mut child = self.start(task).map_err(failed)?;
+        let pidfd = pidfd_of(&child).map_err(failed)?;
+        let ended = poll::within(&pidfd, PollFlags::IN, &PATIENCE).map_err(|errno| failed(errno.into()))?;
+        if ended.is_empty() {
+            // Should it ever come to that.
+            let _ = child.kill();
+            let pid = child.id();
+            self.hung.push(Hung { uid, child, pidfd });
+            return Err(TaskError::Held(pid));
+        }
+        let status = child.wait().map_err(failed)?;
+        if status.success() {
+            return Ok(());
+        }
+        let mut said = String::new();
+        let stdout = child.stdout.take();
+        stdout.map(|stdout| stdout.take(ANSWER).read_to_string(&mut said)).transpose().map_err(failed)?;
+        Err(TaskError::Refused(said.trim_end().to_owned()))
+    }
+
+    /// How many are held up.
+    pub(super) fn hung(&self) -> usize {
+        self.hung.iter().filter(|hung| !process::has_ended(&hung.pidfd).unwrap_or(true)).count()
+    }
+
+    fn start(&self, task: Task) -> io::Result<Child> {
+        let mut root = OsString::from("--runtime-root=");
+        root.push(&self.root);
+        let mut command = Command::new(&self.program);
+        command.arg(format!("--{OPTION}={}", task.argument())).arg(root);
+        command.env_clear().current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
+    }
+}
+
+/// The child is not yet waited for, so its pid is still its own.
+fn pidfd_of(child: &Child) -> io::Result<OwnedFd> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
+
+impl Task {
+    fn uid(self) -> Uid {
+        match self {
+            Self::Make(uid, _) | Self::Retire(uid, _) => uid,
+        }
+    }
+
+    fn argument(self) -> String {
+        match self {
+            Self::Make(uid, gid) => format!("make:{uid}:{}", gid.get()),
+            Self::Retire(uid, number) => format!("retire:{uid}:{number}"),
+        }
+    }
+
+    /// Reads the value of the option.
+    #[must_use]
+    pub fn parse(argument: &str) -> Option<Self> {
+        let mut parts = argument.split(':');
+        let (what, uid, number) = (parts.next()?, parts.next()?, parts.next()?);
+        let uid = Uid::try_from(uid.parse::<u32>().ok()?).ok()?;
+        match what {
+            "make" => Some(Self::Make(uid, Gid::try_from(number.parse::<u32>().ok()?).ok()?)),
+            "retire" => Some(Self::Retire(uid, number.parse().ok()?)),
+            _ => None,
+        }
+    }
+
+    /// Does it, in `root`: what the process does that was started with [`OPTION`].
+    ///
+    /// # Errors
+    /// Those of the system call that failed; then nothing half-made is left.
+    pub fn perform(self, root: &Path) -> Result<(), Errno> {
+        let root = open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        match self {
+            Self::Make(uid, gid) => make(&root, uid, gid),
+            Self::Retire(uid, number) => retire(&root, uid, number),
+        }
+    }
+}
+
+fn make(root: &OwnedFd, uid: Uid, gid: Gid) -> Result<(), Errno> {
+    let name = uid.to_string();
+    mkdirat(root, &name, Mode::RWXU)?;
+    let (user, group) = (rustix::fs::Uid::from_raw(uid.get()), rustix::fs::Gid::from_raw(gid.get()));
+    chownat(root, &name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW).inspect_err(|_| {
+        // The error itself is what is told.
+        let _ = unlinkat(root, &name, AtFlags::REMOVEDIR);
+    })
+}
+
+fn retire(root: &OwnedFd, uid: Uid, number: u64) -> Result<(), Errno> {
+    let name = uid.to_string();
+    // Its lock first, by a call that changes nothing. To move it takes the same lock, but holds those of the parents meanwhile: whoever
+    // holds it would hold up everybody.
+    match chownat(root, &name, None, None, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => return Ok(()),
+        locked => locked?,
+    }
+    let found = statx(root, &name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC, StatxFlags::UID)?;
+    let retired = Path::new(RETIRED);
+    if found.stx_uid == 0 {
+        // It was never given to its user.
+        let empty = retired.join(format!("{EMPTY}{number}"));
+        return renameat_with(root, &name, root, empty, RenameFlags::NOREPLACE);
+    }
+    let entry = retired.join(format!("{uid}-{number}"));
+    mkdirat(root, &entry, Mode::RWXU)?;
+    renameat_with(root, &name, root, entry.join(CONTENTS), RenameFlags::NOREPLACE).inspect_err(|_| {
+        let _ = unlinkat(root, &entry, AtFlags::REMOVEDIR);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_is_told_all_of_the_task() {
+        let (uid, gid) = (Uid::try_from(2001).unwrap(), Gid::try_from(100).unwrap());
+        for task in [Task::Make(uid, gid), Task::Retire(uid, 7)] {
+            assert_eq!(Task::parse(&task.argument()), Some(task));
+        }
+        for bad in ["", "make:2001", "make:x:1", "retire:2001:x", "remove:2001:1"] {
+            assert_eq!(Task::parse(bad), None, "{bad}");
+        }
+    }
+}
