@@ -83,7 +83,7 @@ impl Login {
     }
 }
 
-/// Logs in `rounds` times ten times. All must be let in, within [`LIMIT`] for each round.
+/// Logs in `rounds` times ten times. All must be let in, within 20 s for each round.
 pub fn logins(host: &Host, rounds: usize) -> Vec<Login> {
     let mut running = start(host, rounds);
     let limit = LIMIT * u32::try_from(rounds).expect("a few rounds");

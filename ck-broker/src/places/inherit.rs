@@ -48,8 +48,8 @@ pub(super) fn take_over(new: &OwnedFd, path: &Path, state_dir: &Path) -> Result<
     let aside = state_dir.join(PRIVATE).join(ASIDE);
     put_in_place(new, &aside, path, |aside| {
         make_dir(aside.join(RETIRED))?;
-        let whole = heirlooms.iter().filter(|heirloom| !heirloom.is_half_made);
-        whole.map(|heirloom| bring(&old, aside, &heirloom.name)).collect()
+        let mut whole = heirlooms.iter().filter(|heirloom| !heirloom.is_half_made);
+        whole.try_for_each(|heirloom| bring(&old, aside, &heirloom.name))
     })?;
     // It is hidden no more, and empty.
     let _ = unlinkat(CWD, &aside, AtFlags::REMOVEDIR);
