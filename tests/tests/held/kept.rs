@@ -25,6 +25,7 @@ fn kept(mode: Mode) {
     let machine = &guarded.machine;
     let siege = Siege::lay(&guarded, ATTACK);
     let login = guarded.log_in("mkdir d; touch d/file; head -c 256M /dev/zero >large");
+    let before = shmem();
     let abort = Aborted(&machine.host);
     let held = attack(&machine.host, &["hold", "--keep", "/run/user/2001/d"]);
     login.log_out();
@@ -43,7 +44,6 @@ fn kept(mode: Mode) {
     assert!(!is_well(machine), "all is well, it says");
     siege.assert_nobody_notices();
     assert!(!is_well(machine), "all is well, it says");
-    let before = shmem();
     drop(abort);
     if mode == Mode::Tmpfs {
         wait_until(SOON, "the memory is given back", || shmem() + GIVEN_BACK <= before);
