@@ -10,7 +10,7 @@ use crate::ready;
 /// The start of what /proc calls the remover, which has 15 letters there.
 const REMOVER: &str = "ck-remove-direc";
 /// Between two looks: shorter than any remover lives that has something to do.
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(3);
 /// Small, as there are many.
 const STACK: usize = 16 * 1024;
 
