@@ -124,11 +124,21 @@ impl Hooks {
 
     /// From now on, these are the rules. What runs already runs by those before.
     pub fn set_rules(&mut self, rules: Rules) {
-        self.session_programs = Programs::of(rules.session_dirs.clone());
-        self.seat_programs = Programs::of(rules.seat_dirs.clone());
+        if rules.session_dirs != self.rules.session_dirs {
+            self.session_programs = Programs::of(rules.session_dirs.clone());
+        }
+        if rules.seat_dirs != self.rules.seat_dirs {
+            self.seat_programs = Programs::of(rules.seat_dirs.clone());
+        }
         self.backlog.set_parallel(rules.parallel);
         self.notes_told |= rules.wait_added;
         self.rules = rules;
+    }
+
+    /// Looks at the directories, so that their names are in the kernel's cache from now on.
+    pub fn look(&mut self) {
+        self.session_programs.list(&mut self.complaints);
+        self.seat_programs.list(&mut self.complaints);
     }
 
     /// Whether a login waits for the hooks of its session.

@@ -96,6 +96,14 @@ pub enum CreateError {
     },
 }
 
+impl CreateError {
+    /// Whether the directory may still come to be made.
+    #[must_use]
+    pub fn may_be_done(&self) -> bool {
+        matches!(self, Self::Task { source: TaskError::Held(_), .. })
+    }
+}
+
 impl RuntimeRoot {
     /// Looks at the place of the uid's runtime directory.
     ///

@@ -3,7 +3,7 @@
 //! there are any, their users' directories are left alone, and as long as there are a few, everybody's are.
 
 use super::remains::{CONTENTS, EMPTY};
-use crate::{pin::pin, places::user_dirs::RETIRED, poll, process};
+use crate::{pin::pin, places::user_dirs::RETIRED, poll};
 use ck_protocol::{Gid, Uid};
 use rustix::{
     event::{PollFlags, Timespec},
@@ -74,9 +74,11 @@ pub(super) struct Hands {
 /// One that is held up.
 #[derive(Debug)]
 struct Hung {
-    uid: Uid,
+    task: Task,
     child: Child,
     pidfd: OwnedFd,
+    /// Whether somebody watches for its end.
+    is_watched: bool,
 }
 
 impl Hands {
@@ -91,8 +93,7 @@ impl Hands {
     /// [`TaskError`]; then it may be done later all the same.
     pub(super) fn run(&mut self, task: Task) -> Result<(), TaskError> {
         let uid = task.uid();
-        self.hung.retain_mut(|hung| !matches!(hung.child.try_wait(), Ok(Some(_))));
-        if self.hung.len() >= HUNG || self.hung.iter().any(|hung| hung.uid == uid) {
+        if self.hung.len() >= HUNG || self.hung.iter().any(|hung| hung.task.uid() == uid) {
             return Err(TaskError::Busy);
         }
         let failed = |source| TaskError::Run { program: self.program.clone(), source };
@@ -103,7 +104,7 @@ impl Hands {
             // Should it ever come to that.
             let _ = child.kill();
             let pid = child.id();
-            self.hung.push(Hung { uid, child, pidfd });
+            self.hung.push(Hung { task, child, pidfd, is_watched: false });
             return Err(TaskError::Held(pid));
         }
         let status = child.wait().map_err(failed)?;
@@ -118,7 +119,26 @@ impl Hands {
 
     /// How many are held up.
     pub(super) fn hung(&self) -> usize {
-        self.hung.iter().filter(|hung| !process::has_ended(&hung.pidfd).unwrap_or(true)).count()
+        self.hung.len()
+    }
+
+    /// Tells `watch` of those that nobody watches yet: each is readable when it has ended.
+    pub(super) fn watch(&mut self, mut watch: impl FnMut(&OwnedFd)) {
+        for hung in self.hung.iter_mut().filter(|hung| !hung.is_watched) {
+            hung.is_watched = true;
+            watch(&hung.pidfd);
+        }
+    }
+
+    /// What those were to do that have ended. It may have been done in the end.
+    pub(super) fn take_ended(&mut self) -> Vec<Task> {
+        let mut ended = Vec::new();
+        self.hung.retain_mut(|hung| {
+            let has_ended = matches!(hung.child.try_wait(), Ok(Some(_)));
+            ended.extend(has_ended.then_some(hung.task));
+            !has_ended
+        });
+        ended
     }
 
     fn start(&self, task: Task) -> io::Result<Child> {

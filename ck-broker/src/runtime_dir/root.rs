@@ -2,7 +2,7 @@
 
 use super::{
     Backing, Recipe, Remains,
-    hands::Hands,
+    hands::{Hands, Task},
     remains::{self, EMPTY},
 };
 use crate::places::{
@@ -167,6 +167,18 @@ impl RuntimeRoot {
     #[must_use]
     pub fn hung(&self) -> usize {
         self.hands.as_ref().map_or(0, Hands::hung)
+    }
+
+    /// Tells `watch` of those that nobody watches yet: each is readable when it has ended.
+    pub fn watch_held(&mut self, watch: impl FnMut(&OwnedFd)) {
+        if let Some(hands) = &mut self.hands {
+            hands.watch(watch);
+        }
+    }
+
+    /// What those were to do that have ended. It may have been done in the end.
+    pub fn take_let_go(&mut self) -> Vec<Task> {
+        self.hands.as_mut().map(Hands::take_ended).unwrap_or_default()
     }
 
     /// How large a tmpfs may grow, in bytes.

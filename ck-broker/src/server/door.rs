@@ -148,21 +148,17 @@ impl Listener {
     /// user has mounted upon it in a mount namespace of theirs.
     fn open(door: Door, state_dir: &Path) -> Result<Self, DoorError> {
         let path = state_dir.join(door.name());
-        let hidden = state_dir.join(PRIVATE).join(format!("{SWEPT}{}", door.name()));
         let failed = |source| DoorError::Bind { path: path.clone(), source };
-        let address = SocketAddrUnix::new(&hidden).map_err(|_| DoorError::Name(path.clone()))?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
             .map_err(|source| DoorError::Create { path: path.clone(), source })?;
-        let hidden = make_way(&hidden).map_err(failed)?;
-        let bound = bind_masked(&socket, &address, door.mask());
-        bound.map_err(failed)?;
+        let hidden = bind_hidden(&socket, door, state_dir)?;
         // Before there is any connection, as they get this from the listener.
         let refused = descriptors::refuse(&socket);
         let refuses_descriptors =
             refused.map_err(|source| DoorError::Listen { path: path.clone(), source })?;
         listen(&socket, BACKLOG).map_err(|source| DoorError::Listen { path: path.clone(), source })?;
-        show(hidden, &path).map_err(failed)?;
+        show(&hidden, &path).map_err(failed)?;
         Ok(Self { socket, refuses_descriptors })
     }
 
@@ -195,16 +191,19 @@ fn is_bound_to(socket: &OwnedFd, path: &Path) -> bool {
     bound.file_name() == path.file_name() && parents[0].is_some() && parents[0] == parents[1]
 }
 
-/// Moves a socket out of the way that a broker has left there which was killed before it was shown.
-fn make_way(hidden: &Path) -> Result<&Path, Errno> {
+/// Binds the socket in the private part of the state directory, to a name that will be swept away, and returns that. Brokers that
+/// were killed may have left others there, even one with our pid.
+fn bind_hidden(socket: &OwnedFd, door: Door, state_dir: &Path) -> Result<PathBuf, DoorError> {
+    let path = || state_dir.join(door.name());
     let mut number = 0_u32;
     loop {
-        let mut aside = hidden.as_os_str().to_owned();
-        aside.push(format!("-{number}"));
-        match renameat_with(CWD, hidden, CWD, aside, RenameFlags::NOREPLACE) {
-            Ok(()) | Err(Errno::NOENT) => return Ok(hidden),
-            Err(Errno::EXIST) => number += 1,
-            Err(errno) => return Err(errno),
+        let name = format!("{SWEPT}{}-{number}-{}", std::process::id(), door.name());
+        let hidden = state_dir.join(PRIVATE).join(name);
+        let address = SocketAddrUnix::new(&hidden).map_err(|_| DoorError::Name(path()))?;
+        match bind_masked(socket, &address, door.mask()) {
+            Ok(()) => return Ok(hidden),
+            Err(Errno::ADDRINUSE) => number += 1,
+            Err(source) => return Err(DoorError::Bind { path: path(), source }),
         }
     }
 }

@@ -117,7 +117,12 @@ impl Server {
         // The intent first: a directory that nobody claims would never be removed.
         let claim = self.store.claim(uid).map_err(|error| error.to_string())?;
         let created = self.root.create(uid, gid).map_err(|error| {
-            self.disclaim(uid);
+            // What a process may still make that is held up stays ours.
+            if !error.may_be_done() {
+                self.disclaim(uid);
+            }
+            self.jobs.note_to_sweep(Instant::now());
+            self.watch_held();
             error.to_string()
         })?;
         // Until a directory is made as it should be.

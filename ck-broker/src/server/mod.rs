@@ -219,6 +219,7 @@ impl Server {
             Wakeup::HookOutput(id) => self.take_hook_output(id),
             Wakeup::Console => self.look_at_console(),
             Wakeup::Switch => self.end_switch(),
+            Wakeup::LetGo => self.make_up_for_held(),
         }
     }
 

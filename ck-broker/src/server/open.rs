@@ -138,6 +138,7 @@ impl Server {
             history: History::new(settings.history.clone()),
         };
         server.configure(settings);
+        server.hooks.look();
         server.listen().map_err(ServerError::Wait)?;
         server.history.broker_started();
         server.take_over(&left, unfinished);

@@ -1,8 +1,13 @@
 //! Taking the directories of users who have left out of their place, again and again where that fails.
 
-use super::Server;
-use crate::{places::user_dirs::BEFORE, runtime_dir::Retired, store::Made};
+use super::{Server, wakeup::Wakeup, watch};
+use crate::{
+    places::user_dirs::BEFORE,
+    runtime_dir::{Remains, Retired, Task},
+    store::Made,
+};
 use ck_protocol::Uid;
+use nix::sys::epoll::EpollFlags;
 use std::time::{Duration, Instant};
 
 /// How long after a directory could not be retired that is tried again; each time doubled.
@@ -58,6 +63,7 @@ impl Server {
             }
             Err(error) => {
                 log::error!("{error}");
+                self.watch_held();
                 self.stick(uid, error.to_string());
                 Err(error.to_string())
             }
@@ -73,6 +79,36 @@ impl Server {
         match self.root.forget_before() {
             Ok(()) => self.jobs.note_to_sweep(Instant::now()),
             Err(errno) => log::warn!("the root of an earlier release stays among the retired: {errno}"),
+        }
+    }
+
+    /// Has the processes watched that are held up in the root.
+    pub(super) fn watch_held(&mut self) {
+        let epoll = &self.epoll;
+        self.root.watch_held(|process| {
+            if let Err(errno) =
+                watch(epoll, process, Wakeup::LetGo, EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT)
+            {
+                log::error!("cannot watch a process that hangs: {errno}");
+            }
+        });
+    }
+
+    /// A process that was held up has ended. What it was to do it may have done, when nobody waited for it any more.
+    pub(super) fn make_up_for_held(&mut self) {
+        for task in self.root.take_let_go() {
+            match task {
+                Task::Make(uid, _) if !self.registry.has_runtime_dir(uid) && self.store.claims(uid) => {
+                    // What stands in the way is kept with it.
+                    let _ = self.retire(uid);
+                }
+                Task::Make(..) => {}
+                Task::Retire(uid, number) => {
+                    let remains = Remains { uid, name: format!("{uid}-{number}").into() };
+                    self.jobs.push(remains, None, Instant::now());
+                    self.jobs.note_to_sweep(Instant::now());
+                }
+            }
         }
     }
 

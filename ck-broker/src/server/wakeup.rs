@@ -27,6 +27,8 @@ pub(super) enum Wakeup {
     Console,
     /// The program that was to switch has ended.
     Switch,
+    /// A process that was held up in the root of the runtime directories has ended.
+    LetGo,
 }
 
 /// The kind is in the uppermost bits; the rest would last for 10^17 logins.
@@ -49,6 +51,7 @@ impl Wakeup {
             Self::Sweep(number) => (8, number),
             Self::Console => (14, 0),
             Self::Switch => (14, 1),
+            Self::LetGo => (14, 2),
         };
         (kind << SHIFT) | (number & NUMBER)
     }
@@ -63,7 +66,8 @@ impl Wakeup {
             2 => Self::Leaders,
             3 => Self::Connection(number),
             14 if number == 0 => Self::Console,
-            14 => Self::Switch,
+            14 if number == 1 => Self::Switch,
+            14 => Self::LetGo,
             4 => Self::Leader(SessionId::new(number)),
             5 => Self::Worker(TeardownId::new(number)),
             6 => Self::Hook(number),
@@ -93,6 +97,7 @@ mod tests {
             Wakeup::HookOutput(NUMBER),
             Wakeup::Console,
             Wakeup::Switch,
+            Wakeup::LetGo,
         ] {
             assert_eq!(Wakeup::from_data(wakeup.to_data()), wakeup);
         }
