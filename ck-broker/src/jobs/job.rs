@@ -208,6 +208,7 @@ impl Job {
     /// Takes note of a failed try. Says whether it was the last one.
     pub(super) fn fail(&mut self, reason: Option<String>, now: Instant) -> bool {
         self.reason = reason;
+        self.remains.is_mounted = false;
         let pause = PAUSES.get(self.failures);
         self.failures += 1;
         match pause {
@@ -227,6 +228,7 @@ impl Job {
     /// Has it tried again after a while, however often: what hindered it is none of its own.
     pub(super) fn hinder(&mut self, reason: Option<String>, now: Instant) {
         self.reason = reason.or(self.reason.take());
+        self.remains.is_mounted = false;
         self.phase = Phase::Waiting(now + self.pause);
         self.pause = LONGEST_PAUSE.min(self.pause * 2);
     }

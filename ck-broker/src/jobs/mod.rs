@@ -288,7 +288,9 @@ impl Queue {
     fn finish(&mut self, id: TeardownId) {
         let Some(job) = self.jobs.remove(&id) else { return };
         let uid = job.uid();
-        self.forget_entry(&job.remains);
+        if !job.remains.is_mounted {
+            self.forget_entry(&job.remains);
+        }
         if !self.jobs.values().any(|job| job.uid() == uid) {
             self.turns.remove(&uid);
         }
@@ -349,7 +351,11 @@ mod tests {
     }
 
     fn push(queue: &mut Queue, uid: u32, now: Instant) {
-        queue.push(Remains { uid: Uid::try_from(uid).unwrap(), name: "x".into() }, None, now);
+        queue.push(
+            Remains { uid: Uid::try_from(uid).unwrap(), name: "x".into(), is_mounted: false },
+            None,
+            now,
+        );
     }
 
     /// Has the queue believe that not even SIGKILL ended the worker of `id`.

@@ -112,9 +112,11 @@ impl RuntimeRoot {
     pub fn existing(&self, uid: Uid) -> Result<Existing, CreateError> {
         let path = self.of(uid);
         // Where nothing can be mounted, whoever looks up a name that is missing can be held up.
-        let place = match find(&path, Last::Keep).map(|place| place.handle) {
-            Err(Errno::NOENT) if !self.is_sealed => return Ok(Existing::Nothing),
-            Ok(Some(handle)) if !self.is_sealed => Some(handle),
+        let place =
+            if self.is_sealed { None } else { Some(find(&path, Last::Keep).map(|place| place.handle)) };
+        let place = match place {
+            Some(Err(Errno::NOENT)) => return Ok(Existing::Nothing),
+            Some(Ok(handle)) => handle,
             _ => None,
         };
         // DONT_SYNC: attributes that a file system over it caches will do, as asking for fresh

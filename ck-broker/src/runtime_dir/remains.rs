@@ -28,6 +28,8 @@ pub struct Remains {
     pub uid: Uid,
     /// Where it is among the retired: a path there.
     pub name: PathBuf,
+    /// Whether a tmpfs is mounted on it, for sure: it has just been. Otherwise that is looked for.
+    pub is_mounted: bool,
 }
 
 impl Remains {
@@ -37,7 +39,7 @@ impl Remains {
     /// is looked for is not there, which is as good as removed.
     pub(crate) fn path(&self, retired: &Path) -> PathBuf {
         let path = retired.join(&self.name);
-        if self.name.starts_with(BEFORE) {
+        if self.is_mounted || self.name.starts_with(BEFORE) {
             return path;
         }
         let is_roots = fs::symlink_metadata(&path).is_ok_and(|found| found.uid() == 0);
@@ -75,7 +77,7 @@ pub(super) fn list(retired: &Path) -> Result<Left, RootError> {
                 left.next = left.next.max(number + 1);
             } else if let Some((uid, number)) = parse(&text) {
                 left.next = left.next.max(number + 1);
-                numbered.push((number, Remains { uid, name: directory.join(&name) }));
+                numbered.push((number, Remains { uid, name: directory.join(&name), is_mounted: false }));
             } else if text != BEFORE {
                 log::warn!("{}: not put there by ck-broker, left alone", path.join(&name).display());
             }

@@ -105,7 +105,9 @@ impl RuntimeRoot {
         let moved = self.hands.as_mut().map(|hands| hands.run(Task::Retire(uid, number)));
         moved.transpose().map_err(|source| RetireError::Task { path, source })?;
         // What of the two it has made, an entry or a mount point, was told by its owner; one that is not there is no matter.
-        retired.remains.push((Remains { uid, name: PathBuf::from(format!("{uid}-{number}")) }, None));
+        retired
+            .remains
+            .push((Remains { uid, name: PathBuf::from(format!("{uid}-{number}")), is_mounted: false }, None));
         retired.to_sweep = true;
         Ok(())
     }
@@ -154,7 +156,7 @@ impl Retirement<'_> {
             if let Some(status) = status.filter(|status| !is_mounted(status)) {
                 return self.move_out(&status);
             }
-            self.take_off(&layer, status.as_ref())?;
+            self.take_off(layer, status.as_ref())?;
             if self.put_aside()? {
                 self.note_plain();
                 return Ok(());
@@ -175,26 +177,32 @@ impl Retirement<'_> {
     }
 
     /// Takes the uppermost file system off, which is `layer`.
-    fn take_off(&mut self, layer: &OwnedFd, status: Option<&Statx>) -> Result<(), RetireError> {
+    fn take_off(&mut self, layer: OwnedFd, status: Option<&Statx>) -> Result<(), RetireError> {
         match self.whose(status) {
-            Whose::Tmpfs => match usage(layer) {
+            Whose::Tmpfs => match usage(&layer) {
                 // It goes at once. Whoever still is in there may fill it as long as they hold it, and then it is they who free it.
                 Some(Usage::Empty) => self.retired.freed = true,
                 usage => {
                     let name = self.root.new_entry(self.uid);
                     self.make(&name)?;
-                    self.keep(layer, &name)?;
+                    self.keep(&layer, &name)?;
                     let bytes = usage.and_then(Usage::bytes);
-                    self.retired.remains.push((Remains { uid: self.uid, name }, bytes));
+                    self.retired.remains.push((Remains { uid: self.uid, name, is_mounted: true }, bytes));
                 }
             },
             // Nothing is freed with it but what is mounted in it. (It is not mounted where it lies: that would take the lock of a
             // directory of the user's.)
-            Whose::Plain if mounts::unmount_idle(&self.path).is_ok() => return Ok(()),
-            Whose::Plain | Whose::Others => {
-                let name = self.foreign()?;
-                self.keep(layer, &name)?;
+            Whose::Plain => {
+                // It keeps the mount in use.
+                drop(layer);
+                if mounts::unmount_idle(&self.path).is_ok() {
+                    return Ok(());
+                }
+                if let Some(layer) = self.open()? {
+                    self.keep_foreign(&layer)?;
+                }
             }
+            Whose::Others => self.keep_foreign(&layer)?,
         }
         mounts::detach(&self.path).map_err(|source| RetireError::Detach { path: self.path.clone(), source })
     }
@@ -223,6 +231,11 @@ impl Retirement<'_> {
         mounts::attach(&copy, &self.root.retired, name).map_err(failed)?;
         // Or what is mounted in it would be detached with the one that it was copied from.
         mounts::make_private(&to).map_err(failed)
+    }
+
+    fn keep_foreign(&mut self, layer: &OwnedFd) -> Result<(), RetireError> {
+        let name = self.foreign()?;
+        self.keep(layer, &name)
     }
 
     /// The mount point among the retired for what is not ours, one for all.
@@ -268,7 +281,7 @@ impl Retirement<'_> {
             let _ = unlinkat(&self.root.retired, &wrapper, AtFlags::REMOVEDIR);
             return Err(self.cannot_move(self.root.retired_path().join(to), source));
         }
-        self.retired.remains.push((Remains { uid: self.uid, name: wrapper }, None));
+        self.retired.remains.push((Remains { uid: self.uid, name: wrapper, is_mounted: false }, None));
         Ok(())
     }
 
@@ -277,7 +290,7 @@ impl Retirement<'_> {
         if let Some(Made::Plain(path)) = self.made {
             // Of an earlier release it stands alone; else its entry is for it alone.
             let name = if path.ends_with(CONTENTS) { path.parent().unwrap_or(path) } else { path };
-            let remains = Remains { uid: self.uid, name: name.to_owned() };
+            let remains = Remains { uid: self.uid, name: name.to_owned(), is_mounted: false };
             self.retired.remains.push((remains, None));
         }
     }

@@ -104,7 +104,7 @@ impl Server {
                 }
                 Task::Make(..) => {}
                 Task::Retire(uid, number) => {
-                    let remains = Remains { uid, name: format!("{uid}-{number}").into() };
+                    let remains = Remains { uid, name: format!("{uid}-{number}").into(), is_mounted: false };
                     self.jobs.push(remains, None, Instant::now());
                     self.jobs.note_to_sweep(Instant::now());
                 }
