@@ -102,6 +102,27 @@ fn stalled_subscribers_delay_no_login_take_little_and_are_told_what_they_missed(
     guarded.assert_gone_and_unharmed();
 }
 
+/// Without a session, as those who have taken all that there is for them.
+#[test]
+fn who_does_not_listen_yet_gets_the_place_of_somebody_who_listens_by_many_connections() {
+    let machine = Machine::up();
+    install_subscriber(&machine);
+    let _others = ["3001", "3002"].map(|uid| stall(&machine, uid, "0", "100", EACH));
+    await_subscribers(&machine, OTHERS);
+    let watches: Vec<Running> = ["2004", "2005", "2006"]
+        .map(|uid| machine.host.spawn(&["setpriv", &format!("--reuid={uid}"), "ckctl", "watch"]))
+        .into();
+    for watch in &watches {
+        wait_until(SOON, "the snapshot is shown", || watch.stdout().contains("changes follow\n"));
+    }
+    await_subscribers(&machine, OTHERS);
+    machine.host.run_ok(&["su", "alice", "-c", "true"]);
+    for watch in &watches {
+        wait_until(SOON, "the change", || watch.stdout().contains("user 2001 has left\n"));
+        assert!(!watch.is_over(), "{}", watch.stderr());
+    }
+}
+
 #[test]
 fn a_subscriber_that_asks_for_something_is_refused_and_hung_up_on() {
     let machine = Machine::up();
