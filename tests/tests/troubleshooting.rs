@@ -150,7 +150,7 @@ fn what_the_broker_says() {
     shell(&machine, "chattr +i /run/user/2001/x");
     drop(session);
     assert_documented(said("EPERM").trim_start_matches("warning: teardown: "));
-    shell(&machine, "chattr -i /run/user/.ck-retired/2001-0/x");
+    shell(&machine, "chattr -i /run/user/.ck-retired/2001-0/d/x");
     let second = machine.host.run(&["ck-broker"]).stderr;
     let second = second.trim_start_matches("ck-broker: ").replace(&machine.broker().pid().to_string(), "429");
     assert_documented(&second);
