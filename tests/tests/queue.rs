@@ -114,12 +114,12 @@ fn a_directory_that_cannot_be_retired_is_tried_again() {
     machine.host.run_ok(&["chattr", "+i", RETIRED]);
     login.log_out();
     wait_until(SOON, "a word about it", || {
-        machine.broker().stderr().contains("cannot make /run/user/.ck-retired/")
+        machine.broker().stderr().contains("cannot move /run/user/2001 to /run/user/.ck-retired")
     });
     assert!(machine.has_alices());
     let status = machine.host.run_ok(&["ckctl", "status"]);
     assert!(
-        status.contains("the runtime directory of uid 2001, who has left, stays in its place: cannot make"),
+        status.contains("the runtime directory of uid 2001, who has left, stays in its place: cannot move"),
         "{status}"
     );
     machine.host.run_ok(&["chattr", "-i", RETIRED]);

@@ -42,8 +42,7 @@ impl Remains {
         if self.is_mounted || self.name.starts_with(BEFORE) {
             return path;
         }
-        let is_roots = fs::symlink_metadata(&path).is_ok_and(|found| found.uid() == 0);
-        if is_roots && !mounts::is_mounted_on(&path).unwrap_or(false) { path.join(CONTENTS) } else { path }
+        if is_entry(&path) { path.join(CONTENTS) } else { path }
     }
 }
 
@@ -77,6 +76,7 @@ pub(super) fn list(retired: &Path) -> Result<Left, RootError> {
                 left.next = left.next.max(number + 1);
             } else if let Some((uid, number)) = parse(&text) {
                 left.next = left.next.max(number + 1);
+                undo_half_made(&path.join(&name));
                 numbered.push((number, Remains { uid, name: directory.join(&name), is_mounted: false }));
             } else if text != BEFORE {
                 log::warn!("{}: not put there by ck-broker, left alone", path.join(&name).display());
@@ -86,6 +86,24 @@ pub(super) fn list(retired: &Path) -> Result<Left, RootError> {
     numbered.sort_unstable_by_key(|(number, _)| *number);
     left.entries = numbered.into_iter().map(|(_, entry)| entry).collect();
     Ok(left)
+}
+
+fn is_roots(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.uid() == 0)
+}
+
+/// Whether it is an entry that is for a plain directory alone.
+fn is_entry(path: &Path) -> bool {
+    is_roots(path) && !mounts::is_mounted_on(path).unwrap_or(false)
+}
+
+/// Removes the plain directory of an entry if it is root's still: the broker was killed before it gave it to its user, and the
+/// remover touches none but the user's. If it cannot be removed, the teardown tells why.
+fn undo_half_made(entry: &Path) {
+    let contents = entry.join(CONTENTS);
+    if is_entry(entry) && is_roots(&contents) {
+        let _ = fs::remove_dir(contents);
+    }
 }
 
 fn parse(name: &str) -> Option<(Uid, u64)> {
