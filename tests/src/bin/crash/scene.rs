@@ -172,6 +172,11 @@ impl Scene {
         let path = directory(uid);
         assert!(Command::new("umount").arg(&path).status().expect("umount").success());
         fs::remove_dir_all(&path).expect("remove a directory");
+        // What was mounted there, if it was plain: it lies among the retired while it is in use.
+        for name in names(RETIRED).iter().filter(|name| self.is_plain && name.starts_with(&format!("{uid}-")))
+        {
+            fs::remove_dir_all(Path::new(RETIRED).join(name)).expect("remove a plain directory");
+        }
     }
 
     /// The crowd goes, and nothing is left.
