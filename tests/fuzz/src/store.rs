@@ -18,6 +18,9 @@ const RECORDS: usize = 4;
 
 static STATE: LazyLock<StateDir> = LazyLock::new(|| {
     let path = std::env::temp_dir().join(format!("ck-fuzz-store-{}", std::process::id()));
+    for directory in ["sessions", "users"] {
+        fs::create_dir_all(path.join("state").join(directory)).expect("make a state directory");
+    }
     StateDir::lock(&path).expect("a state directory; targets run as root")
 });
 
@@ -26,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
     let (mut store, left) =
         within(MEMORY, || Store::open(&STATE)).expect("no file keeps a broker from its start");
     assert_eq!(left.sessions.len() + left.unreadable.len(), files, "{left:?}");
-    let _ = store.device(alice());
+    let _ = store.made(alice());
     for record in &left.unreadable {
         store.set_aside(record).expect("a name can be changed");
     }
@@ -42,7 +45,7 @@ fn alice() -> Uid {
 /// Writes the files; returns how many records there are.
 fn write_files(data: &[u8]) -> usize {
     let mut files = pieces(data);
-    fs::write(STATE.path().join("next-id"), files.next().unwrap_or_default()).expect("write next-id");
+    fs::write(STATE.private().join("next-id"), files.next().unwrap_or_default()).expect("write next-id");
     fs::write(STATE.users().join("2001"), files.next().unwrap_or_default()).expect("write a claim");
     let named = |(number, record): (usize, &'_ [u8])| match id(record) {
         Some(id) => (id.to_string(), record.to_vec()),
