@@ -71,7 +71,7 @@ fn a_start_with_fewer_descriptors_ends_no_session() {
         (0..SESSIONS).map(|_| machine.host.spawn(&["su", "alice", "-c", script])).collect();
     machine.await_sessions(SESSIONS);
     machine.broker().signal(Signal::KILL);
-    let broker = machine.host.spawn(&["prlimit", "--nofile=32:32", "/usr/sbin/ck-broker"]);
+    let broker = machine.host.spawn(&["prlimit", "--nofile=40:40", "/usr/sbin/ck-broker"]);
     wait_until(SOON, "a word about it", || {
         broker.stderr().contains("cannot be watched: Too many open files")
     });
