@@ -3,13 +3,13 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::fs::{CWD, Mode, OFlags, Uid, openat, openat2};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Uid, openat, openat2, unlinkat};
 use rustix::io::Errno;
 use rustix::process::{Pid, geteuid};
 
 use crate::arguments::Request;
 use crate::cause::Cause;
-use crate::mounts::{self, BENEATH, FileSystem};
+use crate::mounts::{self, BENEATH, FileSystem, INSIDE};
 use crate::parents::{self, HANDLE, Place, WayError};
 use crate::report::escape;
 use crate::status::Status;
@@ -84,18 +84,24 @@ impl Destination {
     }
 
     /// Opens what is at `place` now; `path` is its name in messages.
+    ///
+    /// Another remover may be at the same directory: what it takes away meanwhile is missing, not an error.
     pub(crate) fn at(place: Place, uid: Uid, path: String) -> Result<Self, Refusal> {
         // A link is opened itself (O_PATH with O_NOFOLLOW), and refused below.
-        let directory = openat2(&place.parent, &place.name, HANDLE, Mode::empty(), BENEATH).map_err(
-            |errno| match errno {
-                Errno::NOENT => Refusal::Missing,
-                Errno::LOOP => Refusal::Link(path.clone()),
-                errno => Refusal::Open { path: path.clone(), source: Cause(errno) },
-            },
-        )?;
-        let status = owned_directory(directory.as_fd(), uid, &path)?;
-        let mounted = mounts::is_mount_point(place.parent.as_fd(), &place.name)
-            .map_err(|errno| Refusal::Open { path: path.clone(), source: Cause(errno) })?;
+        let open = |resolve| openat2(&place.parent, &place.name, HANDLE, Mode::empty(), resolve);
+        let opened = match open(INSIDE) {
+            Err(Errno::XDEV) => open(BENEATH).map(|directory| (directory, true)),
+            opened => opened.map(|directory| (directory, false)),
+        };
+        let (directory, mounted) = opened.map_err(|errno| match errno {
+            Errno::NOENT => Refusal::Missing,
+            Errno::LOOP => Refusal::Link(path.clone()),
+            errno => Refusal::Open { path: path.clone(), source: Cause(errno) },
+        })?;
+        let status = owned_directory(directory.as_fd(), uid, &path).map_err(|refusal| match refusal {
+            Refusal::Owner { .. } if is_removed_mount_point(&place, directory.as_fd()) => Refusal::Missing,
+            refusal => refusal,
+        })?;
         if !mounted {
             return Ok(Self { directory, status, kind: Kind::Plain(place) });
         }
@@ -137,6 +143,15 @@ fn owned_directory(directory: BorrowedFd<'_>, uid: Uid, path: &str) -> Result<St
         return Err(Refusal::Owner { path: path.to_owned(), owner: status.uid, uid });
     }
     Ok(status)
+}
+
+/// Removes what is left of a directory when a remover is killed, or is still at work, between the last two calls: an empty
+/// mount point, where only root can make one. Tells whether it is gone.
+fn is_removed_mount_point(place: &Place, directory: BorrowedFd<'_>) -> bool {
+    let is_roots_alone = |fd| Status::of(fd).is_ok_and(|status| status.is_roots_alone());
+    is_roots_alone(place.parent.as_fd())
+        && is_roots_alone(directory)
+        && matches!(unlinkat(&place.parent, &place.name, AtFlags::REMOVEDIR), Ok(()) | Err(Errno::NOENT))
 }
 
 fn must_be_tmpfs(directory: BorrowedFd<'_>, path: &str) -> Result<(), Refusal> {

@@ -91,11 +91,15 @@ pub(crate) fn remove(
             return;
         }
         // What is left in a tmpfs goes with it, so it is detached whatever the passes have come to.
-        if let Err(errno) = mounts::detach(directory.as_fd()) {
-            give_back(directory.as_fd(), &status, uid, report);
-            return report.directory_stays(errno);
+        match mounts::detach(directory.as_fd()) {
+            Ok(()) => report.detached += 1,
+            // Another remover that is at the same directory has detached it.
+            Err(Errno::INVAL) if !is_mounted(&place) => {}
+            Err(errno) => {
+                give_back(directory.as_fd(), &status, uid, report);
+                return report.directory_stays(errno);
+            }
         }
-        report.detached += 1;
         report.leftovers = Leftovers::named();
         let errno = match unlinkat(&place.parent, &place.name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => return report.set_gone(),
@@ -105,10 +109,17 @@ pub(crate) fn remove(
         destination = match Destination::at(place, uid, escape(&report.path)) {
             Ok(beneath) if Instant::now() < deadline => beneath,
             Ok(_) => return report.set_late(),
+            Err(Refusal::Missing) => return report.set_gone(),
             Err(Refusal::Hangs { child, .. }) => return report.left_behind = Some(child),
             Err(_) => return report.directory_stays(errno),
         };
     }
+}
+
+/// Whether something is mounted there; also where that cannot be told, but not where the name is gone.
+fn is_mounted(place: &Place) -> bool {
+    let found = mounts::is_mount_point(place.parent.as_fd(), &place.name);
+    found.unwrap_or_else(|errno| errno != Errno::NOENT)
 }
 
 /// Gives the directory back to its owner, or the next try would refuse it.

@@ -12,9 +12,12 @@ use rustix::{
 use std::{
     env, fs,
     os::unix::fs::{MetadataExt, symlink},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -72,25 +75,61 @@ fn what_is_not_there_is_missing_and_links_end() {
     fs::remove_dir_all(top).unwrap();
 }
 
-/// At the moment of a mount, the cache has no answer.
-#[test]
-fn mounts_elsewhere_hide_nothing() {
-    let top = directory("mounts");
+/// Looks `there` up `times` times while `disturb` goes on, over and over, in a mount namespace of its own.
+fn assert_nothing_hidden(top: &Path, times: usize, prepare: impl FnOnce() + Send, disturb: impl Fn() + Sync) {
     fs::create_dir(top.join("there")).unwrap();
-    let over = AtomicBool::new(false);
+    let (ready, over) = (Barrier::new(2), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| {
-            let none: Option<&str> = None;
             unshare(CloneFlags::CLONE_NEWNS).unwrap();
-            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+            mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).unwrap();
+            prepare();
+            ready.wait();
             while !over.load(Ordering::Relaxed) {
-                mount(Some(&top), &top, none, MsFlags::MS_BIND, none).unwrap();
-                umount2(&top, MntFlags::MNT_DETACH).unwrap();
+                disturb();
             }
         });
-        let hidden = (0..300_000).filter(|_| find(&top.join("there"), Last::Keep).is_err()).count();
+        ready.wait();
+        let hidden = (0..times).filter(|_| find(&top.join("there"), Last::Keep).is_err()).count();
         over.store(true, Ordering::Relaxed);
         assert_eq!(hidden, 0);
     });
     fs::remove_dir_all(top).unwrap();
+}
+
+const NONE: Option<&str> = None;
+
+/// At the moment of a mount, the cache has no answer.
+#[test]
+fn mounts_elsewhere_hide_nothing() {
+    let top = directory("mounts");
+    let disturb = || {
+        mount(Some(&top), &top, NONE, MsFlags::MS_BIND, NONE).unwrap();
+        umount2(&top, MntFlags::MNT_DETACH).unwrap();
+    };
+    assert_nothing_hidden(&top, 300_000, || (), disturb);
+}
+
+/// Every user can do that in a user namespace of theirs: for milliseconds at a time the cache has hardly any answer.
+#[test]
+fn namespaces_of_many_mounts_that_come_and_go_hide_nothing() {
+    let top = directory("namespaces");
+    let many = directory("many");
+    let prepare = || {
+        mount(Some("tmpfs"), &many, Some("tmpfs"), MsFlags::empty(), NONE).unwrap();
+        // Each has all that there is so far: 2^14 in the end.
+        for number in 0..14 {
+            let place = many.join(number.to_string());
+            fs::create_dir(&place).unwrap();
+            mount(Some(&many), &place, NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE).unwrap();
+        }
+    };
+    // It goes with the thread.
+    let disturb = || {
+        thread::scope(|scope| {
+            scope.spawn(|| unshare(CloneFlags::CLONE_NEWNS).unwrap());
+        })
+    };
+    assert_nothing_hidden(&top, 300_000, prepare, disturb);
+    fs::remove_dir(many).unwrap();
 }

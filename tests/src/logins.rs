@@ -110,14 +110,15 @@ pub fn assert_no_slower(logins: &[Login], idle: &[Login], slack: Duration) {
     assert!(slow.is_empty(), "{} of {} took long, the first {:?}", slow.len(), logins.len(), slow[0]);
 }
 
-/// Each has all that a login should have.
-pub fn assert_whole(logins: &[Login]) {
+/// Each has all that a login should have; `log` is what was told meanwhile.
+pub fn assert_whole(logins: &[Login], log: impl FnOnce() -> String) {
     let lacking: Vec<&Login> = logins.iter().filter(|login| !login.is_whole()).collect();
     assert!(
         lacking.is_empty(),
-        "{} of {} lack something, the first {:?}",
+        "{} of {} lack something, the first {:?}\n{}",
         lacking.len(),
         logins.len(),
-        lacking[0]
+        lacking[0],
+        log()
     );
 }

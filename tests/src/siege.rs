@@ -41,7 +41,7 @@ impl<'g> Siege<'g> {
     pub fn lay(guarded: &'g Guarded, program: &str) -> Self {
         install(&guarded.machine, program);
         let idle = logins(&guarded.machine.host, 1);
-        assert_whole(&idle);
+        assert_whole(&idle, || guarded.machine.host.syslog());
         guarded.machine.await_nothing_left();
         let watch = Watch::start(guarded.machine.broker().pid_outside());
         Self { guarded, idle, watch: RefCell::new(Some(watch)) }
@@ -49,7 +49,9 @@ impl<'g> Siege<'g> {
 
     /// Fifty logins of others, each as if nothing was wrong.
     pub fn assert_nobody_notices(&self) {
-        assert_whole(&self.logins());
+        assert_whole(&self.logins(), || {
+            self.guarded.machine.host.syslog() + &self.guarded.machine.broker().stderr()
+        });
     }
 
     /// Fifty logins of others, none of which takes longer than when nothing is wrong.

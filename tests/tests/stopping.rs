@@ -66,7 +66,12 @@ fn a_teardown_goes_on_while_the_broker_is_restarted() {
             log.matches("begun").count() == log.matches("done").count()
         });
         let log = machine.host.read_file("/tmp/log");
-        assert_eq!(log.matches("done").count(), log.matches("done 0").count(), "{log}");
+        assert_eq!(
+            log.matches("done").count(),
+            log.matches("done 0").count(),
+            "{kind}: {log}{}",
+            machine.broker().stderr()
+        );
     }
 }
 

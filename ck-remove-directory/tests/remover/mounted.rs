@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use rustix::fs::{Mode, OFlags, openat};
 
-use crate::stage::{Outcome, Stage, USER, remover, through};
+use crate::stage::{Outcome, Stage, USER, chmod, remover, through};
 
 pub(crate) fn mount_tmpfs(on: &Path) {
     mount(Some("tmpfs"), on, Some("tmpfs"), MsFlags::empty(), Some("mode=0700,uid=2001,gid=2001"))
@@ -42,6 +42,43 @@ fn a_tmpfs_there_is_emptied_detached_and_its_mount_point_removed() {
     assert!((3 << 20..4 << 20).contains(&bytes), "{bytes} bytes given back");
     assert_eq!((&outcome.json()["mounts_detached"], &outcome.json()["removed"]), (&1.into(), &3.into()));
     assert_eq!(names_in(&inside), 0, "emptied, for those who still have it open");
+    stage.assert_gone();
+}
+
+/// A broker that is restarted starts one while the one before is still at work.
+#[test]
+fn several_at_the_same_directory_do_not_hinder_each_other() {
+    let stage = Stage::with_private_mounts();
+    chmod(&stage.beside(""), 0o700);
+    for round in 0..60 {
+        if round % 2 == 0 {
+            let _ = fs::create_dir(stage.run());
+            chmod(&stage.run(), 0o700);
+            mount_tmpfs(&stage.run());
+        }
+        stage.user_directory("a/b");
+        stage.user_file("a/b/file");
+        let removers: Vec<_> = (0..4).map(|_| stage.command(&[]).spawn().unwrap()).collect();
+        for remover in removers {
+            Outcome::of(remover.wait_with_output().unwrap()).assert_silent_success();
+        }
+        stage.assert_gone();
+    }
+}
+
+/// The one before was killed after it had detached what was mounted there.
+#[test]
+fn an_empty_mount_point_goes_where_only_root_can_have_made_it() {
+    let stage = Stage::new();
+    fs::remove_dir(stage.run()).unwrap();
+    fs::create_dir(stage.run()).unwrap();
+    chmod(&stage.run(), 0o700);
+    stage.remove(&[]).assert_refused("owned by uid 0");
+    chmod(&stage.beside(""), 0o700);
+    fs::write(stage.inside("roots"), "").unwrap();
+    stage.remove(&[]).assert_refused("owned by uid 0");
+    fs::remove_file(stage.inside("roots")).unwrap();
+    stage.remove(&[]).assert_silent_success();
     stage.assert_gone();
 }
 

@@ -1,10 +1,27 @@
-//! Namespaces of a user's that get every mount of the broker's and have no room for it, where `/` is shared.
+//! Namespaces of a user's with many mounts.
 
 use ck_tests::siege::{Siege, attack};
 
-use super::{ATTACK, Mode, is_well};
+use super::{ATTACK, Mode, in_each_mode, is_well};
 
-/// The kernel then refuses any mount that would have to appear there (ENOSPC). A login goes on without waiting, and it is
+/// The kernel's cache of names has hardly any answer then, for milliseconds at a time. Whoever asks it alone must not take that
+/// for one.
+fn that_are_copied(mode: Mode) {
+    let guarded = mode.up();
+    let siege = Siege::lay(&guarded, ATTACK);
+    let copies = [(); 2].map(|()| attack(&guarded.machine.host, &["copies"]));
+    siege.assert_nobody_notices();
+    drop(copies);
+    siege.assert_lifted();
+}
+
+in_each_mode! {
+    that_are_copied_with_tmpfs: that_are_copied Tmpfs,
+    that_are_copied_with_plain_directories: that_are_copied Directory,
+    that_are_copied_where_nothing_can_be_mounted: that_are_copied Unprivileged,
+}
+
+/// They get every mount of the broker's, where `/` is shared, and have no room for it. The kernel then refuses any mount that would have to appear there (ENOSPC). A login goes on without waiting, and it is
 /// told that it has no directory of the configured kind.
 #[test]
 fn that_are_full() {

@@ -11,6 +11,7 @@
 //! - `attack stopper`: whatever runs as the user and is called as the remover is, is stopped.
 //! - `attack bomb SECONDS`: all process ids that there are.
 //! - `attack namespaces COUNT`: so many namespaces that get what is mounted here, filled until no mount has room.
+//! - `attack copies`: a namespace with many mounts is copied without end.
 //!
 //! `fuse-many` and `layers` are started by root, stand in for the set-uid fusermount3, and are the user from then on.
 
@@ -42,6 +43,7 @@ fn main() {
         ["bomb", seconds] => processes::bomb(number(seconds)),
         ["namespaces", count] => namespaces::fill_each(number(count)),
         ["fill"] => namespaces::fill(),
+        ["copies"] => namespaces::copy(),
         _ => panic!("usage: see the head of attack/main.rs"),
     }
 }

@@ -1,4 +1,5 @@
-//! Namespaces that get what is mounted outside, and have no room for it: then nobody can mount anything.
+//! Namespaces of many mounts. One that gets what is mounted outside and has no room for it keeps everybody from mounting. Whoever
+//! copies one keeps the kernel's cache from answering.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +12,8 @@ use crate::{in_own_namespaces, ready, wait_for_ever};
 const PLACE: &str = "/mnt";
 /// More than `fs.mount-max` has bits.
 const STEPS: u32 = 20;
+/// The trees of a namespace that is copied: with all of them, 2^15 mounts.
+const COPIED: u32 = 14;
 
 pub(crate) fn fill_each(count: usize) {
     let own = std::env::current_exe().expect("this program");
@@ -27,21 +30,41 @@ pub(crate) fn fill_each(count: usize) {
 /// Directories with 1, 2, 4 … mounts, as long as there is room; then the larger before the smaller until none fits.
 pub(crate) fn fill() {
     in_own_namespaces();
-    mount("fill", PLACE, "tmpfs", MountFlags::empty(), None).expect("mount a tmpfs");
-    let tree = |step: u32| format!("{PLACE}/{step}");
-    for step in 0..=STEPS {
-        mkdirat(CWD, tree(step), Mode::RWXU).expect("mkdir");
-    }
-    mount("fill", tree(0), "tmpfs", MountFlags::empty(), None).expect("mount a tmpfs");
-    let mut made = 0;
-    while made < STEPS && double(&tree(made), &tree(made + 1)) {
-        made += 1;
-    }
+    let made = trees(STEPS);
     for step in (0..=made).rev() {
         while mount_bind_recursive(tree(step), tree(STEPS)).is_ok() {}
     }
     ready();
     wait_for_ever();
+}
+
+/// Copies a namespace with 2^15 mounts without end. The copy goes with the program that it is made for.
+pub(crate) fn copy() -> ! {
+    in_own_namespaces();
+    assert_eq!(trees(COPIED), COPIED, "no room for so many mounts");
+    ready();
+    loop {
+        let copied = Command::new("unshare").args(["--mount", "true"]).status();
+        assert!(copied.is_ok_and(|status| status.success()), "cannot copy the namespace");
+    }
+}
+
+fn tree(step: u32) -> String {
+    format!("{PLACE}/{step}")
+}
+
+/// Makes directories with 1, 2, 4 … mounts, up to the one with 2^`last`, as long as there is room; the last that there is.
+fn trees(last: u32) -> u32 {
+    mount("fill", PLACE, "tmpfs", MountFlags::empty(), None).expect("mount a tmpfs");
+    for step in 0..=STEPS {
+        mkdirat(CWD, tree(step), Mode::RWXU).expect("mkdir");
+    }
+    mount("fill", tree(0), "tmpfs", MountFlags::empty(), None).expect("mount a tmpfs");
+    let mut made = 0;
+    while made < last && double(&tree(made), &tree(made + 1)) {
+        made += 1;
+    }
+    made
 }
 
 /// Whether `to` now has twice as many mounts as `from`.
