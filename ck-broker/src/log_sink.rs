@@ -3,6 +3,7 @@
 use crate::{
     lookup::{Last, find},
     poll,
+    sys::Program,
 };
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::{
@@ -16,7 +17,6 @@ use std::{
     io::{self, Write as _},
     os::fd::{AsFd, OwnedFd},
     path::Path,
-    process::Command,
     sync::OnceLock,
 };
 
@@ -98,12 +98,14 @@ impl Stream {
 static INSTALLED: OnceLock<Target> = OnceLock::new();
 
 /// Has the messages of a process of ours go where these go, and look like them.
-pub(crate) fn pass_on(command: &mut Command) {
+pub(crate) fn pass_on(program: Program) -> Program {
+    let mut program = program.inherit_stderr();
     if INSTALLED.get() == Some(&Target::Syslog) {
-        command.arg(OPTION);
+        program = program.arg(OPTION);
     }
-    if let Some(journal) = env::var_os(JOURNAL) {
-        command.env(JOURNAL, journal);
+    match env::var_os(JOURNAL) {
+        Some(journal) => program.env(JOURNAL, journal),
+        None => program,
     }
 }
 

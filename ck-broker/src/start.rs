@@ -12,12 +12,17 @@ use crate::{
     server::{self, Parts, Server, ServerError, Switcher},
     settings::{SettingsError, Source},
     store::{LingerDir, StateDir, Store, StoreError},
-    supervisor, sys,
+    supervisor,
+    sys::{
+        self,
+        inherited::{self, InheritedError},
+    },
 };
 use log::LevelFilter;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
-    env, fs,
+    env,
+    ffi::CStr,
+    fs,
     io::{self, Write},
     os::fd::OwnedFd,
     path::Path,
@@ -35,6 +40,8 @@ enum StartError {
     Settings(#[from] SettingsError),
     #[error("cannot take over the sockets of the service manager (LISTEN_FDS): {0}")]
     Passed(io::Error),
+    #[error(transparent)]
+    Inherited(#[from] InheritedError),
     #[error("cannot send messages to the system's log: {0}")]
     Log(io::Error),
     #[error("started as uid {0}: only root can make runtime directories; run it as root")]
@@ -100,16 +107,32 @@ fn run() -> Result<ExitCode, StartError> {
             let passed = sys::passed_descriptors().map_err(StartError::Passed)?;
             serve(&options, passed).inspect_err(|error| say_last(&options, error))?;
         }
-        Command::InRoot(task, root) => return in_root(task, &root),
-        Command::MakePlaces(wanted) => return make_places(&wanted),
+        Command::InRoot(task, root) => {
+            show_as(c"ck-in-root");
+            return in_root(task, &root);
+        }
+        Command::MakePlaces(wanted) => {
+            show_as(c"ck-make-places");
+            return make_places(&wanted);
+        }
         Command::WriteHistory(place, syslog) => {
+            show_as(c"ck-history");
             log_sink::install(target(syslog), LevelFilter::Warn).map_err(StartError::Log)?;
             history::writer::run(place).map_err(StartError::History)?;
         }
-        // Whatever it reads, or cannot: it ends.
-        Command::CloseDescriptors => drop(io::copy(&mut io::stdin(), &mut io::sink())),
+        Command::CloseDescriptors => {
+            show_as(c"ck-close-fds");
+            // Whatever it reads, or cannot: it ends.
+            drop(io::copy(&mut io::stdin(), &mut io::sink()));
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has ps(1) show this process by its own name: started by `/proc/self/exe`, it is `exe` (proc_pid_comm(5)).
+fn show_as(name: &CStr) {
+    // It is for people only.
+    let _ = rustix::thread::set_name(name);
 }
 
 /// What the process does that makes the places: what it has to say is for the broker that started it.
@@ -165,6 +188,7 @@ fn say_last(options: &Options, error: &StartError) {
 }
 
 fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
+    inherited::tidy()?;
     let signals = server::receive_signals()?;
     let source = source(options);
     let settings = source.read()?;
@@ -189,7 +213,7 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     let state = StateDir::lock(&options.state_dir)?;
     let store = Store::open(&state)?;
     let (root, unfinished) = RuntimeRoot::open(&options.runtime_root, &own, settings.recipe)?;
-    let descriptors = raise_descriptor_limit();
+    let descriptors = inherited::raise_descriptor_limit();
     let jobs = Queue::new(remover, root.retired_path(), [state.private()]);
     let linger = LingerDir::open(&options.linger_dir);
     let parts = Parts { root, unfinished, jobs, places, linger, descriptors, passed, source, signals };
@@ -219,18 +243,4 @@ fn refuse_hidden_mounts() -> Result<(), StartError> {
             Ok(())
         }
     }
-}
-
-/// A session takes a descriptor: allow as many as this process may have at all, and say how many.
-fn raise_descriptor_limit() -> usize {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let allowed = match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        Ok(()) => maximum,
-        Err(errno) => {
-            log::warn!("cannot raise the limit of open descriptors: {errno}");
-            current
-        }
-    };
-    // None is no limit.
-    allowed.map_or(usize::MAX, |allowed| usize::try_from(allowed).unwrap_or(usize::MAX))
 }

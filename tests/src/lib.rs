@@ -15,6 +15,7 @@
 //! - [`wait`]: wait for a condition, with a limit
 //! - [`wire`]: what the module and `ckctl` say to a broker, for programs that run in a host
 
+pub mod children;
 pub mod guarded;
 pub mod host;
 pub mod logins;

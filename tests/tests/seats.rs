@@ -142,11 +142,14 @@ fn a_switch_that_fails_or_hangs_is_told_and_holds_nobody_up() {
     machine.host.write_file(SWITCHER, "#!/bin/sh\nexec sleep 1000\n", 0o755);
     let mut hanging = machine.host.spawn(&["ckctl", "activate", "1"]);
     wait_until(SOON, "it hangs", || machine.host.run(&["pgrep", "-x", "sleep"]).status.success());
+    let switching = machine.children().into_iter().find(|child| child.name == "sleep").expect("the child");
+    assert_eq!((switching.blocked, switching.ignored, switching.descriptors.as_str()), (0, 0, "0,1,2"));
     let other = machine.host.run(&["ckctl", "activate", "1"]);
     assert!(other.stderr.contains("another switch"), "{}", other.stderr);
     machine.host.run_ok(&["su", "bob", "-c", "true"]);
     assert_eq!(hanging.wait(SOON).expect("an answer").code(), Some(1));
     assert!(hanging.stderr().contains("cannot switch"), "{}", hanging.stderr());
+    assert!(machine.children().iter().all(|child| child.state != 'Z'), "a zombie is left");
     machine.host.write_file(SWITCHER, "#!/bin/sh\necho 'ck-switch-vt: no console here' >&2\nexit 1\n", 0o755);
     let failing = machine.host.run(&["ckctl", "activate", "1"]);
     assert_eq!(failing.status.code(), Some(1));

@@ -17,7 +17,10 @@ pub mod writer;
 
 pub use readers::Readers;
 
-use crate::log_sink;
+use crate::{
+    log_sink,
+    sys::{Child, Program},
+};
 use ck_protocol::{Session, SessionId};
 use line::Line;
 use moment::Moment;
@@ -29,17 +32,14 @@ use rustix::{
 use std::{
     collections::HashMap,
     io,
-    os::fd::OwnedFd,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::PathBuf,
-    process::{Child, Command},
     time::{Duration, Instant},
 };
 use troubles::Troubles;
 
 /// The option, without its dashes, by which this program is told to be the process that writes.
 pub const OPTION: &str = "write-history";
-/// Ourselves, also where the file has been replaced meanwhile.
-const PROGRAM: &str = "/proc/self/exe";
 /// How much may wait in the pipe, in bytes: as much as anybody may have (`fs.pipe-max-size` of proc(5)).
 /// That is some 3,000 lines.
 const WAITING: usize = 1 << 20;
@@ -79,6 +79,8 @@ struct Writer {
     pipe: OwnedFd,
     process: Child,
     troubles: Troubles,
+    /// Whether somebody watches for its end.
+    is_watched: bool,
 }
 
 /// What became of a line.
@@ -147,6 +149,24 @@ impl History {
         self.append(&line_of_ended(self.line("session_ended"), session, lasted, self.is_late));
     }
 
+    /// Tells `watch` of the process that writes, if nobody watches it yet: it is readable once the process has ended. Then
+    /// [`History::reap`] has something to do.
+    pub fn watch(&mut self, watch: impl FnOnce(BorrowedFd<'_>)) {
+        if let Some(writer) = self.writer.as_mut().filter(|writer| !writer.is_watched) {
+            writer.is_watched = true;
+            watch(writer.process.as_fd());
+        }
+    }
+
+    /// Waits for the processes that have ended.
+    pub fn reap(&mut self) {
+        self.former.retain_mut(|process| process.status().is_none());
+        if let Some(writer) = &mut self.writer {
+            // Its end is noticed at the next line; until then it is only no zombie.
+            writer.process.status();
+        }
+    }
+
     /// Why who comes and goes is not written down, if it is not.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
@@ -157,7 +177,7 @@ impl History {
         let Some(writer) = &self.writer else {
             return self
                 .start_again
-                .map(|_| format!("the history is not written: {PROGRAM} --{OPTION} has ended"));
+                .map(|_| format!("the history is not written: ck-broker --{OPTION} has ended"));
         };
         writer.troubles.now()
     }
@@ -209,7 +229,7 @@ impl History {
 
     /// Starts the process that writes, unless the last one was started just now.
     fn start(&mut self, now: Instant) {
-        self.former.retain_mut(|process| !matches!(process.try_wait(), Ok(Some(_))));
+        self.reap();
         if self.start_again.is_some_and(|again| again > now) {
             return;
         }
@@ -217,7 +237,7 @@ impl History {
         let Some(place) = &self.place else { return };
         match Writer::start(place) {
             Ok(writer) => self.writer = Some(writer),
-            Err(error) => log::error!("cannot have the history written by {PROGRAM} --{OPTION}: {error}"),
+            Err(error) => log::error!("cannot have the history written by ck-broker --{OPTION}: {error}"),
         }
     }
 }
@@ -229,13 +249,13 @@ impl Writer {
         if let Err(errno) = fcntl_setpipe_size(&pipe, WAITING) {
             log::warn!("the history has a pipe that holds some 200 lines only: {errno}");
         }
-        let mut command = Command::new(PROGRAM);
-        command.current_dir("/").env_clear();
-        log_sink::pass_on(&mut command);
-        command.arg(format!("--{OPTION}={}", writer::argument(place)));
         let (troubles, said) = Troubles::new()?;
-        let process = command.stdin(theirs).stdout(said).spawn()?;
-        Ok(Self { pipe, process, troubles })
+        let program = log_sink::pass_on(Program::own())
+            .arg(format!("--{OPTION}={}", writer::argument(place)))
+            .stdin(theirs)
+            .stdout(said);
+        let process = program.start().map_err(io::Error::other)?;
+        Ok(Self { pipe, process, troubles, is_watched: false })
     }
 }
 

@@ -18,9 +18,10 @@ mod trust;
 
 pub use occasion::{Lane, Occasion};
 
+use crate::sys::Expired;
 use backlog::Backlog;
 use ck_protocol::{Session, SessionId, ShortName, Uid, printable};
-use process::{Overdue, Process, StartError};
+use process::{Process, StartError};
 use programs::{Complaints, Programs, Verdict};
 use std::{
     collections::{HashMap, VecDeque},
@@ -274,14 +275,16 @@ impl Hooks {
 
     /// Sees to the hooks that are over their time: each is terminated, then killed, then no longer waited for.
     pub fn tend_overdue(&mut self, now: Instant) {
-        let overdue = self.running.iter().filter(|(_, run)| run.process.due <= now);
+        let overdue =
+            self.running.iter().filter(|(_, run)| run.process.deadline().is_some_and(|due| due <= now));
         for id in overdue.map(|(&id, _)| id).collect::<Vec<_>>() {
             self.reap(id);
             let Some(run) = self.running.get_mut(&id) else { continue };
-            match run.process.end(now) {
+            match run.process.expire(now) {
                 // It may have ended before, and its end was kept back until its group was killed.
-                Overdue::Signalled => self.reap(id),
-                Overdue::Hangs => self.abandon(id),
+                Some(Expired::Terminated | Expired::Killed) => self.reap(id),
+                Some(Expired::Hangs) => self.abandon(id),
+                None => {}
             }
         }
     }
@@ -301,7 +304,7 @@ impl Hooks {
         if !self.between.is_empty() || self.backlog.is_due() {
             return Some(now);
         }
-        self.running.values().map(|run| run.process.due).min()
+        self.running.values().filter_map(|run| run.process.deadline()).min()
     }
 
     /// The sessions whose opening all hooks have been told since this was last asked.

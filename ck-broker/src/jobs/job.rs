@@ -1,7 +1,7 @@
 //! One teardown, from its logout until nothing is left.
 
 use super::{Remover, SpawnError, Worker, worker::Outcome};
-use crate::{process, runtime_dir::Remains};
+use crate::{process, runtime_dir::Remains, sys::Expired};
 use ck_protocol::{Pid, Teardown, TeardownDetail, TeardownId, TeardownState, Text, Timestamp, Uid};
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -39,7 +39,7 @@ pub enum Hung {
 impl Hung {
     fn pid(&self) -> i32 {
         match self {
-            Self::Worker(worker) => i32::try_from(worker.pid()).unwrap_or(0),
+            Self::Worker(worker) => worker.pid(),
             Self::Child(pid, _) => pid.get(),
         }
     }
@@ -135,7 +135,7 @@ impl Job {
     }
 
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
-        matches!(&self.phase, Phase::Running(worker) if worker.deadline() <= now)
+        matches!(&self.phase, Phase::Running(worker) if worker.deadline().is_some_and(|due| due <= now))
     }
 
     /// What tells that its process has ended.
@@ -182,11 +182,15 @@ impl Job {
         })
     }
 
-    /// Kills the worker; one that was killed already is waited for no longer.
+    /// Kills the worker, if its time is over; one that was killed already is waited for no longer.
     pub(super) fn kill_or_abandon(&mut self, now: Instant) {
         let Phase::Running(worker) = &mut self.phase else { return };
-        if worker.kill(now) {
-            return log::warn!("teardown of {}: took too long, killed", self.remains.name.display());
+        match worker.expire(now) {
+            None => return,
+            Some(Expired::Terminated | Expired::Killed) => {
+                return log::warn!("teardown of {}: took too long, killed", self.remains.name.display());
+            }
+            Some(Expired::Hangs) => {}
         }
         if let Phase::Running(worker) = std::mem::replace(&mut self.phase, Phase::Quarantined) {
             self.abandon(Hung::Worker(worker));

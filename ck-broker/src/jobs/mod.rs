@@ -202,7 +202,7 @@ impl Queue {
         let barred = self.barred();
         let due = |job: &Job| match job.phase {
             Phase::Waiting(due) => barred.allow(job.uid()).then_some(due),
-            Phase::Running(ref worker) => Some(worker.deadline()),
+            Phase::Running(ref worker) => worker.deadline(),
             Phase::Quarantined | Phase::Abandoned(_) => None,
         };
         let sweeps = self.sweeps.iter().filter_map(Sweep::next_deadline);

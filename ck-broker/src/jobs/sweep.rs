@@ -74,14 +74,14 @@ impl Sweep {
 
     /// Kills a process that takes too long. There is no other one until it has ended.
     pub(super) fn tend_overdue(&mut self, now: Instant) {
-        if let Some(worker) = self.worker.as_mut().filter(|worker| worker.deadline() <= now) {
-            worker.kill(now);
+        if let Some(worker) = &mut self.worker {
+            worker.expire(now);
         }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         match &self.worker {
-            Some(worker) => (!worker.was_killed()).then(|| worker.deadline()),
+            Some(worker) => worker.deadline(),
             None => self.due,
         }
     }

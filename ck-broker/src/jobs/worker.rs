@@ -1,21 +1,14 @@
 //! One run of `ck-remove-directory`.
 
-use crate::pin::pin;
-use ck_protocol::Uid;
-use rustix::{
-    fs::{MemfdFlags, memfd_create},
-    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+use crate::{
+    pin::pin,
+    sys::{self, Caught, Child, Deadline, Expired, Program},
 };
+use ck_protocol::Uid;
 use std::{
-    ffi::OsString,
-    fs::File,
     io,
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::fs::FileExt,
-    },
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -41,19 +34,11 @@ pub enum SpawnError {
         /// The program.
         program: PathBuf,
         /// Why.
-        source: io::Error,
+        source: sys::SpawnError,
     },
     /// There is nothing to catch what it complains about.
     #[error("cannot make a memory file: {0}")]
     Catch(io::Error),
-    /// It runs, but its end could not be heard of; so it was killed.
-    #[error("cannot watch {}: {source}", program.display())]
-    Watch {
-        /// The program.
-        program: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
 }
 
 /// The program that tears down.
@@ -90,51 +75,29 @@ impl Remover {
 
     /// Starts the removal of what is at `path`, among the retired.
     pub(super) fn remove(&self, uid: Uid, path: &Path, now: Instant) -> Result<Worker, SpawnError> {
-        let mut command = self.command("--dest=", path);
-        self.start(command.arg(format!("--uid={uid}")), now)
+        self.start(self.program("--dest=", path).option("--uid=", uid.to_string()), now)
     }
 
     /// Starts the removal of the mount points in `directory` that nobody needs any more.
     pub(super) fn sweep(&self, directory: &Path, now: Instant) -> Result<Worker, SpawnError> {
-        self.start(&mut self.command("--sweep=", directory), now)
+        self.start(self.program("--sweep=", directory), now)
     }
 
-    fn command(&self, option: &str, path: &Path) -> Command {
-        let mut argument = OsString::from(option);
-        argument.push(path);
-        let mut command = Command::new(&self.program);
-        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).current_dir("/");
-        command.arg(argument).arg(format!("--deadline={PATIENCE_SECONDS}")).arg(format!("--nice={NICE}"));
-        command
+    fn program(&self, option: &str, path: &Path) -> Program {
+        Program::new(&self.program)
+            .option(option, path)
+            .option("--deadline=", PATIENCE_SECONDS.to_string())
+            .option("--nice=", NICE.to_string())
     }
 
-    fn start(&self, command: &mut Command, now: Instant) -> Result<Worker, SpawnError> {
-        // Not a pipe: nobody reads along, so a worker with much to complain about would stand still.
-        let caught = memfd_create("complaints", MemfdFlags::CLOEXEC)
-            .map_err(|errno| SpawnError::Catch(errno.into()))?;
-        let caught = File::from(caught);
-        command.stderr(caught.try_clone().map_err(SpawnError::Catch)?);
-        let mut child =
-            command.spawn().map_err(|source| SpawnError::Run { program: self.program.clone(), source })?;
-        match pidfd(&child) {
-            Ok(pidfd) => {
-                let deadline = now + Duration::from_secs(PATIENCE_SECONDS) + GRACE;
-                Ok(Worker { child, pidfd, caught, deadline, killed: false })
-            }
-            Err(source) => {
-                // Its end could never be heard of: better no worker than a lost one. It dies
-                // at once, so waiting for it takes no time.
-                let _ = child.kill().and_then(|()| child.wait());
-                Err(SpawnError::Watch { program: self.program.clone(), source })
-            }
-        }
+    fn start(&self, program: Program, now: Instant) -> Result<Worker, SpawnError> {
+        let caught = Caught::new().map_err(SpawnError::Catch)?;
+        let program = program.stderr(caught.writer().map_err(SpawnError::Catch)?);
+        let child =
+            program.start().map_err(|source| SpawnError::Run { program: self.program.clone(), source })?;
+        let deadline = now + Duration::from_secs(PATIENCE_SECONDS) + GRACE;
+        Ok(Worker { child: child.with_deadline(Deadline::kill(deadline)), caught })
     }
-}
-
-/// The child is not yet waited for, so its pid is still its own.
-fn pidfd(child: &Child) -> io::Result<OwnedFd> {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }
 
 /// How a run ended.
@@ -166,30 +129,19 @@ impl Outcome {
 #[derive(Debug)]
 pub struct Worker {
     child: Child,
-    pidfd: OwnedFd,
     /// Its standard error.
-    caught: File,
-    deadline: Instant,
-    killed: bool,
+    caught: Caught,
 }
 
 impl Worker {
     /// How it ended; `None` while it runs.
     pub(super) fn outcome(&mut self) -> Option<Outcome> {
-        match self.child.try_wait() {
-            Ok(status) => status.map(|status| Outcome::of(status.code())),
-            Err(error) => {
-                log::error!("cannot wait for worker {}: {error}", self.child.id());
-                Some(Outcome::Failed)
-            }
-        }
+        self.child.status().map(|status| Outcome::of(status.code()))
     }
 
     /// Logs what it complained about, and returns the first of that.
     pub(super) fn complaints(&self) -> Option<String> {
-        let mut bytes = [0; COMPLAINTS];
-        let length = self.caught.read_at(&mut bytes, 0).unwrap_or(0);
-        let text = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default());
+        let text = self.caught.text(COMPLAINTS);
         let lines = || text.lines().map(|line| line.strip_prefix("ck-remove-directory: ").unwrap_or(line));
         for line in lines().take(COMPLAINTS_LOGGED) {
             // It has escaped what comes from the user; printable() would do so twice.
@@ -199,36 +151,29 @@ impl Worker {
     }
 
     /// Its process.
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
+    pub(super) fn pid(&self) -> i32 {
+        self.child.pid()
     }
 
     /// When it is to be seen to, if it has not ended by then.
-    pub(super) fn deadline(&self) -> Instant {
-        self.deadline
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.child.deadline()
     }
 
     /// Whether it was killed, and has not ended.
     pub(super) fn was_killed(&self) -> bool {
-        self.killed
+        self.child.was_killed()
     }
 
-    /// Kills it, as its time is over, and gives it a little more to end. False if that was done before.
-    pub(super) fn kill(&mut self, now: Instant) -> bool {
-        if std::mem::replace(&mut self.killed, true) {
-            return false;
-        }
-        self.deadline = now + GRACE;
-        if let Err(errno) = pidfd_send_signal(&self.pidfd, Signal::KILL) {
-            log::error!("cannot kill worker {}: {errno}", self.child.id());
-        }
-        true
+    /// Kills it, if its time is over. Later it is found to hang, if not even that ends it.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<Expired> {
+        self.child.expire(now)
     }
 }
 
 impl AsFd for Worker {
     /// A descriptor that is readable once the worker has ended: a pidfd.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
+        self.child.as_fd()
     }
 }

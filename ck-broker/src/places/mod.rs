@@ -23,17 +23,17 @@ pub(crate) mod user_dirs;
 pub use directory::DirectoryError;
 pub use lock::LockError;
 
-use crate::{log_sink, poll};
+use crate::{
+    log_sink,
+    sys::{Caught, Child, Program},
+};
 use rustix::{
-    event::{PollFlags, Timespec},
     io::Errno,
-    process::{Pid, PidfdFlags, Signal, getppid, pidfd_open, set_parent_process_death_signal},
+    process::{Pid, Signal, getppid, set_parent_process_death_signal},
 };
 use std::{
-    ffi::OsString,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     time::Duration,
 };
 
@@ -42,12 +42,10 @@ use std::{
 pub const OPTION: &str = "make-places";
 /// The option, without its dashes, by which it is told that a service manager holds the sockets.
 pub const KEEP_SOCKETS: &str = "keep-sockets";
-/// Ourselves, also where the file has been replaced meanwhile.
-const PROGRAM: &str = "/proc/self/exe";
 /// How long that may take. It is some milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// As much of what it says as is read, in bytes.
-const ANSWER: u64 = 8192;
+const ANSWER: usize = 8192;
 
 /// What is to be there.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +110,7 @@ pub enum PlacesError {
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The process that makes them could not be started, or told nothing.
-    #[error("cannot run {PROGRAM} --{OPTION}: {0}")]
+    #[error("cannot run ck-broker --{OPTION}: {0}")]
     Run(io::Error),
     /// It does not end.
     #[error(
@@ -141,53 +139,39 @@ impl PlacesError {
 /// # Errors
 /// [`PlacesError`], after ten seconds at the latest.
 pub fn ensure(wanted: &Wanted<'_>) -> Result<Vec<String>, PlacesError> {
-    let mut child = start(wanted).map_err(PlacesError::Run)?;
-    let ended = await_end(&child).map_err(|errno| PlacesError::Run(errno.into()))?;
-    if !ended {
+    let caught = Caught::new().map_err(PlacesError::Run)?;
+    let mut child = start(wanted, &caught).map_err(PlacesError::Run)?;
+    let ended = child.status_within(PATIENCE).map_err(|errno| PlacesError::Run(errno.into()))?;
+    let Some(status) = ended else {
         // It hangs in the kernel; it ends when what holds it does.
-        let _ = child.kill();
+        child.kill();
         let root = wanted.runtime_root.unwrap_or(wanted.state_dir);
         return Err(PlacesError::Held {
             state_dir: wanted.state_dir.to_owned(),
             runtime_root: root.to_owned(),
         });
-    }
-    let status = child.wait().map_err(PlacesError::Run)?;
-    let mut said = String::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(ANSWER).read_to_string(&mut said).map_err(PlacesError::Run)?;
-    }
+    };
+    let said = caught.text(ANSWER);
     let lines = || said.lines().map(str::to_owned);
     if status.success() {
         return Ok(lines().collect());
     }
-    Err(PlacesError::Refused(lines().next().unwrap_or_else(|| format!("{PROGRAM} --{OPTION}: {status}"))))
+    Err(PlacesError::Refused(lines().next().unwrap_or_else(|| format!("ck-broker --{OPTION}: {status}"))))
 }
 
-fn start(wanted: &Wanted<'_>) -> io::Result<Child> {
-    let mut command = Command::new(PROGRAM);
-    command.arg(format!("--{OPTION}={}", std::process::id()));
-    command.arg(named("--state-dir=", wanted.state_dir));
-    command.args(wanted.runtime_root.map(|root| named("--runtime-root=", root)));
-    command.arg(named("--linger-dir=", wanted.linger_dir));
-    command.args(wanted.sockets_are_passed.then(|| format!("--{KEEP_SOCKETS}")));
-    command.env_clear().current_dir("/");
-    log_sink::pass_on(&mut command);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
-}
-
-fn named(option: &str, path: &Path) -> OsString {
-    let mut argument = OsString::from(option);
-    argument.push(path);
-    argument
-}
-
-/// Whether it has ended in time.
-fn await_end(child: &Child) -> Result<bool, Errno> {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
-    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-    let patience = Timespec::try_from(PATIENCE).map_err(|_| Errno::INVAL)?;
-    Ok(!poll::within(&pidfd, PollFlags::IN, &patience)?.is_empty())
+fn start(wanted: &Wanted<'_>, caught: &Caught) -> io::Result<Child> {
+    let mut program = Program::own()
+        .arg(format!("--{OPTION}={}", std::process::id()))
+        .option("--state-dir=", wanted.state_dir)
+        .option("--linger-dir=", wanted.linger_dir)
+        .stdout(caught.writer()?);
+    if let Some(root) = wanted.runtime_root {
+        program = program.option("--runtime-root=", root);
+    }
+    if wanted.sockets_are_passed {
+        program = program.arg(format!("--{KEEP_SOCKETS}"));
+    }
+    log_sink::pass_on(program).start().map_err(io::Error::other)
 }
 
 /// What the process does that was started with [`OPTION`] by `broker`: makes the places, and returns what to say of them.

@@ -3,33 +3,34 @@
 //! there are any, their users' directories are left alone, and as long as there are a few, everybody's are.
 
 use super::remains::{CONTENTS, EMPTY};
-use crate::{pin::pin, places::user_dirs::RETIRED, poll};
+use crate::{
+    pin::pin,
+    places::user_dirs::RETIRED,
+    sys::{Caught, Child, Program},
+};
 use ck_protocol::{Gid, Uid};
 use rustix::{
-    event::{PollFlags, Timespec},
     fs::{
         AtFlags, Mode, OFlags, RenameFlags, StatxFlags, chownat, mkdirat, open, renameat_with, statx,
         unlinkat,
     },
     io::Errno,
-    process::{Pid, PidfdFlags, pidfd_open},
 };
 use std::{
-    ffi::OsString,
-    io::{self, Read},
-    os::fd::OwnedFd,
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 /// The option, without its dashes, by which this program is told to be such a process. Its value is a [`Task`].
 pub const OPTION: &str = "in-root";
 /// How long it is waited for. It is a millisecond or two.
-const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+const PATIENCE: Duration = Duration::from_millis(100);
 /// How many may be held up before nothing is tried any more.
 const HUNG: usize = 3;
 /// As much of what it says as is read, in bytes.
-const ANSWER: u64 = 1024;
+const ANSWER: usize = 1024;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub enum TaskError {
     },
     /// It does not end.
     #[error("process {0} hangs in the kernel: a user holds the directory")]
-    Held(u32),
+    Held(i32),
     /// Others before it did not.
     #[error("processes that hang in the kernel are at it: a user holds the directory")]
     Busy,
@@ -76,7 +77,6 @@ pub(super) struct Hands {
 struct Hung {
     task: Task,
     child: Child,
-    pidfd: OwnedFd,
     /// Whether somebody watches for its end.
     is_watched: bool,
 }
@@ -97,24 +97,19 @@ impl Hands {
             return Err(TaskError::Busy);
         }
         let failed = |source| TaskError::Run { program: self.program.clone(), source };
-        let mut child = self.start(task).map_err(failed)?;
-        let pidfd = pidfd_of(&child).map_err(failed)?;
-        let ended = poll::within(&pidfd, PollFlags::IN, &PATIENCE).map_err(|errno| failed(errno.into()))?;
-        if ended.is_empty() {
+        let caught = Caught::new().map_err(failed)?;
+        let mut child = self.start(task, &caught).map_err(failed)?;
+        let Some(status) = child.status_within(PATIENCE).map_err(|errno| failed(errno.into()))? else {
             // Should it ever come to that.
-            let _ = child.kill();
-            let pid = child.id();
-            self.hung.push(Hung { task, child, pidfd, is_watched: false });
+            child.kill();
+            let pid = child.pid();
+            self.hung.push(Hung { task, child, is_watched: false });
             return Err(TaskError::Held(pid));
-        }
-        let status = child.wait().map_err(failed)?;
+        };
         if status.success() {
             return Ok(());
         }
-        let mut said = String::new();
-        let stdout = child.stdout.take();
-        stdout.map(|stdout| stdout.take(ANSWER).read_to_string(&mut said)).transpose().map_err(failed)?;
-        Err(TaskError::Refused(said.trim_end().to_owned()))
+        Err(TaskError::Refused(caught.text(ANSWER).trim_end().to_owned()))
     }
 
     /// How many are held up.
@@ -123,10 +118,10 @@ impl Hands {
     }
 
     /// Tells `watch` of those that nobody watches yet: each is readable when it has ended.
-    pub(super) fn watch(&mut self, mut watch: impl FnMut(&OwnedFd)) {
+    pub(super) fn watch(&mut self, mut watch: impl FnMut(BorrowedFd<'_>)) {
         for hung in self.hung.iter_mut().filter(|hung| !hung.is_watched) {
             hung.is_watched = true;
-            watch(&hung.pidfd);
+            watch(hung.child.as_fd());
         }
     }
 
@@ -134,26 +129,20 @@ impl Hands {
     pub(super) fn take_ended(&mut self) -> Vec<Task> {
         let mut ended = Vec::new();
         self.hung.retain_mut(|hung| {
-            let has_ended = matches!(hung.child.try_wait(), Ok(Some(_)));
+            let has_ended = hung.child.status().is_some();
             ended.extend(has_ended.then_some(hung.task));
             !has_ended
         });
         ended
     }
 
-    fn start(&self, task: Task) -> io::Result<Child> {
-        let mut root = OsString::from("--runtime-root=");
-        root.push(&self.root);
-        let mut command = Command::new(&self.program);
-        command.arg(format!("--{OPTION}={}", task.argument())).arg(root);
-        command.env_clear().current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
+    fn start(&self, task: Task, caught: &Caught) -> io::Result<Child> {
+        let program = Program::new(&self.program)
+            .arg(format!("--{OPTION}={}", task.argument()))
+            .option("--runtime-root=", &self.root)
+            .stdout(caught.writer()?);
+        program.start().map_err(io::Error::other)
     }
-}
-
-/// The child is not yet waited for, so its pid is still its own.
-fn pidfd_of(child: &Child) -> io::Result<OwnedFd> {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }
 
 impl Task {

@@ -16,7 +16,7 @@ use rustix::{
 };
 use std::{
     io,
-    os::fd::OwnedFd,
+    os::fd::{BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -170,7 +170,7 @@ impl RuntimeRoot {
     }
 
     /// Tells `watch` of those that nobody watches yet: each is readable when it has ended.
-    pub fn watch_held(&mut self, watch: impl FnMut(&OwnedFd)) {
+    pub fn watch_held(&mut self, watch: impl FnMut(BorrowedFd<'_>)) {
         if let Some(hands) = &mut self.hands {
             hands.watch(watch);
         }

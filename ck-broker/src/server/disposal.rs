@@ -5,21 +5,20 @@
 //! neither read nor closed here: it is handed to a process that does nothing but end. A process that ends
 //! does not wait for `SO_LINGER` (`inet_release` of Linux), and if it waits for anything else, nobody waits for it.
 
+use crate::sys::{Child, Program, SpawnError};
 use rustix::{
-    io::{Errno, FdFlags, fcntl_setfd},
+    io::Errno,
     net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, Shutdown, recv, recvmsg, shutdown},
+    pipe::{PipeFlags, pipe_with},
 };
 use std::{
-    io::{self, IoSliceMut},
+    io::IoSliceMut,
     os::fd::OwnedFd,
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 /// The option, without its dashes, by which this program is told to be such a process.
 pub const OPTION: &str = "close-descriptors";
-/// Ourselves, also where the file has been replaced meanwhile.
-const PROGRAM: &str = "/proc/self/exe";
 /// How many such processes there may be, should they not end.
 const PROCESSES: usize = 16;
 /// How many connections may wait for one, before nobody is let in at `admin.sock` any more.
@@ -90,11 +89,11 @@ impl Disposal {
     /// Sees which processes have ended, and starts one for all that waits. However many connections
     /// somebody makes, it is one process at a time that is started for them.
     pub(super) fn tend(&mut self, now: Instant) {
-        self.processes.retain_mut(|process| !matches!(process.try_wait(), Ok(Some(_))));
+        self.processes.retain_mut(|process| process.status().is_none());
         if !self.waiting.is_empty() && self.processes.len() < PROCESSES {
             match self.hand_over() {
                 Ok(process) => self.processes.push(process),
-                Err(error) => log::error!("cannot have connections closed by {PROGRAM} --{OPTION}: {error}"),
+                Err(error) => log::error!("cannot have connections closed by ck-broker --{OPTION}: {error}"),
             }
         }
         let idle = self.processes.is_empty() && self.waiting.is_empty();
@@ -102,20 +101,13 @@ impl Disposal {
     }
 
     /// Gives all that waits to a process, which ends when it is the only one to have it.
-    fn hand_over(&mut self) -> io::Result<Child> {
-        let inherited = |flags| {
-            self.waiting.iter().try_for_each(|socket| fcntl_setfd(socket, flags)).map_err(io::Error::from)
-        };
-        inherited(FdFlags::empty())?;
-        let mut command = Command::new(PROGRAM);
-        command.arg(format!("--{OPTION}")).env_clear().current_dir("/");
-        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        // Whatever else is started is not to have it.
-        inherited(FdFlags::CLOEXEC)?;
-        let mut process = spawned?;
+    fn hand_over(&mut self) -> Result<Child, SpawnError> {
+        let (theirs, ours) =
+            pipe_with(PipeFlags::CLOEXEC).map_err(|errno| SpawnError::Prepare(errno.into()))?;
+        let process = Program::own().arg(format!("--{OPTION}")).stdin(theirs).keep(&self.waiting).start()?;
         // Ours first, then what it waits for.
         self.waiting.clear();
-        drop(process.stdin.take());
+        drop(ours);
         Ok(process)
     }
 }

@@ -142,6 +142,7 @@ impl Server {
     /// Starts a worker, if one may run, and what sweeps. When another one may, the loop comes back at once.
     pub(super) fn start_job(&mut self, now: Instant) {
         let epoll = &self.epoll;
+        self.history.watch(|process| watch_worker(epoll, process, Wakeup::HistoryWriter));
         self.jobs.watch_hung(|Started { id, process }| watch_worker(epoll, process, Wakeup::Worker(id)));
         self.jobs.start_sweeps(now, |number, process| watch_worker(epoll, process, Wakeup::Sweep(number)));
         if let Some(Started { id, process }) = self.jobs.start_next(now) {

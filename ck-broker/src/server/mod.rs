@@ -220,6 +220,7 @@ impl Server {
             Wakeup::Console => self.look_at_console(),
             Wakeup::Switch => self.end_switch(),
             Wakeup::LetGo => self.make_up_for_held(),
+            Wakeup::HistoryWriter => self.history.reap(),
         }
     }
 

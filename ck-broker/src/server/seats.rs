@@ -1,18 +1,17 @@
 //! The virtual terminals: which one is in the foreground, and having another one there.
 
 use super::{Server, answer, permissions::Asked, unwatch, wakeup::Wakeup, watch};
-use crate::{console::Console, hooks::Occasion, process, registry::Input};
+use crate::{
+    console::Console,
+    hooks::Occasion,
+    registry::Input,
+    sys::{Caught, Child, Deadline, Expired, Program},
+};
 use ck_protocol::{RefusalCode, Reply, SessionId, ShortName, State, Vt, limits, printable};
 use nix::sys::epoll::EpollFlags;
-use rustix::{
-    fs::{OFlags, fcntl_setfl},
-    io::read,
-};
 use std::{
     io,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -33,10 +32,11 @@ impl Switcher {
         Self(if built.is_file() { built } else { installed })
     }
 
-    fn start(&self, vt: Vt) -> io::Result<Child> {
-        let mut command = Command::new(&self.0);
-        command.arg(vt.get().to_string()).env_clear().current_dir("/");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
+    fn start(&self, vt: Vt, peer: u64, now: Instant) -> io::Result<Switch> {
+        let caught = Caught::new()?;
+        let program = Program::new(&self.0).arg(vt.get().to_string()).stderr(caught.writer()?);
+        let child = program.start().map_err(io::Error::other)?;
+        Ok(Switch { child: child.with_deadline(Deadline::kill(now + PATIENCE)), caught, peer })
     }
 }
 
@@ -44,41 +44,22 @@ impl Switcher {
 #[derive(Debug)]
 pub(super) struct Switch {
     child: Child,
-    pidfd: OwnedFd,
+    /// Its standard error.
+    caught: Caught,
     /// Who waits for the answer.
     pub(super) peer: u64,
-    /// When it is killed; `None` if it was.
-    due: Option<Instant>,
 }
 
 impl Switch {
-    fn new(mut child: Child, peer: u64, now: Instant) -> io::Result<Self> {
-        let pid = i32::try_from(child.id()).ok().and_then(|pid| pid.try_into().ok());
-        match pid.ok_or_else(|| io::ErrorKind::InvalidData.into()).and_then(process::by_pid) {
-            Ok(pidfd) => Ok(Self { child, pidfd, peer, due: Some(now + PATIENCE) }),
-            Err(error) => {
-                // What cannot be heard of is not to run. Whether it could be killed changes nothing.
-                let _ = child.kill();
-                Err(error)
-            }
-        }
-    }
-
     pub(super) fn due(&self) -> Option<Instant> {
-        self.due
+        self.child.deadline()
     }
-}
 
-/// What a program that has ended complained about: one line of ours, if it printed one.
-fn complaint(child: &mut Child) -> Option<String> {
-    let output = child.stderr.take()?;
-    // Who has a copy of its end, such as a worker that is just being started, is not waited for.
-    fcntl_setfl(&output, OFlags::NONBLOCK).ok()?;
-    let mut buffer = [0; limits::MESSAGE];
-    let length = read(&output, &mut buffer[..]).ok()?;
-    let line = String::from_utf8_lossy(buffer.get(..length)?);
-    let line = printable(line.trim()).to_string();
-    (!line.is_empty()).then_some(line)
+    /// What it complained about: one line of ours, if it printed one.
+    fn complaint(&self) -> Option<String> {
+        let line = printable(self.caught.text(limits::MESSAGE).trim()).to_string();
+        (!line.is_empty()).then_some(line)
+    }
 }
 
 impl Server {
@@ -146,10 +127,10 @@ impl Server {
             return Err(io::Error::other("another switch is under way: try again"));
         }
         let switcher = self.switcher.as_ref().ok_or(io::ErrorKind::Unsupported)?;
-        let switch = Switch::new(switcher.start(vt)?, peer, Instant::now())?;
+        let switch = switcher.start(vt, peer, Instant::now())?;
         // Once: a worker that is just being started has a copy of this pidfd.
         let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT;
-        watch(&self.epoll, &switch.pidfd, Wakeup::Switch, flags)?;
+        watch(&self.epoll, &switch.child, Wakeup::Switch, flags)?;
         self.switch = Some(switch);
         Ok(())
     }
@@ -157,33 +138,27 @@ impl Server {
     /// The program has ended: answers who waits.
     pub(super) fn end_switch(&mut self) {
         let Some(mut switch) = self.switch.take() else { return };
-        let reply = match switch.child.try_wait() {
-            Ok(None) => {
+        let reply = match switch.child.status() {
+            None => {
                 self.switch = Some(switch);
                 return;
             }
-            Ok(Some(status)) if status.success() => Reply::Done(1),
-            Ok(Some(status)) => {
-                let why = complaint(&mut switch.child)
-                    .unwrap_or_else(|| format!("cannot switch: ck-switch-vt: {status}"));
+            Some(status) if status.success() => Reply::Done(1),
+            Some(status) => {
+                let why =
+                    switch.complaint().unwrap_or_else(|| format!("cannot switch: ck-switch-vt: {status}"));
                 log::error!("{why}");
                 answer::refused(RefusalCode::Failed, &why)
             }
-            Err(error) => answer::refused(RefusalCode::Failed, &format!("cannot switch: {error}")),
         };
-        unwatch(&self.epoll, &switch.pidfd);
+        unwatch(&self.epoll, &switch.child);
         self.send(switch.peer, &reply);
     }
 
     /// Kills a program that takes too long. If not even that ends it, there is no other switch until it does.
     pub(super) fn tend_switch(&mut self, now: Instant) {
-        let Some(switch) = self.switch.as_mut().filter(|switch| switch.due.is_some_and(|due| due <= now))
-        else {
-            return;
-        };
-        switch.due = None;
-        log::error!("ck-switch-vt takes too long, and is killed");
-        // One that has ended meanwhile is no matter: its end comes as an event.
-        let _ = switch.child.kill();
+        if self.switch.as_mut().and_then(|switch| switch.child.expire(now)) == Some(Expired::Killed) {
+            log::error!("ck-switch-vt takes too long, and is killed");
+        }
     }
 }

@@ -29,6 +29,8 @@ pub(super) enum Wakeup {
     Switch,
     /// A process that was held up in the root of the runtime directories has ended.
     LetGo,
+    /// The process that writes the history has ended.
+    HistoryWriter,
 }
 
 /// The kind is in the uppermost bits; the rest would last for 10^17 logins.
@@ -52,6 +54,7 @@ impl Wakeup {
             Self::Console => (14, 0),
             Self::Switch => (14, 1),
             Self::LetGo => (14, 2),
+            Self::HistoryWriter => (14, 3),
         };
         (kind << SHIFT) | (number & NUMBER)
     }
@@ -67,7 +70,8 @@ impl Wakeup {
             3 => Self::Connection(number),
             14 if number == 0 => Self::Console,
             14 if number == 1 => Self::Switch,
-            14 => Self::LetGo,
+            14 if number == 2 => Self::LetGo,
+            14 => Self::HistoryWriter,
             4 => Self::Leader(SessionId::new(number)),
             5 => Self::Worker(TeardownId::new(number)),
             6 => Self::Hook(number),
@@ -98,6 +102,7 @@ mod tests {
             Wakeup::Console,
             Wakeup::Switch,
             Wakeup::LetGo,
+            Wakeup::HistoryWriter,
         ] {
             assert_eq!(Wakeup::from_data(wakeup.to_data()), wakeup);
         }

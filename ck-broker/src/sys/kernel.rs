@@ -1,10 +1,13 @@
 //! The only unsafe code: questions to the kernel that neither nix nor rustix can ask, and taking descriptors over
 //! of which only their number is known.
-#![allow(unsafe_code, reason = "SO_PEERGROUPS and PIDFD_GET_INFO fill buffers; a number becomes an OwnedFd")]
 
-use nix::{errno::Errno, libc};
+use nix::{
+    errno::Errno,
+    libc,
+    sys::signal::{SigHandler, Signal, signal},
+};
 use std::{
-    io,
+    fs, io,
     mem::MaybeUninit,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
     sync::atomic::{AtomicBool, Ordering},
@@ -80,16 +83,64 @@ pub(crate) fn pidfd_parent(pidfd: &OwnedFd) -> Result<i32, Errno> {
     i32::try_from(info.ppid).map_err(|_| Errno::ERANGE)
 }
 
+/// Marks all descriptors from `first` on close-on-exec, and those opened later are as their opener has it.
+///
+/// # Errors
+/// Before Linux 5.11, and where a filter does not let it ask: those of reading `/proc/self/fd`, and of fcntl(2).
+pub(super) fn close_on_exec_from(first: libc::c_uint) -> Result<(), rustix::io::Errno> {
+    // SAFETY: it changes flags of descriptors only, and closes none.
+    let done =
+        unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if done == 0 { Ok(()) } else { close_on_exec_each(first) }
+}
+
+/// The same, one by one.
+fn close_on_exec_each(first: libc::c_uint) -> Result<(), rustix::io::Errno> {
+    let failed = |error: io::Error| rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO);
+    for entry in fs::read_dir("/proc/self/fd").map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let Some(number) = name.to_str().and_then(|name| name.parse::<libc::c_int>().ok()) else { continue };
+        if u32::try_from(number).is_ok_and(|number| number >= first) {
+            // SAFETY: it changes a flag of a descriptor that this very loop has just seen, and closes none.
+            let done = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+            Errno::result(done).map_err(|errno| rustix::io::Errno::from_raw_os_error(errno as i32))?;
+        }
+    }
+    Ok(())
+}
+
+/// Has SIGCHLD do what it does by default. Where it is ignored, a child that has ended cannot be waited for (wait(2)).
+///
+/// # Errors
+/// sigaction(2)
+pub(super) fn reset_child_signal() -> Result<(), rustix::io::Errno> {
+    // SAFETY: no handler is installed, and none was: this process has just been started.
+    let done = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
+    done.map(drop).map_err(|errno| rustix::io::Errno::from_raw_os_error(errno as i32))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
     #[test]
+    fn inherited_descriptors_are_closed_on_exec_with_and_without_the_newer_call() {
+        use rustix::io::{FdFlags, dup, fcntl_getfd, fcntl_setfd};
+        // dup(2) clears the flag.
+        let inherited = dup(io::stderr()).unwrap();
+        for mark in [close_on_exec_each, close_on_exec_from] {
+            fcntl_setfd(&inherited, FdFlags::empty()).unwrap();
+            mark(3).unwrap();
+            assert_eq!(fcntl_getfd(&inherited), Ok(FdFlags::CLOEXEC));
+        }
+    }
+
+    #[test]
     fn a_peer_has_the_groups_that_it_has() {
         let (ours, _theirs) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let status = fs::read_to_string("/proc/self/status").unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap();
         let own: Vec<u32> = line.split_whitespace().map(|gid| gid.parse().unwrap()).collect();
         assert_eq!(peer_groups(&ours), Ok(own.clone()));

@@ -1,0 +1,190 @@
+//! A child process: watched by a pidfd, and ended when its time is over.
+
+use rustix::{
+    event::{PollFlags, Timespec},
+    io::Errno,
+    process::{
+        Pid, PidfdFlags, Signal, WaitOptions, kill_process, kill_process_group, pidfd_open,
+        pidfd_send_signal, waitpid,
+    },
+};
+use std::{
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::process::ExitStatusExt,
+    },
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
+
+/// How long a child may take to end after SIGKILL before it is called hanging.
+const KILL_TIME: Duration = Duration::from_secs(5);
+
+/// When a child is to have ended, and how it is ended then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    at: Instant,
+    /// How long it has after SIGTERM; `None`: SIGKILL at once.
+    term_time: Option<Duration>,
+}
+
+impl Deadline {
+    /// SIGKILL at `at`.
+    pub(crate) fn kill(at: Instant) -> Self {
+        Self { at, term_time: None }
+    }
+
+    /// SIGTERM at `at`, SIGKILL after `term_time`.
+    pub(crate) fn terminate(at: Instant, term_time: Duration) -> Self {
+        Self { at, term_time: Some(term_time) }
+    }
+}
+
+/// What was done about a child whose time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expired {
+    /// It was sent SIGTERM.
+    Terminated,
+    /// It was sent SIGKILL.
+    Killed,
+    /// SIGKILL has not ended it: it hangs in the kernel. It has no deadline any more.
+    Hangs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Running,
+    Terminated,
+    Killed,
+    Hangs,
+}
+
+/// A child that was started and not yet waited for.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pid: Pid,
+    pidfd: OwnedFd,
+    /// Whether signals go to its process group.
+    leads_group: bool,
+    deadline: Option<Deadline>,
+    stage: Stage,
+    status: Option<ExitStatus>,
+}
+
+impl Child {
+    /// Watches the child `pid`, which nobody has waited for.
+    ///
+    /// # Errors
+    /// pidfd_open(2); then the child was killed and waited for. It has just been started, so it dies at once.
+    pub(super) fn watch(pid: Pid, leads_group: bool) -> Result<Self, Errno> {
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).inspect_err(|_| {
+            // An error here is no other than the one that is returned.
+            let _ = kill_process(pid, Signal::KILL).and_then(|()| waitpid(Some(pid), WaitOptions::empty()));
+        })?;
+        Ok(Self { pid, pidfd, leads_group, deadline: None, stage: Stage::Running, status: None })
+    }
+
+    /// Sets when it is to have ended.
+    pub(crate) fn with_deadline(mut self, deadline: Deadline) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
+    /// When [`Child::expire`] has something to do, if nothing happens before.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline.map(|deadline| deadline.at)
+    }
+
+    /// Whether its time was over before it ended.
+    pub(crate) fn was_late(&self) -> bool {
+        self.stage != Stage::Running
+    }
+
+    /// Whether SIGKILL was sent to it.
+    pub(crate) fn was_killed(&self) -> bool {
+        matches!(self.stage, Stage::Killed | Stage::Hangs)
+    }
+
+    /// How it ended, once it has.
+    ///
+    /// A child that leads a process group is not waited for between SIGTERM and SIGKILL: the number of the group stays its own
+    /// only until it is waited for, and the rest of the group has its time too.
+    pub(crate) fn status(&mut self) -> Option<ExitStatus> {
+        if self.status.is_none() && !(self.leads_group && self.stage == Stage::Terminated) {
+            self.status = match waitpid(Some(self.pid), WaitOptions::NOHANG) {
+                Ok(ended) => ended.map(|(_, status)| ExitStatus::from_raw(status.as_raw())),
+                Err(errno) => {
+                    log::error!("cannot wait for process {}: {errno}", self.pid());
+                    Some(ExitStatus::from_raw(0))
+                }
+            };
+        }
+        self.status
+    }
+
+    /// Waits at most `time` for its end.
+    ///
+    /// # Errors
+    /// poll(2)
+    pub(crate) fn status_within(&mut self, time: Duration) -> Result<Option<ExitStatus>, Errno> {
+        let time = Timespec::try_from(time).map_err(|_| Errno::INVAL)?;
+        crate::poll::within(&self.pidfd, PollFlags::IN, &time)?;
+        Ok(self.status())
+    }
+
+    /// Takes the next step to end it, if its time is over at `now`.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<Expired> {
+        let deadline = self.deadline.filter(|deadline| deadline.at <= now)?;
+        match (self.stage, deadline.term_time) {
+            (Stage::Running, Some(term_time)) => {
+                self.deadline = Some(Deadline { at: now + term_time, ..deadline });
+                self.stage = Stage::Terminated;
+                self.signal(Signal::TERM);
+                Some(Expired::Terminated)
+            }
+            (Stage::Running | Stage::Terminated, _) => {
+                self.deadline = Some(Deadline { at: now + KILL_TIME, ..deadline });
+                self.kill();
+                Some(Expired::Killed)
+            }
+            (Stage::Killed | Stage::Hangs, _) => {
+                self.deadline = None;
+                self.stage = Stage::Hangs;
+                Some(Expired::Hangs)
+            }
+        }
+    }
+
+    /// Sends it SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.stage = Stage::Killed;
+        self.signal(Signal::KILL);
+    }
+
+    /// One that has ended meanwhile needs no signal.
+    fn signal(&self, signal: Signal) {
+        let sent = if self.leads_group {
+            kill_process_group(self.pid, signal)
+        } else {
+            pidfd_send_signal(&self.pidfd, signal)
+        };
+        match sent {
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(errno) => {
+                log::error!("cannot send signal {} to process {}: {errno}", signal.as_raw(), self.pid())
+            }
+        }
+    }
+}
+
+impl AsFd for Child {
+    /// A pidfd: it is readable once the child has ended.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}

@@ -1,0 +1,17 @@
+//! What the broker asks of the kernel in one place only: it starts programs and watches them ([`Program`], [`Child`]), takes over what
+//! it was started with ([`inherited`]), and holds all unsafe code (`kernel`).
+
+mod caught;
+mod child;
+pub(crate) mod inherited;
+#[allow(
+    unsafe_code,
+    reason = "SO_PEERGROUPS and PIDFD_GET_INFO fill buffers; close_range and signal have no safe wrapper; a number becomes an OwnedFd"
+)]
+mod kernel;
+mod spawn;
+
+pub(crate) use caught::Caught;
+pub(crate) use child::{Child, Deadline, Expired};
+pub(crate) use kernel::{passed_descriptors, peer_groups, pidfd_parent};
+pub(crate) use spawn::{Program, SpawnError};
