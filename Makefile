@@ -3,6 +3,8 @@
 #
 #   make demo      see real logins get a runtime directory and lose it
 #   make check     everything that must hold: format, lints, docs, tests on whole hosts
+#   make check-fast   the part of it that needs no host: format, lints, unit, property and golden tests
+#   make check-hosts  the part of it that brings up whole hosts
 #   make fuzz      everything that is decoded, FUZZ_SECONDS=60 for each fuzz target, then a million frames at a broker
 #   make vm        tests on Linux 6.1, in a virtual machine: minutes, so no part of `make check`
 #   make bench     how fast all of it is, beside the least that can be, elogind and logind: docs/PERFORMANCE.md
@@ -39,21 +41,29 @@ INSTALL        ?= install
 RUNNING_INIT   := $(if $(wildcard /run/systemd/system),systemd,$(if $(wildcard /run/openrc),openrc,$(if \
 	$(wildcard /run/runit /etc/runit/runsvdir),runit,$(if $(wildcard /etc/inittab /etc/init.d),sysvinit))))
 INIT           ?= $(if $(DESTDIR),systemd,$(RUNNING_INIT))
+# Where cargo builds: CARGO_TARGET_DIR, or `target-dir` of a configuration of cargo's. It is asked where it is needed only, as there may
+# be no cargo before `setup`. What this file makes itself, such as packages, is always in target/.
+BUILT     = $(or $(shell $(CARGO) metadata --format-version 1 --no-deps --offline 2>/dev/null | \
+	sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'),target)
 # Where the module is, and where the programs are, which have a profile of their own: Cargo.toml says why.
-RELEASE   := target/release
-PROGRAMS  := target/program
+RELEASE   = $(BUILT)/release
+PROGRAMS  = $(BUILT)/program
 # What the test hosts install: the same that `make install` puts on a machine.
 STAGE     := target/stage
 # How long `make fuzz` runs each target, and how many inputs `make check` gives each.
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS    ?= 1000000
 
-.PHONY: demo check vm fuzz fuzz-check bench bench-tests install uninstall deb rpm stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
+.PHONY: demo check check-fast check-hosts vm fuzz fuzz-check bench bench-tests install uninstall deb rpm stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
 
 demo: setup
 	@tests/demo
 
 check: setup fmt lint doc unit fuzz-check hosts
+
+check-fast: fmt lint unit
+
+check-hosts: setup hosts
 
 setup:
 	@tests/setup
@@ -97,8 +107,7 @@ hosts: stage faulty deb
 # What tests bring to those hosts, and no install takes along: a module that panics where it is told
 # to, and a PAM application that does what it is told to.
 faulty:
-	$(CARGO) build --locked --package pam_ck --lib --features fault --target-dir target/fault
-	$(CARGO) build --locked --package pam_ck --example pam-application
+	$(CARGO) build --locked --package pam_ck --lib --example pam-application --features fault --target-dir target/fault
 
 # What older kernels lack, the product does without: see tests/vm/README.md.
 vm: setup stage
@@ -133,8 +142,9 @@ DEB_STAGE := target/deb-stage
 deb: setup build $(CARGO_DEB)
 	@tests/setup deb
 	rm -rf $(DEB_STAGE) target/debian
+	mkdir -p target/debian
 	$(MAKE) --no-print-directory install-files DESTDIR=$(DEB_STAGE) PREFIX=/usr INIT="systemd sysvinit"
-	$(CARGO_DEB) --no-build --locked --quiet --package ck-broker
+	$(CARGO_DEB) --no-build --locked --quiet --package ck-broker --output target/debian/
 
 # The tool is installed once, into target/: nothing of it is part of the product.
 CARGO_RPM := target/tools/bin/cargo-generate-rpm
@@ -144,8 +154,9 @@ $(CARGO_RPM):
 RPM_STAGE := target/rpm-stage
 rpm: setup build $(CARGO_RPM)
 	rm -rf $(RPM_STAGE)
+	mkdir -p target/generate-rpm
 	$(MAKE) --no-print-directory install-files DESTDIR=$(RPM_STAGE) PREFIX=/usr PAMDIR=/usr/lib64/security INIT=systemd
-	$(CARGO_RPM) generate-rpm --package ck-broker --auto-req builtin
+	$(CARGO_RPM) generate-rpm --package ck-broker --auto-req builtin --output target/generate-rpm/
 
 # Ratios, not times: whatever is compared is measured in one run, side by side. One table of all, with results.json and plots
 # in target/bench; BENCH=--quick takes a minute, BENCH=logins measures only that. Before it, the benchmarks that are tests.

@@ -15,43 +15,30 @@
 //! The process that writes the history keeps `CAP_CHOWN` only: a new file belongs to the group of the one before.
 //! Workers and hooks are root's programs, so the kernel gives them all that the bounding set has (capabilities(7)).
 
-use rustix::{
-    io::Errno,
-    thread::{
-        CapabilitySet, CapabilitySets, capability_is_in_bounding_set, clear_ambient_capability_set,
-        remove_capability_from_bounding_set, set_capabilities,
-    },
-};
+use caps::{CapSet, Capability, CapsHashSet, errors::CapsError};
 use std::fs;
 
 /// What the broker keeps.
-const OWN: CapabilitySet = CapabilitySet::SYS_ADMIN
-    .union(CapabilitySet::CHOWN)
-    .union(CapabilitySet::DAC_OVERRIDE)
-    .union(CapabilitySet::KILL);
-/// What its workers and hooks can have.
-const WORKERS: CapabilitySet = OWN
-    .union(CapabilitySet::SETUID)
-    .union(CapabilitySet::SETGID)
-    .union(CapabilitySet::SETPCAP)
-    .union(CapabilitySet::AUDIT_WRITE);
+const OWN: [Capability; 4] =
+    [Capability::CAP_SYS_ADMIN, Capability::CAP_CHOWN, Capability::CAP_DAC_OVERRIDE, Capability::CAP_KILL];
+/// What its workers and hooks can have besides.
+const WORKERS: [Capability; 4] =
+    [Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_SETPCAP, Capability::CAP_AUDIT_WRITE];
 /// What /proc says of the first process: there is always one, and it is root's as leaders are.
 const FIRST: &str = "/proc/1/stat";
-/// The sets are 64 bits wide (capget(2)).
-const CAPABILITIES: u32 = 64;
 
 /// The step at which capabilities could not be given up.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivilegeError {
-    /// The bounding set could not be read or made smaller.
-    #[error("cannot take capability {0} from the bounding set: {1}")]
-    Bounding(u32, Errno),
+    /// The bounding set could not be made smaller.
+    #[error("cannot take {0} from the bounding set: {1}")]
+    Bounding(Capability, CapsError),
     /// The ambient set could not be cleared.
     #[error("cannot clear the ambient capabilities: {0}")]
-    Ambient(Errno),
+    Ambient(CapsError),
     /// The sets that there are could not be read, or the smaller ones not set.
     #[error("cannot set the capabilities: {0}")]
-    Set(Errno),
+    Set(CapsError),
 }
 
 /// Gives up, for good, every capability that is not in the table above. One that is missing from the
@@ -60,12 +47,12 @@ pub enum PrivilegeError {
 /// # Errors
 /// [`PrivilegeError`]; then more is left than is needed.
 pub fn drop_excess(has_vts: bool) -> Result<(), PrivilegeError> {
-    bound(if has_vts { WORKERS | CapabilitySet::SYS_TTY_CONFIG } else { WORKERS })?;
-    clear_ambient_capability_set().map_err(PrivilegeError::Ambient)?;
-    let permitted = rustix::thread::capabilities(None).map_err(PrivilegeError::Set)?.permitted;
-    set(permitted & OWN, permitted)?;
-    let kept = if fs::read(FIRST).is_ok() { OWN } else { OWN | CapabilitySet::SYS_PTRACE };
-    set(permitted & kept, permitted & kept)
+    let switch = has_vts.then_some(Capability::CAP_SYS_TTY_CONFIG);
+    bound(&OWN.into_iter().chain(WORKERS).chain(switch).collect())?;
+    // The effective set first: what it has decides whether /proc hides the first process.
+    keep(CapSet::Effective, &OWN.into())?;
+    let trace = fs::read(FIRST).is_err().then_some(Capability::CAP_SYS_PTRACE);
+    keep_only(&OWN.into_iter().chain(trace).collect())
 }
 
 /// Gives up, for good, everything but giving files to others.
@@ -73,32 +60,32 @@ pub fn drop_excess(has_vts: bool) -> Result<(), PrivilegeError> {
 /// # Errors
 /// [`PrivilegeError`]; then more is left than is needed.
 pub fn drop_all_but_chown() -> Result<(), PrivilegeError> {
-    bound(CapabilitySet::empty())?;
-    clear_ambient_capability_set().map_err(PrivilegeError::Ambient)?;
-    let permitted = rustix::thread::capabilities(None).map_err(PrivilegeError::Set)?.permitted;
-    set(permitted & CapabilitySet::CHOWN, permitted & CapabilitySet::CHOWN)
+    bound(&CapsHashSet::new())?;
+    keep_only(&[Capability::CAP_CHOWN].into())
 }
 
-fn set(effective: CapabilitySet, permitted: CapabilitySet) -> Result<(), PrivilegeError> {
-    let sets = CapabilitySets { effective, permitted, inheritable: CapabilitySet::empty() };
-    set_capabilities(None, sets).map_err(PrivilegeError::Set)
+/// Leaves `kept` in the effective and the permitted set, as far as they are there, and nothing in the others.
+fn keep_only(kept: &CapsHashSet) -> Result<(), PrivilegeError> {
+    caps::clear(None, CapSet::Ambient).map_err(PrivilegeError::Ambient)?;
+    caps::clear(None, CapSet::Inheritable).map_err(PrivilegeError::Set)?;
+    keep(CapSet::Effective, kept)?;
+    keep(CapSet::Permitted, kept)
 }
 
-/// Makes the bounding set no larger than `kept`.
-fn bound(kept: CapabilitySet) -> Result<(), PrivilegeError> {
-    for number in 0..CAPABILITIES {
-        let capability = CapabilitySet::from_bits_retain(1 << number);
-        if kept.contains(capability) {
-            continue;
-        }
-        let failed = |errno| PrivilegeError::Bounding(number, errno);
-        match capability_is_in_bounding_set(capability) {
-            Ok(true) => remove_capability_from_bounding_set(capability).map_err(failed)?,
-            Ok(false) => {}
-            // The kernel knows no more.
-            Err(Errno::INVAL) => break,
-            Err(errno) => return Err(failed(errno)),
-        }
+/// Makes a set as large as what of `kept` is permitted.
+fn keep(set: CapSet, kept: &CapsHashSet) -> Result<(), PrivilegeError> {
+    let permitted = caps::read(None, CapSet::Permitted).map_err(PrivilegeError::Set)?;
+    let both = permitted.intersection(kept).copied().collect();
+    caps::set(None, set, &both).map_err(PrivilegeError::Set)
+}
+
+/// Makes the bounding set no larger than `kept`. (The crate knows all capabilities up to Linux 5.9; none has come since, as of 6.18.)
+fn bound(kept: &CapsHashSet) -> Result<(), PrivilegeError> {
+    // What the kernel does not know it has not in the set.
+    let has = |capability: &Capability| caps::has_cap(None, CapSet::Bounding, *capability).unwrap_or(false);
+    for capability in caps::all().into_iter().filter(|capability| !kept.contains(capability)).filter(has) {
+        caps::drop(None, CapSet::Bounding, capability)
+            .map_err(|error| PrivilegeError::Bounding(capability, error))?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::{
 use log::LevelFilter;
 use std::{
     env,
-    ffi::CStr,
+    ffi::CString,
     fs,
     io::{self, Write},
     os::fd::OwnedFd,
@@ -107,21 +107,18 @@ fn run() -> Result<ExitCode, StartError> {
             let passed = sys::passed_descriptors().map_err(StartError::Passed)?;
             serve(&options, passed).inspect_err(|error| say_last(&options, error))?;
         }
-        Command::InRoot(task, root) => {
-            show_as(c"ck-in-root");
-            return in_root(task, &root);
-        }
+        Command::InRoot(task, root) => return in_root(task, &root),
         Command::MakePlaces(wanted) => {
-            show_as(c"ck-make-places");
+            show_name();
             return make_places(&wanted);
         }
         Command::WriteHistory(place, syslog) => {
-            show_as(c"ck-history");
+            show_name();
             log_sink::install(target(syslog), LevelFilter::Warn).map_err(StartError::Log)?;
             history::writer::run(place).map_err(StartError::History)?;
         }
         Command::CloseDescriptors => {
-            show_as(c"ck-close-fds");
+            show_name();
             // Whatever it reads, or cannot: it ends.
             drop(io::copy(&mut io::stdin(), &mut io::sink()));
         }
@@ -129,10 +126,13 @@ fn run() -> Result<ExitCode, StartError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Has ps(1) show this process by its own name: started by `/proc/self/exe`, it is `exe` (proc_pid_comm(5)).
-fn show_as(name: &CStr) {
-    // It is for people only.
-    let _ = rustix::thread::set_name(name);
+/// Has ps(1) show this process by the name that it was started with. Executed as `/proc/self/exe`, it is called `exe`
+/// (proc_pid_comm(5)).
+fn show_name() {
+    if let Some(name) = env::args_os().next().and_then(|name| CString::new(name.into_encoded_bytes()).ok()) {
+        // It is for people only.
+        let _ = rustix::thread::set_name(&name);
+    }
 }
 
 /// What the process does that makes the places: what it has to say is for the broker that started it.

@@ -1,24 +1,25 @@
 //! Becoming the user, for good: one system call a paragraph, each preceded by why.
 //!
 //! Runs in the child only, which has one thread: the calls below change that thread, and so the process.
+//!
+//! The bounding set is left to `caps`. The other sets are rustix's: `caps` tells errors in words only, and the report needs the errno;
+//! and it changes one of the three sets at a time, where capset(2) changes all of them at once.
 
+use caps::errors::CapsError;
+use caps::{CapSet, Capability};
 use nix::unistd::{getresgid, getresuid};
 use rustix::fs::{Gid, Uid};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getgroups, getppid, set_parent_process_death_signal};
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
-    no_new_privs, remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
-    set_thread_res_gid, set_thread_res_uid,
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, no_new_privs,
+    set_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
 use crate::cause::Cause;
 
 /// `nogroup`: the child's group where the directory belongs to group 0, for it never keeps root's.
 const NO_GROUP: u32 = 65534;
-
-/// Capabilities that a kernel can have: the sets are 64 bits wide (capget(2)).
-const MAX_CAPABILITIES: u32 = 64;
 
 /// The step at which root could not be given up, or at which it turned out that it was not.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +28,8 @@ pub(crate) enum PrivilegeError {
     Groups(#[source] Cause),
     #[error("cannot become gid {0} (setresgid)")]
     Gid(Gid, #[source] Cause),
-    #[error("cannot drop capability {0} from the bounding set (prctl)")]
-    Bounding(u32, #[source] Cause),
+    #[error("cannot drop {0} from the bounding set: {1}")]
+    Bounding(Capability, CapsError),
     #[error("cannot clear the ambient capabilities (prctl)")]
     Ambient(#[source] Cause),
     #[error("cannot become uid {0} (setresuid)")]
@@ -95,19 +96,12 @@ pub(crate) fn become_user(uid: Uid, gid: Gid, parent: Pid) -> Result<(), Privile
 /// Drops every capability from the bounding set. Without CAP_SETPCAP that is not allowed, and not needed:
 /// no_new_privs stands in the way of the same thing.
 fn drop_bounding_set() -> Result<(), PrivilegeError> {
-    for number in 0..MAX_CAPABILITIES {
-        let capability = CapabilitySet::from_bits_retain(1 << number);
-        match capability_is_in_bounding_set(capability) {
-            Ok(true) => {}
-            Ok(false) => continue,
-            Err(Errno::INVAL) => break, // the kernel knows no more
-            Err(errno) => return Err(Step::Bounding(number, errno.into())),
-        }
-        match remove_capability_from_bounding_set(capability) {
-            Ok(()) => {}
-            Err(Errno::PERM) => break,
-            Err(errno) => return Err(Step::Bounding(number, errno.into())),
-        }
+    let holds = |set, capability| caps::has_cap(None, set, capability).unwrap_or(false);
+    if !holds(CapSet::Effective, Capability::CAP_SETPCAP) {
+        return Ok(());
+    }
+    for capability in caps::all().into_iter().filter(|capability| holds(CapSet::Bounding, *capability)) {
+        caps::drop(None, CapSet::Bounding, capability).map_err(|error| Step::Bounding(capability, error))?;
     }
     Ok(())
 }

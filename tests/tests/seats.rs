@@ -28,7 +28,7 @@ fn machine(toml: &str) -> Machine {
 fn without_vts(toml: &str) -> Machine {
     let machine = Machine::installed();
     machine.host.run_ok(&["mount", "-t", "tmpfs", "tmpfs", "/sys"]);
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/examples/pam-application");
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/fault/debug/examples/pam-application");
     let bytes = std::fs::read(program).expect("pam-application: run `make faulty`");
     machine.host.write_file("/usr/local/bin/pam-application", bytes, 0o755);
     machine.host.write_file("/etc/pam.d/login-on", "session required pam_ck.so\n", 0o644);
@@ -243,7 +243,7 @@ fn the_real_terminals_where_there_are_any() {
     let number = |name: &str| name.trim().trim_start_matches("tty").parse::<u8>().expect("a number");
     let before = number(&machine.host.read_file(ACTIVE));
     machine.host.run_ok(&["mknod", "/dev/tty0", "c", "4", "0"]);
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/examples/pam-application");
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/fault/debug/examples/pam-application");
     machine.host.write_file("/usr/local/bin/pam-application", std::fs::read(program).expect("it"), 0o755);
     machine.host.write_file("/etc/pam.d/login-on", "session required pam_ck.so\n", 0o644);
     let other = if before == 13 { 14 } else { 13 };

@@ -250,7 +250,7 @@ impl Writer {
             log::warn!("the history has a pipe that holds some 200 lines only: {errno}");
         }
         let (troubles, said) = Troubles::new()?;
-        let program = log_sink::pass_on(Program::own())
+        let program = log_sink::pass_on(Program::own("ck-history"))
             .arg(format!("--{OPTION}={}", writer::argument(place)))
             .stdin(theirs)
             .stdout(said);

@@ -160,7 +160,7 @@ pub fn ensure(wanted: &Wanted<'_>) -> Result<Vec<String>, PlacesError> {
 }
 
 fn start(wanted: &Wanted<'_>, caught: &Caught) -> io::Result<Child> {
-    let mut program = Program::own()
+    let mut program = Program::own("ck-make-places")
         .arg(format!("--{OPTION}={}", std::process::id()))
         .option("--state-dir=", wanted.state_dir)
         .option("--linger-dir=", wanted.linger_dir)

@@ -104,7 +104,11 @@ impl Disposal {
     fn hand_over(&mut self) -> Result<Child, SpawnError> {
         let (theirs, ours) =
             pipe_with(PipeFlags::CLOEXEC).map_err(|errno| SpawnError::Prepare(errno.into()))?;
-        let process = Program::own().arg(format!("--{OPTION}")).stdin(theirs).keep(&self.waiting).start()?;
+        let process = Program::own("ck-close-fds")
+            .arg(format!("--{OPTION}"))
+            .stdin(theirs)
+            .keep(&self.waiting)
+            .start()?;
         // Ours first, then what it waits for.
         self.waiting.clear();
         drop(ours);

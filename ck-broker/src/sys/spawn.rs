@@ -22,8 +22,6 @@ use std::{
 
 /// The broker's own program, also after its file was replaced.
 const OWN_PROGRAM: &str = "/proc/self/exe";
-/// `argv[0]` of a process of the broker's own program.
-const OWN_NAME: &str = "ck-broker";
 
 /// A program to be started.
 ///
@@ -74,9 +72,9 @@ impl Program {
         Self::named(path.as_os_str(), path.as_os_str())
     }
 
-    /// The broker's own program.
-    pub(crate) fn own() -> Self {
-        Self::named(OWN_PROGRAM.as_ref(), OWN_NAME.as_ref())
+    /// The broker's own program, under `name`: pidof(8) and the like must not take it for the broker.
+    pub(crate) fn own(name: &str) -> Self {
+        Self::named(OWN_PROGRAM.as_ref(), name.as_ref())
     }
 
     fn named(path: &OsStr, name: &OsStr) -> Self {
