@@ -58,7 +58,10 @@ fn crates(package: &str, edges: &str) -> BTreeMap<String, String> {
 }
 
 fn is_ours(name: &str) -> bool {
-    name == "ck-protocol" || name == "ck-tests" || SHIPPED.iter().any(|(package, _)| *package == name)
+    name == "ck-protocol"
+        || name == "ck-core"
+        || name == "ck-tests"
+        || SHIPPED.iter().any(|(package, _)| *package == name)
 }
 
 /// The same, but only what ends up in the program.

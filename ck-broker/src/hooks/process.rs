@@ -1,6 +1,7 @@
 //! One run of a hook, in a process group of its own.
 
-use super::{environment, occasion::Occasion, output::Output};
+use super::{environment, output::Output};
+use ck_core::model::HookEvent;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use std::{
     io,
@@ -63,13 +64,13 @@ pub(super) enum StartError {
 impl Process {
     pub(super) fn start(
         program: &Path,
-        occasion: &Occasion,
+        event: &HookEvent,
         deadline: Duration,
         now: Instant,
     ) -> Result<Self, StartError> {
         let (output, theirs) = Output::open().map_err(StartError::Pipe)?;
         let mut command = Command::new(program);
-        command.arg(occasion.action()).env_clear().envs(environment::of(occasion)).current_dir("/");
+        command.arg(event.action()).env_clear().envs(environment::of(event)).current_dir("/");
         command.stdin(Stdio::null()).stderr(theirs.try_clone().map_err(StartError::Pipe)?).stdout(theirs);
         command.process_group(0);
         let mut child = command.spawn().map_err(|error| match error.kind() {

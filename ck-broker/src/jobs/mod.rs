@@ -15,7 +15,8 @@ mod worker;
 pub use job::{Hung, Job, Phase};
 pub use worker::{NoRemover, Remover, SpawnError, Worker};
 
-use crate::{limit::Limit, runtime_dir::Remains};
+use crate::runtime_dir::Remains;
+use ck_core::model::Limit;
 use ck_protocol::{Event, TeardownId, TeardownState, Uid};
 use job::Ended;
 use std::{

@@ -1,10 +1,11 @@
-//! Users who keep their runtime directory without a session.
+//! Lingering: users who keep their runtime directory without a session.
 
-use super::{Effect, Lingerer, Registry, RuntimeDir};
+use super::{Effect, Registry};
+use crate::model::{Lingerer, RuntimeDir};
 use ck_protocol::{Event, Uid};
 
 impl Registry {
-    /// From now on the user is here without a session too, and has a directory. Root has none.
+    /// Lets the user linger, and requests a directory if the user has none. Root has no directory and cannot linger.
     pub(super) fn linger(&mut self, uid: Uid, lingerer: Lingerer, kept: Option<RuntimeDir>) -> Vec<Effect> {
         if uid == Uid::ROOT {
             return Vec::new();
@@ -25,7 +26,7 @@ impl Registry {
         effects
     }
 
-    /// From now on the user is here with a session only.
+    /// Ends the lingering of the user.
     pub(super) fn linger_no_more(&mut self, uid: Uid) -> Vec<Effect> {
         if self.lingerers.remove(&uid).is_none() || !self.sessions_of(uid).is_empty() {
             return Vec::new();
@@ -34,13 +35,13 @@ impl Registry {
         gone.into_iter().flat_map(|user| self.gone(uid, user)).collect()
     }
 
-    /// How many users linger.
+    /// The number of users who linger.
     #[must_use]
     pub fn lingerers(&self) -> usize {
         self.lingerers.len()
     }
 
-    /// Whether the user lingers.
+    /// True if the user lingers.
     #[must_use]
     pub fn lingers(&self, uid: Uid) -> bool {
         self.lingerers.contains_key(&uid)

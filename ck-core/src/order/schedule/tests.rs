@@ -3,18 +3,18 @@
 use super::*;
 use proptest::prelude::*;
 
-const LANES: u8 = 8;
+const KEYS: u8 = 8;
 
-/// Two lanes each are a user's.
-fn owner(lane: u8) -> u8 {
-    lane / 2
+/// Every user has two keys.
+fn owner(key: u8) -> u8 {
+    key / 2
 }
 
 #[derive(Clone, Debug)]
 enum Step {
     Push(u8),
     Begin,
-    /// The nth of the busy lanes is done.
+    /// The nth of the busy keys is done.
     Finish(usize),
     /// Something of that user's hangs for good.
     Lose(u8),
@@ -25,10 +25,10 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let any = || any::<prop::sample::Index>().prop_map(|index| index.index(64));
     prop_oneof![
-        6 => (0..LANES).prop_map(Step::Push),
+        6 => (0..KEYS).prop_map(Step::Push),
         6 => Just(Step::Begin),
         4 => any().prop_map(Step::Finish),
-        1 => (0..owner(LANES)).prop_map(Step::Lose),
+        1 => (0..owner(KEYS)).prop_map(Step::Lose),
         1 => any().prop_map(Step::Regain),
     ]
 }
@@ -45,34 +45,34 @@ struct Model {
 
 impl Model {
     fn held(&self, user: u8) -> usize {
-        let busy = self.busy.iter().filter(|lane| owner(**lane) == user).count();
+        let busy = self.busy.iter().filter(|key| owner(**key) == user).count();
         busy + self.lost.iter().filter(|other| **other == user).count()
     }
 
     /// Whether something of the user's could be begun, were there places without end.
     fn is_ready(&self, user: u8) -> bool {
-        let count = |all: &[(u8, usize)], lane| all.iter().filter(|(other, _)| *other == lane).count();
-        (0..LANES)
-            .filter(|lane| owner(*lane) == user && !self.busy.contains(lane))
-            .any(|lane| count(&self.pushed, lane) > count(&self.begun, lane))
+        let count = |all: &[(u8, usize)], key| all.iter().filter(|(other, _)| *other == key).count();
+        (0..KEYS)
+            .filter(|key| owner(*key) == user && !self.busy.contains(key))
+            .any(|key| count(&self.pushed, key) > count(&self.begun, key))
     }
 
     /// Begins what is due, and sees that it was right.
     fn begin(&mut self, schedule: &mut Schedule<u8, u8, usize>) -> bool {
         let due = schedule.is_due();
         let held = |model: &Self, user| model.held(user);
-        let least = (0..owner(LANES)).filter(|user| self.is_ready(*user)).map(|user| held(self, user)).min();
+        let least = (0..owner(KEYS)).filter(|user| self.is_ready(*user)).map(|user| held(self, user)).min();
         let places = self.parallel - self.busy.len().min(self.parallel);
         let places = places.saturating_sub(self.lost.len().min(self.parallel - 1));
         let expected = least.is_some_and(|least| places > usize::from(least > 0));
         assert_eq!(due, expected, "least {least:?}, places {places}");
         let work = schedule.begin();
         assert_eq!(work.is_some(), due);
-        if let Some((lane, number)) = work {
-            assert!(!self.busy.contains(&lane), "two at once in one lane");
-            assert_eq!(Some(held(self, owner(lane))), least, "somebody else had less");
-            self.busy.push(lane);
-            self.begun.push((lane, number));
+        if let Some((key, number)) = work {
+            assert!(!self.busy.contains(&key), "two at once with one key");
+            assert_eq!(Some(held(self, owner(key))), least, "somebody else had less");
+            self.busy.push(key);
+            self.begun.push((key, number));
         }
         due
     }
@@ -90,10 +90,10 @@ proptest! {
         let mut model = Model { parallel, ..Model::default() };
         for step in steps {
             match step {
-                Step::Push(lane) => {
+                Step::Push(key) => {
                     let number = model.pushed.len();
-                    schedule.push(owner(lane), lane, number);
-                    model.pushed.push((lane, number));
+                    schedule.push(owner(key), key, number);
+                    model.pushed.push((key, number));
                 }
                 Step::Begin => drop(model.begin(&mut schedule)),
                 Step::Finish(n) if !model.busy.is_empty() => {
@@ -119,11 +119,11 @@ proptest! {
                 schedule.finish(model.busy.remove(0));
             }
         }
-        prop_assert_eq!((schedule.waiting(), schedule.lanes.len()), (0, 0));
+        prop_assert_eq!((schedule.waiting(), schedule.queues.len()), (0, 0));
         prop_assert_eq!((schedule.turns.len(), schedule.users.len(), schedule.lost), (0, 0, 0));
-        for lane in 0..LANES {
+        for key in 0..KEYS {
             let of = |all: &[(u8, usize)]| -> Vec<usize> {
-                all.iter().filter(|(other, _)| *other == lane).map(|(_, number)| *number).collect()
+                all.iter().filter(|(other, _)| *other == key).map(|(_, number)| *number).collect()
             };
             prop_assert_eq!(of(&model.begun), of(&model.pushed), "in the order in which it came, each once");
         }
@@ -131,7 +131,7 @@ proptest! {
 }
 
 #[test]
-fn a_lane_with_much_to_do_keeps_nobody_waiting() {
+fn a_key_with_much_to_do_keeps_nobody_waiting() {
     let mut schedule = Schedule::new(1);
     for number in 0..3 {
         schedule.push("alice", "much", number);
@@ -142,20 +142,20 @@ fn a_lane_with_much_to_do_keeps_nobody_waiting() {
     assert_eq!(schedule.begin(), Some(("little", 0)));
 }
 
-/// Alice has hundreds of lanes, and what she has done comes back at once.
+/// Alice has hundreds of keys, and what she has done comes back at once.
 #[test]
-fn a_user_with_many_lanes_keeps_nobody_waiting() {
+fn a_user_with_many_keys_keeps_nobody_waiting() {
     let mut schedule = Schedule::new(1);
-    for lane in 0..300 {
-        schedule.push("alice", lane, ());
+    for key in 0..300 {
+        schedule.push("alice", key, ());
     }
     schedule.push("bob", 1000, ());
     schedule.push("carol", 2000, ());
     let mut begun = Vec::new();
     for _ in 0..6 {
-        let (lane, ()) = schedule.begin().unwrap();
-        schedule.finish(lane);
-        begun.push(lane);
+        let (key, ()) = schedule.begin().unwrap();
+        schedule.finish(key);
+        begun.push(key);
         schedule.push("alice", 300 + begun.len(), ());
     }
     assert_eq!(begun, [0, 1000, 2000, 1, 2, 3]);
@@ -164,8 +164,8 @@ fn a_user_with_many_lanes_keeps_nobody_waiting() {
 #[test]
 fn the_last_place_is_for_who_has_none() {
     let mut schedule = Schedule::new(3);
-    for lane in 0..10 {
-        schedule.push("alice", lane, ());
+    for key in 0..10 {
+        schedule.push("alice", key, ());
     }
     assert_eq!(std::iter::from_fn(|| schedule.begin()).count(), 2);
     assert!(!schedule.is_due(), "nothing to wake up for");
@@ -175,7 +175,7 @@ fn the_last_place_is_for_who_has_none() {
     assert_eq!(schedule.begin(), None);
     // What hangs for good takes places of its user's, and never the last one.
     (0..3).for_each(|_| schedule.lose_place("alice"));
-    (0..2).for_each(|lane| schedule.finish(lane));
+    (0..2).for_each(|key| schedule.finish(key));
     assert_eq!(schedule.begin(), None, "bob has one already");
     schedule.finish(100);
     assert_eq!(schedule.begin(), Some((101, ())));

@@ -1,54 +1,54 @@
-//! The last changes, for those who have not been told of them yet.
+//! The changes that some subscriber has not received yet.
 
-use super::Audience;
-use crate::server::permissions::Asker;
+use crate::policy::{Requester, Visibility};
 use ck_protocol::{Change, EncodeError, Event, Reply, SessionId, encode, limits};
 use std::{collections::VecDeque, rc::Rc};
 
-/// How many changes are kept at most, for all subscribers together. A thousand leaders that die at once make
-/// some three thousand.
+/// The maximum number of changes that are kept, for all subscribers together. A thousand leaders that die at once cause
+/// about three thousand.
 pub const CHANGES: usize = 4096;
-/// How many bytes their packets have at most. Some eighty each are usual.
+/// The maximum size of their packets together, in bytes. A packet usually has about eighty.
 pub const BYTES: usize = 1 << 20;
-/// How many places for changes are not worth giving back.
+/// The capacity that an empty backlog keeps.
 const FEW: usize = 64;
 
-/// What a change is about, as far as a snapshot tells of it.
+/// The part of a snapshot that a change concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subject {
     Session(SessionId),
     Seat,
-    /// What may be seen at all.
+    /// Every part: the policy has changed.
     Policy,
-    /// Nothing that a snapshot has a record of.
+    /// No part: a snapshot has no record of it.
     Other,
 }
 
-/// A change.
+/// A change that is kept.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct KeptChange {
     pub(super) packet: Rc<[u8]>,
     subject: Subject,
-    audience: Audience,
+    visibility: Visibility,
 }
 
-impl Kept {
-    /// Whether the peer is to be told, to whom a snapshot has told the sessions below `told`, or all.
-    pub(super) fn is_for(&self, peer: &Asker, told: Option<SessionId>) -> bool {
+impl KeptChange {
+    /// True if the change is sent to the requester. The requester's snapshot contains the sessions with ids below `told`;
+    /// `None`: it contains all sessions.
+    pub(super) fn is_for(&self, requester: &Requester, told: Option<SessionId>) -> bool {
         let news = match (self.subject, told) {
             (_, None) | (Subject::Seat | Subject::Policy, _) => true,
-            // What is still to be told contains the change.
+            // The rest of the snapshot will contain the change.
             (Subject::Session(id), Some(told)) => id < told,
             (Subject::Other, Some(_)) => false,
         };
-        news && self.audience.has(peer)
+        news && self.visibility.includes(requester)
     }
 }
 
-/// Changes with consecutive numbers, up to the last that there was.
+/// Changes with consecutive numbers, up to the latest one.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    kept: VecDeque<Kept>,
+    kept: VecDeque<KeptChange>,
     bytes: usize,
     /// The number of the next change.
     next: u64,
@@ -60,50 +60,50 @@ impl Backlog {
         self.next
     }
 
-    /// The number of the oldest change that is kept, or else of the next one.
+    /// The number of the oldest change that is kept, or of the next change if none is kept.
     pub(super) fn first(&self) -> u64 {
         self.next.saturating_sub(u64::try_from(self.kept.len()).unwrap_or(u64::MAX))
     }
 
-    /// Counts a change that nobody is to be told of.
+    /// Counts a change that is sent to nobody, and drops all others.
     pub(super) fn skip(&mut self) {
         self.kept.clear();
         self.bytes = 0;
         self.next += 1;
     }
 
-    /// Adds a change. The oldest ones go where there are too many.
-    pub(super) fn push(&mut self, event: &Event, audience: Audience) -> Result<(), EncodeError> {
+    /// Adds a change. Drops the oldest changes if there are too many.
+    pub(super) fn push(&mut self, event: &Event, visibility: Visibility) -> Result<(), EncodeError> {
         let change = Change { sequence: self.next, event: event.clone() };
-        self.push_packet(&Reply::Change(Box::new(change)), subject(event), audience)
+        self.push_packet(&Reply::Change(Box::new(change)), subject(event), visibility)
     }
 
-    /// Adds, in place of a change, that others may be seen from here on than before.
+    /// Adds a change of the policy. Subscribers are told that one change is lost.
     pub(super) fn push_policy(&mut self) -> Result<(), EncodeError> {
-        self.push_packet(&Reply::Lost(1), Subject::Policy, Audience::AllButRoot)
+        self.push_packet(&Reply::Lost(1), Subject::Policy, Visibility::AllButRoot)
     }
 
     fn push_packet(
         &mut self,
         reply: &Reply,
         subject: Subject,
-        audience: Audience,
+        visibility: Visibility,
     ) -> Result<(), EncodeError> {
         let mut buffer = [0; limits::REPLY];
         let packet = match encode(reply, &mut buffer) {
             Ok(packet) => Rc::from(packet),
             Err(error) => {
-                // Nobody can be told of it, and everybody is told that something is missing.
+                // No subscriber can receive it. All are told that something is lost.
                 self.skip();
                 return Err(error);
             }
         };
         self.next += 1;
-        self.keep(Kept { packet, subject, audience });
+        self.keep(KeptChange { packet, subject, visibility });
         Ok(())
     }
 
-    fn keep(&mut self, change: Kept) {
+    fn keep(&mut self, change: KeptChange) {
         self.bytes += change.packet.len();
         self.kept.push_back(change);
         while self.kept.len() > CHANGES || self.bytes > BYTES {
@@ -111,13 +111,13 @@ impl Backlog {
         }
     }
 
-    /// The change of that number, if it is still kept.
-    pub(super) fn get(&self, number: u64) -> Option<&Kept> {
+    /// The change with this number, if it is kept.
+    pub(super) fn get(&self, number: u64) -> Option<&KeptChange> {
         let index = number.checked_sub(self.first())?;
         self.kept.get(usize::try_from(index).ok()?)
     }
 
-    /// Drops the changes that are older than that one.
+    /// Drops the changes with smaller numbers.
     pub(super) fn forget_before(&mut self, number: u64) {
         while self.first() < number && !self.kept.is_empty() {
             self.drop_oldest();

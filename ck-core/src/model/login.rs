@@ -1,36 +1,37 @@
-//! What the facts of a login say about the session.
+//! Logins, and the session that a login opens.
 
 use super::Services;
 use ck_protocol::{Kind, Open, Pid, Session, SessionId, ShortName, State, Text, Timestamp, Vt};
 
-/// The process that opened a session. A pid alone may come to name another process. The inode of a pidfd tells
-/// the two apart, on kernels that have one for each process; on others it is the time at which the process
-/// started, unless both started within one clock tick, 10 ms.
+/// The process that opened a session.
+///
+/// A pid can be reused by another process. On kernels with one pidfd inode for each process, the inode tells the two
+/// processes apart. On older kernels the start time does, unless both processes started within one clock tick (10 ms).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leader {
     /// The process id.
     pub pid: Pid,
-    /// Field 22 of proc_pid_stat(5): clock ticks since boot. 0 where there is an inode.
+    /// The start time in clock ticks since boot: field 22 of proc_pid_stat(5). 0 if there is an inode.
     pub started: u64,
-    /// The inode of a pidfd of it: Linux 6.9, never used twice until the next boot.
+    /// The inode of a pidfd of the process (Linux 6.9). It is not reused before the next boot.
     pub inode: Option<u64>,
 }
 
-/// A login: what the PAM module said, and what the kernel says of the module's process.
+/// A login: the facts from the PAM module, and the facts from the kernel about the module's process.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// The facts from the module.
+    /// The facts from the PAM module.
     pub open: Open,
-    /// The module's process.
+    /// The process that runs the PAM module.
     pub leader: Leader,
-    /// The leader's ancestors, its parent first; none where nobody is here in whose session it could be.
+    /// The ancestors of the leader, its parent first. Empty if no session is open, because then none can be the parent.
     pub ancestors: Vec<Pid>,
-    /// When the request came.
+    /// The time of the request.
     pub now: Timestamp,
 }
 
 impl Login {
-    /// The session that this login opens, within the session `parent` if it was started there.
+    /// The session that this login opens. `parent` is the session that the login comes from.
     #[must_use]
     pub fn session(&self, id: SessionId, parent: Option<&Session>, services: &Services) -> Session {
         let open = &self.open;
@@ -50,7 +51,7 @@ impl Login {
             remote_host: open.remote_host.clone(),
             remote_user: open.remote_user.clone(),
             display: open.display.clone(),
-            // Which seats there are, the registry knows.
+            // The registry sets it: it knows the seats.
             seat: None,
             vt,
             state: State::Opening,
@@ -60,8 +61,8 @@ impl Login {
     }
 }
 
-/// The terminal that `PAM_TTY` names, without `/dev/`. sshd and cron put a word of their own
-/// there, and display managers the display.
+/// The terminal that `PAM_TTY` names, without `/dev/`. sshd sets `PAM_TTY` to `ssh`, cron to `cron`, and display managers
+/// to the display: those are not terminals.
 fn terminal(tty: &ShortName) -> Option<ShortName> {
     let name = tty.as_str().strip_prefix("/dev/").unwrap_or(tty.as_str());
     if matches!(name, "" | "ssh" | "cron") || name.contains(':') {
@@ -88,8 +89,8 @@ fn kind(open: &Open, tty: Option<&ShortName>) -> Kind {
     }
 }
 
-/// Whether the user sits at this machine. Only what the kernel's own consoles show counts; when
-/// in doubt, a session is remote.
+/// True if the user sits at this machine: at a console of the kernel, or in a local parent session. Every other session
+/// is remote.
 fn is_local(open: &Open, tty: Option<&ShortName>, parent: Option<&Session>) -> bool {
     if open.remote_host.is_some() {
         return false;
@@ -104,12 +105,12 @@ fn is_local(open: &Open, tty: Option<&ShortName>, parent: Option<&Session>) -> b
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use ck_protocol::{Gid, Token, Uid};
 
     /// A login of alice, 2001.
-    pub(in crate::registry) fn login(tty: &str, remote_host: Option<&str>) -> Login {
+    pub(crate) fn login(tty: &str, remote_host: Option<&str>) -> Login {
         let open = Open {
             token: Token::new([0; 16]),
             uid: Uid::try_from(2001).unwrap(),

@@ -1,18 +1,19 @@
-//! Users, as they are shown, and which sessions are whose.
+//! Users as others see them, and the sessions of users and leaders.
 
-use super::{Entry, Registry, User as Member};
+use super::{Registry, UserRecord};
+use crate::model::SessionRecord;
 use ck_protocol::{Session, SessionId, State, Uid, User, UserState};
 use std::ops::Bound;
 
 impl Registry {
-    /// The users from `uid` on, by uid.
+    /// The user `uid` and all users with larger uids, ordered by uid.
     pub fn users_from(&self, uid: Uid) -> impl Iterator<Item = User> {
         self.users.range(uid..).filter_map(|(&uid, user)| self.shown(uid, user))
     }
 
-    fn shown(&self, uid: Uid, user: &Member) -> Option<User> {
+    fn shown(&self, uid: Uid, user: &UserRecord) -> Option<User> {
         let sessions =
-            || user.sessions.iter().filter_map(|id| self.slots.get(*id)).map(|entry| &entry.session);
+            || user.sessions.iter().filter_map(|id| self.slots.get(*id)).map(|record| &record.session);
         let first: Option<&Session> = sessions().next();
         let lingerer = self.lingerers.get(&uid);
         let state = match first {
@@ -30,13 +31,13 @@ impl Registry {
         })
     }
 
-    /// Whether the user has a session, or lingers.
+    /// True if the user has a session or lingers.
     #[must_use]
     pub fn is_here(&self, uid: Uid) -> bool {
         self.users.contains_key(&uid)
     }
 
-    /// The user who lingers next after `uid`, or the first, by uid.
+    /// The lingering user with the next uid after `after`, or with the smallest uid.
     #[must_use]
     pub fn next_lingerer(&self, after: Option<Uid>) -> Option<User> {
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -44,19 +45,19 @@ impl Registry {
         self.shown(uid, self.users.get(&uid)?)
     }
 
-    /// The sessions of a user, by id.
+    /// The sessions of a user, ordered by id.
     #[must_use]
     pub fn sessions_of(&self, uid: Uid) -> Vec<SessionId> {
         self.users.get(&uid).map(|user| user.sessions.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// Whether the leader of the session leads another one, too. A process that had the same pid before
-    /// is another leader.
+    /// True if the leader of the session leads another session too. An earlier process with the same pid is another
+    /// leader.
     #[must_use]
     pub fn shares_leader(&self, id: SessionId) -> bool {
-        let Some(entry) = self.slots.get(id) else { return false };
-        let others = self.led_by(entry.session.leader_pid).filter(|other| *other != id);
-        let process = |entry: &Entry| (entry.leader_started, entry.leader_inode);
-        others.filter_map(|other| self.slots.get(other)).any(|other| process(other) == process(entry))
+        let Some(record) = self.slots.get(id) else { return false };
+        let others = self.led_by(record.session.leader_pid).filter(|other| *other != id);
+        let identity = |record: &SessionRecord| (record.leader_started, record.leader_inode);
+        others.filter_map(|other| self.slots.get(other)).any(|other| identity(other) == identity(record))
     }
 }

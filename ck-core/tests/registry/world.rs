@@ -1,8 +1,8 @@
 //! The world around the registry: what was done to it, and what is left of that.
 
 use super::Step;
-use ck_broker::hooks::Occasion;
-use ck_broker::registry::{Effect, Entry, Input, Leader, Lingerer, Login, Registry, RuntimeDir};
+use ck_core::model::{HookEvent, Leader, Lingerer, Login, RuntimeDir, SessionRecord};
+use ck_core::registry::{Effect, Input, Registry};
 use ck_protocol::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
@@ -30,7 +30,7 @@ pub(crate) struct Module {
 pub(crate) struct World {
     pub(crate) registry: Registry,
     // What is on disk, and survives a crash.
-    records: BTreeMap<SessionId, Entry>,
+    records: BTreeMap<SessionId, SessionRecord>,
     pub(crate) claims: BTreeSet<Uid>,
     covered: u64,
     pub(crate) dirs: BTreeMap<Uid, Dir>,
@@ -359,10 +359,10 @@ impl World {
             Effect::Announce(Event::UserRemoved(uid)) => {
                 assert!(self.here.remove(&uid), "a user left twice");
             }
-            Effect::RunHooks(occasion) => {
-                let (session, told) = match *occasion {
-                    Occasion::SessionAdded(session) => (session, &mut self.told_added),
-                    Occasion::SessionRemoved(session) => (session, &mut self.told_removed),
+            Effect::RunHooks(event) => {
+                let (session, told) = match *event {
+                    HookEvent::SessionAdded(session) => (session, &mut self.told_added),
+                    HookEvent::SessionRemoved(session) => (session, &mut self.told_removed),
                     _ => unreachable!("there are no seats here"),
                 };
                 assert!(told.insert(session.id), "hooks were told twice");
@@ -384,7 +384,7 @@ impl World {
 
     /// A new broker on what the old one left.
     fn restart(&mut self) {
-        let entries: Vec<Entry> = self.records.values().cloned().collect();
+        let entries: Vec<SessionRecord> = self.records.values().cloned().collect();
         let claims = self.claims.clone();
         self.registry =
             Registry::restore(entries.clone(), |uid| claims.contains(&uid), SessionId::new(self.covered));

@@ -1,32 +1,34 @@
-//! How much there may be of something, and how that is shared.
+//! Limits, and how users share them.
 
 use ck_protocol::Uid;
 
-/// One user has no more than this part of all.
+/// The divisor for the share of one user: no user has more than a quarter of the limit.
 const USER_PART: usize = 4;
-/// This last part of all is only for root and for users who have none yet.
+/// The divisor for the share that is kept for root and for users who have nothing yet.
 const NEWCOMERS_PART: usize = 8;
-/// This very last part is root's alone.
+/// The divisor for the share that is kept for root alone.
 const ROOT_PART: usize = 32;
 
-/// A limit in all, and one for each user, so that no user takes what others need. Users who together take all that is
-/// theirs leave the last places to those who have none yet, and the very last to root.
+/// A limit for all users together, and one for each user.
+///
+/// No user can take what others need. Users who together use up their shares leave the next share to users who have
+/// nothing yet, and the last share to root.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// In all.
+    /// The maximum for all users together.
     pub all: usize,
-    /// Of one user.
+    /// The maximum for one user.
     pub per_user: usize,
 }
 
-/// Why there can be no more.
+/// The reason why a limit admits no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
-    /// The user has as many as one may have.
+    /// The user has reached the maximum for one user.
     OfUser,
-    /// What is left is for root and for users who have none.
+    /// The rest is reserved for root and for users who have nothing yet.
     ForOthers,
-    /// What is left is root's, or nothing is.
+    /// The rest is reserved for root, or there is no rest.
     All,
 }
 
@@ -34,16 +36,16 @@ impl Limit {
     /// No limit.
     pub const NONE: Self = Self { all: usize::MAX, per_user: usize::MAX };
 
-    /// So many in all, of which one user has a part.
+    /// The limit `all`, with the usual share for one user.
     #[must_use]
     pub const fn of(all: usize) -> Self {
         Self { all, per_user: part(all, USER_PART) }
     }
 
-    /// Whether the user may have one more, who has `own` already, where there are `total`.
+    /// Checks whether the user may have one more. The user has `own` already, and all users together have `total`.
     ///
     /// # Errors
-    /// Why not.
+    /// The share that is used up.
     pub fn admits(self, uid: Uid, own: usize, total: usize) -> Result<(), Full> {
         let for_root = part(self.all, ROOT_PART);
         let for_newcomers = part(self.all, NEWCOMERS_PART) + for_root;
@@ -60,7 +62,7 @@ impl Limit {
 }
 
 const fn part(all: usize, of: usize) -> usize {
-    // However few there are, each part has one.
+    // Every share has at least one place, however small the limit is.
     if all < of { 1 } else { all / of }
 }
 
@@ -72,7 +74,7 @@ mod tests {
         Uid::try_from(number).unwrap()
     }
 
-    /// How many each of the uids gets, who take one after the other as many as they can.
+    /// The number that each uid gets when the uids take as many as they can, one uid after the other.
     fn taken(limit: Limit, uids: impl IntoIterator<Item = u32>) -> Vec<usize> {
         let mut total = 0;
         let take = |number| {

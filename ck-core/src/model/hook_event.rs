@@ -1,43 +1,44 @@
-//! What hooks are run for.
+//! The events that hooks are run for.
 
 use ck_protocol::{Session, SessionId, ShortName, Uid};
 use std::fmt;
 
-/// A change that hooks hear of, with the facts as they were then.
+/// A change that hooks are told of, with the facts at the time of the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Occasion {
-    /// A session is open.
+pub enum HookEvent {
+    /// A session was opened.
     SessionAdded(Box<Session>),
     /// A session has ended.
     SessionRemoved(Box<Session>),
-    /// A session came to the foreground of its seat, or went from there.
+    /// A session became active on its seat, or is no longer active.
     SessionActiveChanged(Box<Session>),
-    /// A seat is there.
+    /// A seat exists.
     SeatAdded(ShortName),
-    /// A seat is there no more.
+    /// A seat no longer exists.
     SeatRemoved(ShortName),
-    /// Another session is in the foreground of a seat.
+    /// The active session of a seat has changed.
     SeatActiveSessionChanged {
         /// The seat.
         seat: ShortName,
-        /// Which one it was, if any.
+        /// The session that was active before.
         old: Option<Box<Session>>,
-        /// Which one it is, if any.
+        /// The session that is active now.
         new: Option<Box<Session>>,
     },
 }
 
-/// Whose order is kept: what happens to one of these is told one after another, as it happened.
+/// The key by which hook events are ordered. Events with the same key are told one after another, in the order in which
+/// they happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Lane {
+pub enum OrderingKey {
     /// A session.
     Session(SessionId),
     /// A seat.
     Seat(ShortName),
 }
 
-impl Occasion {
-    /// A hook's first argument, as ConsoleKit calls it.
+impl HookEvent {
+    /// The first argument of a hook, with the name that ConsoleKit uses.
     #[must_use]
     pub fn action(&self) -> &'static str {
         match self {
@@ -50,20 +51,20 @@ impl Occasion {
         }
     }
 
-    /// What has changed.
+    /// The session or seat that has changed.
     #[must_use]
-    pub fn lane(&self) -> Lane {
+    pub fn ordering_key(&self) -> OrderingKey {
         match self {
             Self::SessionAdded(session)
             | Self::SessionRemoved(session)
-            | Self::SessionActiveChanged(session) => Lane::Session(session.id),
+            | Self::SessionActiveChanged(session) => OrderingKey::Session(session.id),
             Self::SeatAdded(seat) | Self::SeatRemoved(seat) | Self::SeatActiveSessionChanged { seat, .. } => {
-                Lane::Seat(seat.clone())
+                OrderingKey::Seat(seat.clone())
             }
         }
     }
 
-    /// Who caused it, where it is about a session.
+    /// The user whose share of the hook queue the event takes: the owner of the session, or root for a seat.
     #[must_use]
     pub fn uid(&self) -> Uid {
         match self {
@@ -75,11 +76,11 @@ impl Occasion {
     }
 }
 
-impl fmt::Display for Occasion {
+impl fmt::Display for HookEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.lane() {
-            Lane::Session(id) => write!(f, "{} of session {id}", self.action()),
-            Lane::Seat(seat) => write!(f, "{} of {seat}", self.action()),
+        match self.ordering_key() {
+            OrderingKey::Session(id) => write!(f, "{} of session {id}", self.action()),
+            OrderingKey::Seat(seat) => write!(f, "{} of {seat}", self.action()),
         }
     }
 }

@@ -7,8 +7,8 @@
     reason = "tests may panic, also outside functions marked #[test]"
 )]
 
-use ck_broker::events::{Audience, BYTES, CHANGES, Subscriptions};
-use ck_broker::server::permissions::{Asker, Listing};
+use ck_core::events::{BYTES, CHANGES, Subscriptions};
+use ck_core::policy::{Listing, Requester};
 use ck_protocol::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -89,8 +89,8 @@ fn session(id: u64, state: State) -> Session {
     }
 }
 
-fn asker(uid: u32) -> Asker {
-    Asker { uid, is_admin: false, listing: Listing::All }
+fn requester(uid: u32) -> Requester {
+    Requester { uid, is_admin: false, listing: Listing::All }
 }
 
 /// The one of `count` that `number` chooses.
@@ -101,7 +101,7 @@ fn chosen<K: Copy, V>(map: &BTreeMap<K, V>, number: u8, wanted: impl Fn(&V) -> b
 
 impl World {
     fn publish(&mut self, event: Event) {
-        self.subscriptions.publish(&event, Audience::of(&event, |_| None)).unwrap();
+        self.subscriptions.publish(&event, |_| None).unwrap();
         self.changes += 1;
     }
 
@@ -148,8 +148,8 @@ impl World {
                 .find(|session| session.state != State::Opening)
                 .cloned()
         };
-        let Some(offer) = self.subscriptions.offer(key, &asker(2001), open, |_| None).unwrap() else {
-            self.subscriptions.settle(key, false);
+        let Some(offer) = self.subscriptions.offer(key, &requester(2001), open, |_| None).unwrap() else {
+            self.subscriptions.end_turn(key, false);
             return false;
         };
         self.subscriptions.sent(key, &offer);
@@ -284,7 +284,7 @@ fn who_does_not_read_is_told_how_much_is_missing_and_others_miss_nothing() {
         churn(&mut world, 5);
         // The third one waits for room.
         while world.read(1) {}
-        world.subscriptions.settle(3, true);
+        world.subscriptions.end_turn(3, true);
         assert_eq!(world.subscriptions.next_due(), Some(2));
     }
     let made = 10 * u64::try_from(CHANGES).unwrap();
@@ -309,7 +309,7 @@ fn what_is_kept_is_bounded_in_bytes_too() {
         world.publish(Event::SessionChanged(Box::new(large.clone())));
     }
     let (mut bytes, mut told) = (0, 0_u64);
-    while let Some(offer) = world.subscriptions.offer(1, &asker(2001), |_| None, |_| None).unwrap() {
+    while let Some(offer) = world.subscriptions.offer(1, &requester(2001), |_| None, |_| None).unwrap() {
         bytes += offer.packet.len();
         told += 1;
         world.subscriptions.sent(1, &offer);
@@ -334,14 +334,14 @@ fn a_request_to_lock_is_for_the_owner_and_root_and_leaves_a_number_out_for_other
     let (id, uid) = (SessionId::FIRST, Uid::try_from(2001).unwrap());
     for (key, uid) in [(1, 2001), (2, 0), (3, 2002)] {
         world.subscriptions.add(key);
-        let synced = world.subscriptions.offer(key, &asker(uid), |_| None, |_| None).unwrap().unwrap();
+        let synced = world.subscriptions.offer(key, &requester(uid), |_| None, |_| None).unwrap().unwrap();
         world.subscriptions.sent(key, &synced);
     }
     world.publish(Event::LockRequested { id, uid });
     world.publish(Event::UserAdded(uid));
     for (key, who, numbers) in [(1, 2001, vec![0, 1]), (2, 0, vec![0, 1]), (3, 2002, vec![1])] {
         let mut told = Vec::new();
-        while let Some(offer) = world.subscriptions.offer(key, &asker(who), |_| None, |_| None).unwrap() {
+        while let Some(offer) = world.subscriptions.offer(key, &requester(who), |_| None, |_| None).unwrap() {
             world.subscriptions.sent(key, &offer);
             let Reply::Change(change) = decode(&offer.packet, limits::REPLY).unwrap() else { panic!() };
             told.push(change.sequence);
@@ -355,10 +355,10 @@ fn a_request_to_lock_is_for_the_owner_and_root_and_leaves_a_number_out_for_other
 #[test]
 fn a_policy_that_changes_counts_for_what_is_still_to_be_told() {
     let mut world = World::default();
-    let of = |uid, listing| Asker { uid, is_admin: false, listing };
+    let of = |uid, listing| Requester { uid, is_admin: false, listing };
     for (key, who) in [(1, 2001), (2, 0), (3, 2002)] {
         world.subscriptions.add(key);
-        let synced = world.subscriptions.offer(key, &asker(who), |_| None, |_| None).unwrap().unwrap();
+        let synced = world.subscriptions.offer(key, &requester(who), |_| None, |_| None).unwrap().unwrap();
         world.subscriptions.sent(key, &synced);
     }
     let event = Event::UserAdded(Uid::try_from(2001).unwrap());

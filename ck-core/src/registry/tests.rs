@@ -1,10 +1,12 @@
 //! The rules of the registry, one by one; `tests/registry` drives them at random.
 
 use super::*;
+use crate::model::{self, Leader};
+use ck_protocol::{SessionRef, Text};
 
 /// A login of alice by the process `pid`.
 fn login(serial: u8, pid: i32) -> Input {
-    let mut login = login::tests::login("pts/0", None);
+    let mut login = model::login("pts/0", None);
     login.open.token = Token::new([serial; 16]);
     login.leader = Leader { pid: Pid::try_from(pid).unwrap(), started: 1, inode: None };
     login.ancestors = vec![Pid::try_from(99).unwrap(), Pid::try_from(10).unwrap()];
