@@ -10,7 +10,7 @@
 //! - [`events`] holds the subscriptions: a snapshot, the changes after it, and what was lost.
 //! - [`order`] decides which work is due next: hooks.
 //!
-//! The crate depends on `ck-protocol` and `serde` alone.
+//! The crate depends on `ck-protocol` and `serde` alone. `clippy.toml` and `tests/tests/dependencies.rs` enforce this.
 #![forbid(unsafe_code)]
 
 pub mod events;
