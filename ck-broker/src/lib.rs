@@ -1,8 +1,8 @@
 //! The login-session broker: one root process, one thread, that makes `/run/user/<uid>` at the
 //! first login of a user, takes it away after the last logout, and knows who is logged in.
 //!
-//! `ck-core` holds the rules: the registry of sessions, the policy, the subscriptions, and the order of hooks. This crate
-//! tells it what happened, and carries out what it returns.
+//! `ck-core` holds the rules: the registry of sessions, the policy, the subscriptions, and the order of hooks and
+//! teardowns. This crate tells it what happened, and carries out what it returns.
 //!
 //! - [`server`] is the loop: sockets, peers, requests, and carrying out effects;
 //! - [`hooks`] runs root's programs when sessions come and go;

@@ -8,7 +8,7 @@
 //! - [`registry`] is the table of sessions and users. It takes an input and returns effects.
 //! - [`policy`] is the table of permissions. It answers requests, and selects the events that a subscriber receives.
 //! - [`events`] holds the subscriptions: a snapshot, the changes after it, and what was lost.
-//! - [`order`] decides which work is due next: hooks.
+//! - [`order`] decides which work is due next: hooks and teardowns.
 //!
 //! The crate depends on `ck-protocol` and `serde` alone. `clippy.toml` and `tests/tests/dependencies.rs` enforce this.
 #![forbid(unsafe_code)]

@@ -107,13 +107,13 @@ impl Server {
 
     fn next_teardown(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, Outbox)> {
         let (id, job) = self.jobs.from(from).find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
-        let teardown = job.shown(id, self.jobs.retired());
+        let teardown = self.jobs.shown(id, job);
         Some((Reply::Teardown(Box::new(teardown)), Outbox::Teardowns(id.next())))
     }
 
     fn next_teardown_detail(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, Outbox)> {
         let (id, job) = self.jobs.from(from).find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
-        let detail = job.detail(id, self.jobs.retired());
+        let detail = self.jobs.detail(id, job);
         Some((Reply::TeardownDetail(Box::new(detail)), Outbox::TeardownDetails(id.next())))
     }
 

@@ -5,6 +5,8 @@
 
 mod hooks;
 mod schedule;
+mod teardowns;
 
 pub use hooks::HookQueue;
 pub use schedule::Schedule;
+pub use teardowns::{PendingTeardown, Teardowns};
