@@ -1,15 +1,15 @@
 //! The login-session broker: one root process, one thread, that makes `/run/user/<uid>` at the
 //! first login of a user, takes it away after the last logout, and knows who is logged in.
 //!
-//! - [`registry`] is the heart: a pure table that turns what happened into what is to be done;
-//! - [`server`] is the loop around it: sockets, peers, requests, and carrying out effects;
+//! `ck-core` holds the rules: the registry of sessions, the policy, the subscriptions, and the order of hooks and
+//! teardowns. This crate tells it what happened, and carries out what it returns.
+//!
+//! - [`server`] is the loop: sockets, peers, requests, and carrying out effects;
 //! - [`hooks`] runs root's programs when sessions come and go;
 //! - [`runtime_dir`] makes and retires directories in microseconds; [`jobs`] tears down what was
 //!   retired, in processes of its own;
 //! - [`places`] makes the directories that it works in what they must be;
 //! - [`store`] keeps what a restart must find, and [`history`] what people want to know later;
-//! - [`events`] decides what subscribers are told;
-//! - [`limit`] says how much there may be of something;
 //! - `lookup` asks for names without waiting for anybody; [`process`] and [`console`] ask the kernel, [`rival`] looks for another daemon of this kind;
 //!   [`privileges`] gives up what is not needed; [`start`] puts it all together from
 //!   [`arguments`], [`configuration`] and the [`settings`] that this comes to, [`log_sink`] says what
@@ -21,11 +21,9 @@
 pub mod arguments;
 pub mod configuration;
 pub mod console;
-pub mod events;
 pub mod history;
 pub mod hooks;
 pub mod jobs;
-pub mod limit;
 pub mod log_sink;
 /// The module's file: what it does without waiting, the broker does as well.
 #[path = "../../pam_ck/src/lookup.rs"]
@@ -35,7 +33,6 @@ pub mod places;
 mod poll;
 pub mod privileges;
 pub mod process;
-pub mod registry;
 pub mod rival;
 pub mod runtime_dir;
 pub mod server;

@@ -1,6 +1,7 @@
 //! What the kernel says of a process: a descriptor of it, how it is known again, who its ancestors are.
 
-use crate::{poll, registry::Leader, sys};
+use crate::{poll, sys};
+use ck_core::model::Leader;
 use ck_protocol::Pid;
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{

@@ -4,11 +4,10 @@ use crate::{
     configuration::{self, Configuration, ConfigurationError, RuntimeDir},
     history::Place,
     hooks::Rules,
-    registry::Services,
     rival::{self, Rival},
     runtime_dir::{Backing, Recipe},
-    server::Admins,
 };
+use ck_core::{model::Services, policy::Policy};
 use ck_protocol::ShortName;
 use log::LevelFilter;
 use std::{
@@ -48,8 +47,8 @@ pub struct Settings {
     pub history: Option<Place>,
     /// How hooks are run.
     pub hooks: Rules,
-    /// Who may what on `admin.sock`.
-    pub admins: Admins,
+    /// Who may do and see what on `admin.sock`.
+    pub policy: Policy,
     /// What logins become.
     pub services: Services,
     /// The seats beside the virtual terminals, each with its terminals.
@@ -105,16 +104,16 @@ impl Source {
 impl Settings {
     fn of(configuration: Configuration, yields_to: Option<Rival>) -> Self {
         let Configuration { runtime_dir, history, log, hooks, admin, seats, services } = configuration;
-        let admins = Admins { listing: admin.list, group: admin.group.gid() };
+        let policy = Policy { listing: admin.list, group: admin.group.gid() };
         let services = services.into_iter().map(|(name, service)| (name, service.into()));
         Self {
             level: log.level.into(),
             recipe: recipe(&runtime_dir, yields_to.is_some()),
             yields_to,
             stop_delay: runtime_dir.stop_delay.0,
-            history: history.place(admins.into()),
+            history: history.place(policy.into()),
             hooks: rules(hooks),
-            admins,
+            policy,
             services: Services::new(services.collect()),
             seats: seats.0,
         }

@@ -58,7 +58,8 @@ fn crates(package: &str, edges: &str) -> BTreeMap<String, String> {
 }
 
 fn is_ours(name: &str) -> bool {
-    name == "ck-protocol" || name == "ck-tests" || SHIPPED.iter().any(|(package, _)| *package == name)
+    ["ck-protocol", "ck-core", "ck-tests"].contains(&name)
+        || SHIPPED.iter().any(|(package, _)| *package == name)
 }
 
 /// The same, but only what ends up in the program.
@@ -142,6 +143,55 @@ fn trees() -> String {
         text += "```\n";
     }
     text
+}
+
+/// All that the rules of the broker may use. They are plain values: without I/O, clock and processes.
+const CORE: [&str; 2] = ["ck-protocol", "serde"];
+/// What of the standard library would be I/O, a clock or a process.
+const IMPURE: [&str; 10] =
+    ["env", "extern", "fs", "io", "net", "os", "process", "thread", "unsafe", "SystemTime"];
+
+#[test]
+fn the_core_depends_on_the_protocol_and_serde_alone() {
+    let edges = ["--edges", "normal", "--prefix", "depth", "--format", "{p} "];
+    let printed = tree(&[&["--package", "ck-core"], &edges[..]].concat());
+    let all: Vec<(usize, &str)> = printed.lines().map(depth_and_name).collect();
+    let direct: Vec<&str> = all.iter().filter(|(depth, _)| *depth == 1).map(|(_, name)| *name).collect();
+    assert_eq!(direct, CORE);
+    for system in ["nix", "rustix", "libc", "log"] {
+        assert!(!all.iter().any(|(_, name)| *name == system), "ck-core depends on {system}");
+    }
+}
+
+/// `ck-core/clippy.toml` forbids single functions and types. This looks for whole modules. Unit tests are left out: they
+/// need an instant.
+#[test]
+fn the_core_names_nothing_that_is_not_pure() {
+    let mut folders = vec![project("ck-core/src")];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            if path.ends_with("tests.rs") {
+                continue;
+            }
+            files += 1;
+            let source = std::fs::read_to_string(&path).expect("text");
+            let code = source.split("#[cfg(test)]\nmod tests {").next().expect("the code");
+            for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                let is_impure = |word: &str| IMPURE.contains(&word);
+                let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+                let found =
+                    words.any(is_impure) || line.contains("Instant::now") || line.contains(".elapsed()");
+                assert!(!found, "{}: {line}", path.display());
+            }
+        }
+    }
+    assert!(files > 15, "{files} files");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The sources of what is shipped.
-const SHIPPED: [&str; 5] =
-    ["ck-broker/src", "ck-protocol/src", "ck-remove-directory/src", "ckctl/src", "pam_ck/src"];
+const SHIPPED: [&str; 6] =
+    ["ck-broker/src", "ck-core/src", "ck-protocol/src", "ck-remove-directory/src", "ckctl/src", "pam_ck/src"];
 /// The calls that start a process.
 const STARTS: [&str; 5] = ["Command::new(", "posix_spawn(", "posix_spawnp(", "fork(", "execv"];
 /// The files that do it. The remover forks itself, and executes no program.

@@ -1,6 +1,6 @@
 //! The table `[admin]`: who may see and do what on `admin.sock`.
 
-use crate::server::permissions::Listing;
+use ck_core::policy::Listing;
 use serde::{Deserialize, Deserializer, de};
 use std::{fmt, fs};
 

@@ -1,6 +1,6 @@
 //! The tables `[services.NAME]`: what logins by a PAM service become.
 
-use crate::registry::{self, Belonging};
+use ck_core::model::{self, NestedLogin};
 use ck_protocol::{Class, UnknownName};
 use serde::Deserialize;
 
@@ -34,13 +34,13 @@ impl TryFrom<String> for ClassName {
     }
 }
 
-impl From<Service> for registry::Service {
+impl From<Service> for model::Service {
     fn from(service: Service) -> Self {
-        let belonging = |session| match session {
-            Session::Own => Belonging::Own,
-            Session::Inner => Belonging::Inner,
+        let nested = |session| match session {
+            Session::Own => NestedLogin::Own,
+            Session::Inner => NestedLogin::Inner,
         };
-        Self { class: service.class.map(|ClassName(class)| class), session: service.session.map(belonging) }
+        Self { class: service.class.map(|ClassName(class)| class), session: service.session.map(nested) }
     }
 }
 
@@ -50,10 +50,10 @@ mod tests {
 
     #[test]
     fn classes_and_sessions_have_names() {
-        let read = |text| toml::from_str::<Service>(text).map(registry::Service::from);
+        let read = |text| toml::from_str::<Service>(text).map(model::Service::from);
         let all = read("class = \"lock-screen\"\nsession = \"inner\"").unwrap();
-        assert_eq!((all.class, all.session), (Some(Class::LockScreen), Some(Belonging::Inner)));
-        assert_eq!(read("").unwrap(), registry::Service::default());
+        assert_eq!((all.class, all.session), (Some(Class::LockScreen), Some(NestedLogin::Inner)));
+        assert_eq!(read("").unwrap(), model::Service::default());
         for bad in ["class = \"User\"", "session = \"none\"", "class = 1", "sesion = \"own\""] {
             assert!(read(bad).is_err(), "{bad}");
         }

@@ -1,6 +1,6 @@
 //! Who may read the file: as many as may see each other's sessions.
 
-use crate::server::{Admins, permissions::Listing};
+use ck_core::policy::{Listing, Policy};
 use rustix::fs::{Gid, Mode, fchmod, fchown};
 use std::{
     fs::File,
@@ -24,9 +24,9 @@ pub struct Readers {
     pub group: Option<u32>,
 }
 
-impl From<Admins> for Readers {
-    fn from(admins: Admins) -> Self {
-        Self { closed: admins.listing == Listing::Own, group: admins.group }
+impl From<Policy> for Readers {
+    fn from(policy: Policy) -> Self {
+        Self { closed: policy.listing == Listing::Own, group: policy.group }
     }
 }
 

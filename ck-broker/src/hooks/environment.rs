@@ -1,23 +1,24 @@
 //! What a hook is told: ConsoleKit's variables, with its values, and ours. See docs/HOOKS.md.
 
-use super::{json, occasion::Occasion};
+use super::json;
+use ck_core::model::HookEvent;
 use ck_protocol::{Session, State, Text, printable};
 
 /// Where a hook's own programs are looked for.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// All variables of a hook.
-pub(super) fn of(occasion: &Occasion) -> Vec<(String, String)> {
+pub(super) fn of(event: &HookEvent) -> Vec<(String, String)> {
     let mut variables = Variables { prefix: "", all: Vec::new() };
     variables.put("PATH", PATH);
-    match occasion {
-        Occasion::SessionAdded(session)
-        | Occasion::SessionRemoved(session)
-        | Occasion::SessionActiveChanged(session) => variables.put_session(session),
-        Occasion::SeatAdded(seat) | Occasion::SeatRemoved(seat) => {
+    match event {
+        HookEvent::SessionAdded(session)
+        | HookEvent::SessionRemoved(session)
+        | HookEvent::SessionActiveChanged(session) => variables.put_session(session),
+        HookEvent::SeatAdded(seat) | HookEvent::SeatRemoved(seat) => {
             variables.put("CK_SEAT_ID", printable(seat.as_str()));
         }
-        Occasion::SeatActiveSessionChanged { seat, old, new } => {
+        HookEvent::SeatActiveSessionChanged { seat, old, new } => {
             variables.put("CK_SEAT_ID", printable(seat.as_str()));
             variables.put_seat_session("CK_SEAT_OLD_SESSION_", old.as_deref());
             variables.put_seat_session("CK_SEAT_SESSION_", new.as_deref());
@@ -118,9 +119,8 @@ pub(super) mod tests {
         }
     }
 
-    fn shown(occasion: &Occasion) -> Vec<String> {
-        let variables =
-            of(occasion).into_iter().filter(|(name, _)| name != "PATH" && !name.ends_with("_JSON"));
+    fn shown(event: &HookEvent) -> Vec<String> {
+        let variables = of(event).into_iter().filter(|(name, _)| name != "PATH" && !name.ends_with("_JSON"));
         variables.map(|(name, value)| format!("{name}={value}")).collect()
     }
 
@@ -130,7 +130,7 @@ pub(super) mod tests {
             CK_SESSION_USER_UID=2002 CK_SESSION_DISPLAY_DEVICE=/dev/tty2 CK_SESSION_X11_DISPLAY= \
             CK_SESSION_IS_ACTIVE=true CK_SESSION_IS_LOCAL=true CK_SESSION_USER=bob CK_SESSION_CLASS=user \
             CK_SESSION_LEADER_PID=11 CK_SESSION_RUNTIME_DIR=/run/user/2002";
-        assert_eq!(shown(&Occasion::SessionAdded(Box::new(session()))).join(" "), expected);
+        assert_eq!(shown(&HookEvent::SessionAdded(Box::new(session()))).join(" "), expected);
     }
 
     #[test]
@@ -138,7 +138,7 @@ pub(super) mod tests {
         let mut session = session();
         (session.tty, session.seat, session.vt, session.runtime_dir) = (None, None, None, None);
         (session.remote, session.remote_host) = (true, Some(Text::clipped("203.0.113.9")));
-        let shown = shown(&Occasion::SessionRemoved(Box::new(session)));
+        let shown = shown(&HookEvent::SessionRemoved(Box::new(session)));
         let empty: Vec<_> = shown.iter().filter(|line| line.ends_with('=')).collect();
         assert_eq!(empty, ["CK_SESSION_SEAT_ID=", "CK_SESSION_X11_DISPLAY="]);
         assert!(shown.contains(&"CK_SESSION_REMOTE_HOST_NAME=203.0.113.9".to_owned()));
@@ -148,33 +148,33 @@ pub(super) mod tests {
     #[test]
     fn a_seat_tells_of_the_sessions_that_there_are() {
         let seat: ShortName = Text::clipped("seat0");
-        assert_eq!(shown(&Occasion::SeatAdded(seat.clone())), ["CK_SEAT_ID=seat0"]);
+        assert_eq!(shown(&HookEvent::SeatAdded(seat.clone())), ["CK_SEAT_ID=seat0"]);
         let mut graphical = session();
         graphical.display = Some(Text::clipped(":0"));
-        let change = Occasion::SeatActiveSessionChanged { seat, old: None, new: Some(Box::new(graphical)) };
+        let change = HookEvent::SeatActiveSessionChanged { seat, old: None, new: Some(Box::new(graphical)) };
         let expected = "CK_SEAT_ID=seat0 CK_SEAT_SESSION_ID=7 CK_SEAT_SESSION_TYPE=tty CK_SEAT_SESSION_USER_UID=2002 \
             CK_SEAT_SESSION_X11_DISPLAY_DEVICE=/dev/tty2 CK_SEAT_SESSION_X11_DISPLAY=:0 CK_SEAT_SESSION_IS_LOCAL=true";
         assert_eq!(shown(&change).join(" "), expected);
     }
 
-    /// Occasions of every kind, of sessions with all that a session can have, and with less.
-    fn every_occasion() -> Vec<Occasion> {
+    /// Events of every kind, of sessions with all that a session can have, and with less.
+    fn every_event() -> Vec<HookEvent> {
         let (text, mut graphical) = (Box::new(session()), Box::new(session()));
         graphical.remote_host = Some(Text::clipped("host"));
         graphical.display = Some(Text::clipped(":0"));
         let seat = ShortName::clipped("seat0");
         let both = |session: &Session| {
             let (old, new) = (Some(Box::new(session.clone())), Some(Box::new(session.clone())));
-            Occasion::SeatActiveSessionChanged { seat: seat.clone(), old, new }
+            HookEvent::SeatActiveSessionChanged { seat: seat.clone(), old, new }
         };
         vec![
             both(&text),
             both(&graphical),
-            Occasion::SessionAdded(graphical),
-            Occasion::SessionRemoved(text.clone()),
-            Occasion::SessionActiveChanged(text),
-            Occasion::SeatAdded(seat.clone()),
-            Occasion::SeatRemoved(seat),
+            HookEvent::SessionAdded(graphical),
+            HookEvent::SessionRemoved(text.clone()),
+            HookEvent::SessionActiveChanged(text),
+            HookEvent::SeatAdded(seat.clone()),
+            HookEvent::SeatRemoved(seat),
         ]
     }
 
@@ -188,23 +188,23 @@ pub(super) mod tests {
 
     #[test]
     fn the_manual_page_has_every_variable_and_no_other() {
-        let set: BTreeSet<String> = every_occasion().iter().flat_map(of).map(|(name, _)| name).collect();
+        let set: BTreeSet<String> = every_event().iter().flat_map(of).map(|(name, _)| name).collect();
         assert_eq!(entries(|tag| tag.starts_with(char::is_uppercase)), set);
     }
 
     #[test]
     fn the_manual_page_has_every_action_and_no_other() {
-        let told: BTreeSet<String> = every_occasion().iter().map(|told| told.action().to_owned()).collect();
+        let told: BTreeSet<String> = every_event().iter().map(|told| told.action().to_owned()).collect();
         assert_eq!(entries(|tag| tag.starts_with("session_") || tag.starts_with("seat_")), told);
-        let spelt = include_str!("occasion.rs").matches("=> \"").count();
-        assert_eq!(spelt, told.len(), "an action that every_occasion() does not have");
+        let spelt = include_str!("../../../ck-core/src/model/hook_event.rs").matches("=> \"").count();
+        assert_eq!(spelt, told.len(), "an action that every_event() does not have");
     }
 
     #[test]
     fn nothing_from_outside_breaks_a_line() {
         let mut session = session();
         session.remote_host = Some(Text::clipped("a\nCK_SESSION_USER_UID=0\0b"));
-        for (name, value) in of(&Occasion::SessionAdded(Box::new(session))) {
+        for (name, value) in of(&HookEvent::SessionAdded(Box::new(session))) {
             assert!(!value.chars().any(char::is_control), "{name}={value}");
         }
     }

@@ -1,25 +1,23 @@
 //! Hooks: root's programs that are run when sessions and seats come, change and go, as ConsoleKit's
 //! `run-session.d` and `run-seat.d`. docs/HOOKS.md says what they are told and what holds for them.
 //!
-//! An [`Occasion`] waits in a backlog until its session has none before it and there is room; its hooks
+//! A [`HookEvent`] waits in a [`HookQueue`] until its session has none before it and there is room; its hooks
 //! are then run one after another. Nothing here waits for a hook, and nothing that a hook does comes back
 //! in here but by the doors that everybody uses: the daemon that this project replaces ran its
 //! hooks within the removal of a session, served the next removal meanwhile, and never got out again.
 
-mod backlog;
 mod environment;
 mod json;
-mod occasion;
 mod output;
 mod process;
 mod programs;
-mod schedule;
 mod trust;
 
-pub use occasion::{Lane, Occasion};
-
 use crate::sys::Expired;
-use backlog::Backlog;
+use ck_core::{
+    model::{HookEvent, OrderingKey},
+    order::HookQueue,
+};
 use ck_protocol::{Session, SessionId, ShortName, Uid, printable};
 use process::{Process, StartError};
 use programs::{Complaints, Programs, Verdict};
@@ -62,10 +60,10 @@ pub struct Started<'h> {
     pub output: Option<BorrowedFd<'h>>,
 }
 
-/// An occasion whose hooks are being run.
+/// An event whose hooks are being run.
 #[derive(Debug)]
 struct Round {
-    occasion: Occasion,
+    event: HookEvent,
     /// What comes next.
     programs: VecDeque<PathBuf>,
 }
@@ -79,14 +77,14 @@ struct Run {
     process: Process,
 }
 
-/// All hooks that run, and all occasions that wait for theirs.
+/// All hooks that run, and all events that wait for theirs.
 #[derive(Debug)]
 pub struct Hooks {
     rules: Rules,
     session_programs: Programs,
     seat_programs: Programs,
     complaints: Complaints,
-    backlog: Backlog,
+    queue: HookQueue,
     /// Begun, and none of its hooks runs just now.
     between: VecDeque<Round>,
     running: HashMap<RunId, Run>,
@@ -110,7 +108,7 @@ impl Hooks {
             session_programs: Programs::of(rules.session_dirs.clone()),
             seat_programs: Programs::of(rules.seat_dirs.clone()),
             complaints: Complaints::default(),
-            backlog: Backlog::new(rules.parallel),
+            queue: HookQueue::new(rules.parallel),
             between: VecDeque::new(),
             running: HashMap::new(),
             hanging: HashMap::new(),
@@ -131,7 +129,7 @@ impl Hooks {
         if rules.seat_dirs != self.rules.seat_dirs {
             self.seat_programs = Programs::of(rules.seat_dirs.clone());
         }
-        self.backlog.set_parallel(rules.parallel);
+        self.queue.set_parallel(rules.parallel);
         self.notes_told |= rules.wait_added;
         self.rules = rules;
     }
@@ -155,9 +153,9 @@ impl Hooks {
     }
 
     /// Queues what has happened.
-    pub fn push(&mut self, occasion: Occasion) {
-        let Err(lost) = self.backlog.push(occasion) else { return };
-        log::warn!("hooks: {lost} is told to none: {} others wait", self.backlog.waiting());
+    pub fn push(&mut self, event: HookEvent) {
+        let Err(lost) = self.queue.push(event) else { return };
+        log::warn!("hooks: {lost} is told to none: {} others wait", self.queue.waiting());
         self.failed += 1;
         self.note_told(&lost);
     }
@@ -182,21 +180,21 @@ impl Hooks {
         }
     }
 
-    /// The next occasion whose turn it is. Its hooks are those that there are now.
+    /// The next event whose turn it is. Its hooks are those that there are now.
     fn begin(&mut self) -> Option<Round> {
-        let (lane, occasion) = self.backlog.begin()?;
-        let programs = match lane {
-            Lane::Session(_) => &mut self.session_programs,
-            Lane::Seat(_) => &mut self.seat_programs,
+        let (key, event) = self.queue.begin()?;
+        let programs = match key {
+            OrderingKey::Session(_) => &mut self.session_programs,
+            OrderingKey::Seat(_) => &mut self.seat_programs,
         };
-        Some(Round { occasion, programs: programs.list(&mut self.complaints).into() })
+        Some(Round { event, programs: programs.list(&mut self.complaints).into() })
     }
 
     /// Starts the next hook that can be run, or finishes the round.
     fn start_next(&mut self, mut round: Round, now: Instant) -> Option<RunId> {
         while let Some(program) = round.programs.pop_front() {
             let started = match programs::judge(&program) {
-                Verdict::Run => Process::start(&program, &round.occasion, self.rules.deadline, now),
+                Verdict::Run => Process::start(&program, &round.event, self.rules.deadline, now),
                 Verdict::Gone => Err(StartError::Gone),
                 Verdict::Mask => {
                     self.complaints.settle(&program, None);
@@ -211,12 +209,12 @@ impl Hooks {
             match started {
                 Ok(process) => return Some(self.enter(round, &program, process)),
                 Err(error) => {
-                    log::warn!("hook {} ({}): {error}", program.display(), round.occasion);
+                    log::warn!("hook {} ({}): {error}", program.display(), round.event);
                     self.failed += 1;
                 }
             }
         }
-        self.finish(&round.occasion);
+        self.finish(&round.event);
         None
     }
 
@@ -224,20 +222,20 @@ impl Hooks {
         let id = self.next;
         self.next += 1;
         let name = program.file_name().unwrap_or_default().to_string_lossy();
-        let label = format!("hook {} ({})", printable(&name), round.occasion);
+        let label = format!("hook {} ({})", printable(&name), round.event);
         self.running.insert(id, Run { round, label, process });
         id
     }
 
     /// All hooks have been told of it.
-    fn finish(&mut self, occasion: &Occasion) {
-        self.note_told(occasion);
-        self.backlog.finish(occasion);
+    fn finish(&mut self, event: &HookEvent) {
+        self.note_told(event);
+        self.queue.finish(event);
     }
 
     /// Nobody has to wait any longer until this is told.
-    fn note_told(&mut self, occasion: &Occasion) {
-        if let (Occasion::SessionAdded(session), true) = (occasion, self.notes_told) {
+    fn note_told(&mut self, event: &HookEvent) {
+        if let (HookEvent::SessionAdded(session), true) = (event, self.notes_told) {
             self.told.push(session.id);
         }
     }
@@ -253,7 +251,7 @@ impl Hooks {
     pub fn reap(&mut self, id: RunId) {
         if let Some((uid, process)) = self.hanging.get_mut(&id) {
             if process.outcome().is_some() {
-                self.backlog.hangs_no_more(*uid);
+                self.queue.hangs_no_more(*uid);
                 self.hanging.remove(&id);
             }
             return;
@@ -293,15 +291,15 @@ impl Hooks {
         let Some(Run { round, label, process }) = self.running.remove(&id) else { return };
         log::error!("{label}: process {} hangs in the kernel, abandoned", process.pid());
         self.failed += 1;
-        self.backlog.hangs(round.occasion.uid());
-        self.hanging.insert(id, (round.occasion.uid(), process));
+        self.queue.hangs(round.event.uid());
+        self.hanging.insert(id, (round.event.uid(), process));
         self.between.push_back(round);
     }
 
     /// When something is due next, if nothing else happens.
     #[must_use]
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
-        if !self.between.is_empty() || self.backlog.is_due() {
+        if !self.between.is_empty() || self.queue.is_due() {
             return Some(now);
         }
         self.running.values().filter_map(|run| run.process.deadline()).min()
@@ -318,10 +316,10 @@ impl Hooks {
         self.running.len() + self.hanging.len()
     }
 
-    /// How many occasions wait for their hooks.
+    /// How many events wait for their hooks.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.backlog.waiting() + self.between.len()
+        self.queue.waiting() + self.between.len()
     }
 
     /// How often a hook failed, was not started, or was not told anything.
@@ -349,7 +347,7 @@ mod tests {
     fn without_hooks_everything_is_told_at_once() {
         let mut hooks = hooks();
         for _ in 0..3 {
-            hooks.push(Occasion::SessionAdded(Box::new(session())));
+            hooks.push(HookEvent::SessionAdded(Box::new(session())));
         }
         let now = Instant::now();
         assert_eq!((hooks.waiting(), hooks.next_deadline(now)), (3, Some(now)));

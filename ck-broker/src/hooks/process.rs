@@ -1,7 +1,8 @@
 //! One run of a hook, in a process group of its own.
 
-use super::{environment, occasion::Occasion, output::Output};
+use super::{environment, output::Output};
 use crate::sys::{Child, Deadline, Expired, Program, SpawnError};
+use ck_core::model::HookEvent;
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd},
@@ -36,13 +37,13 @@ pub(super) enum StartError {
 impl Process {
     pub(super) fn start(
         program: &Path,
-        occasion: &Occasion,
+        event: &HookEvent,
         deadline: Duration,
         now: Instant,
     ) -> Result<Self, StartError> {
         let (output, theirs) = Output::open().map_err(StartError::Pipe)?;
-        let mut hook = Program::new(program).arg(occasion.action()).lead_group();
-        for (name, value) in environment::of(occasion) {
+        let mut hook = Program::new(program).arg(event.action()).lead_group();
+        for (name, value) in environment::of(event) {
             hook = hook.env(&name, value);
         }
         let hook = hook.stderr(theirs.try_clone().map_err(StartError::Pipe)?).stdout(theirs);

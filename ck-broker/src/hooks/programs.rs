@@ -16,7 +16,7 @@ use std::{
 
 /// What the name of a hook ends with.
 const SUFFIX: &[u8] = b".ck";
-/// How many hooks are run for one occasion.
+/// How many hooks are run for one event.
 const HOOKS: usize = 64;
 /// How many hooks' names are kept in the kernel's cache. More are seldom there, and are looked up as others are.
 const PINS: usize = 8;

@@ -1,35 +1,26 @@
-//! One teardown, from its logout until nothing is left.
+//! The process that works at a teardown.
 
 use super::{Remover, SpawnError, Worker, worker::Outcome};
 use crate::{process, runtime_dir::Remains, sys::Expired};
-use ck_protocol::{Pid, Teardown, TeardownDetail, TeardownId, TeardownState, Text, Timestamp, Uid};
+use ck_protocol::{Pid, Timestamp};
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
-/// How long after a failed try the next one comes; after the last, nobody tries any more.
-const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)];
-/// The longest time between two tries that fail for what the machine lacks. They go on without end.
-const LONGEST_PAUSE: Duration = Duration::from_secs(16);
-
-/// Where a teardown is in its life.
+/// The process that works at a teardown.
 #[derive(Debug)]
-pub enum Phase {
-    /// It is due at this time.
-    Waiting(Instant),
-    /// This worker is at it.
-    Running(Worker),
-    /// Given up.
-    Quarantined,
-    /// Not even SIGKILL has ended this process.
-    Abandoned(Hung),
+enum Process {
+    /// A worker, while the teardown runs.
+    Worker(Worker),
+    /// Not even SIGKILL has ended this one. The teardown is abandoned.
+    Hung(Hung),
 }
 
 /// A process that hangs in the kernel.
 #[derive(Debug)]
-pub enum Hung {
+enum Hung {
     /// A worker.
     Worker(Worker),
     /// What a worker has started and left behind, and which tells when it ends.
@@ -59,92 +50,43 @@ impl AsFd for Hung {
 pub(super) enum Ended {
     /// Nothing is left.
     Gone,
-    /// Something is, for this reason.
+    /// Something is left, for this reason.
     Failed(Option<String>),
-    /// Something is, but another try will come further: the machine had no room for it, or the time was over while it went well.
+    /// Something is left, but another try will come further: the machine had no room for it, or it was over its time
+    /// while it went well.
     Hindered(Option<String>),
-    /// A process hangs in it, and is to be watched.
-    Abandoned,
+    /// A process hangs in the kernel, and is to be watched. The reason names it.
+    Abandoned(String),
 }
 
-/// A teardown.
+/// What the broker keeps with a teardown.
 #[derive(Debug)]
 pub struct Job {
     pub(super) remains: Remains,
-    /// What it held when its user left, in bytes, where that is known.
-    pub(super) bytes: Option<u64>,
     /// When its user left, or a broker found it.
-    since: Timestamp,
-    /// The same by a clock that nobody sets.
-    pub(super) queued: Instant,
-    failures: usize,
-    /// How long the next pause is after a try that was hindered.
-    pause: Duration,
-    reason: Option<String>,
-    pub(super) phase: Phase,
+    pub(super) since: Timestamp,
+    process: Option<Process>,
 }
 
 impl Job {
-    pub(super) fn new(remains: Remains, bytes: Option<u64>, now: Instant) -> Self {
-        let since = SystemTime::now().into();
-        let phase = Phase::Waiting(now);
-        Self { remains, bytes, since, queued: now, failures: 0, pause: PAUSES[0], reason: None, phase }
+    pub(super) fn new(remains: Remains) -> Self {
+        Self { remains, since: SystemTime::now().into(), process: None }
     }
 
-    /// Whose it is.
-    #[must_use]
-    pub fn uid(&self) -> Uid {
-        self.remains.uid
-    }
-
-    pub(super) fn state(&self) -> TeardownState {
-        match self.phase {
-            Phase::Waiting(_) => TeardownState::Waiting,
-            Phase::Running(_) => TeardownState::Running,
-            Phase::Quarantined => TeardownState::Quarantined,
-            Phase::Abandoned(_) => TeardownState::Abandoned,
+    /// When the worker is to be seen to, if one runs.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &self.process {
+            Some(Process::Worker(worker)) => worker.deadline(),
+            Some(Process::Hung(_)) | None => None,
         }
-    }
-
-    /// As others may see it; `retired` is the directory of the retired.
-    #[must_use]
-    pub fn shown(&self, id: TeardownId, retired: &Path) -> Teardown {
-        let next_try = match self.phase {
-            Phase::Waiting(due) if self.reason.is_some() => Some(due),
-            _ => None,
-        };
-        Teardown {
-            id,
-            uid: self.uid(),
-            path: Text::clipped(&self.remains.path(retired).to_string_lossy()),
-            state: self.state(),
-            failures: u32::try_from(self.failures).unwrap_or(u32::MAX),
-            next_try: next_try.map(on_the_clock),
-            reason: self.reason.as_deref().map(Text::clipped),
-        }
-    }
-
-    /// The same with all that is known of it.
-    #[must_use]
-    pub fn detail(&self, id: TeardownId, retired: &Path) -> TeardownDetail {
-        TeardownDetail { teardown: self.shown(id, retired), bytes: self.bytes, since: self.since }
-    }
-
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        matches!(self.phase, Phase::Waiting(due) if due <= now)
-    }
-
-    pub(super) fn is_overdue(&self, now: Instant) -> bool {
-        matches!(&self.phase, Phase::Running(worker) if worker.deadline().is_some_and(|due| due <= now))
     }
 
     /// What tells that its process has ended.
     pub(super) fn process(&self) -> Option<BorrowedFd<'_>> {
-        match &self.phase {
-            Phase::Running(worker) => Some(worker.as_fd()),
-            Phase::Abandoned(hung) => Some(hung.as_fd()),
-            Phase::Waiting(_) | Phase::Quarantined => None,
-        }
+        Some(match self.process.as_ref()? {
+            Process::Worker(worker) => worker.as_fd(),
+            Process::Hung(hung) => hung.as_fd(),
+        })
     }
 
     pub(super) fn start(
@@ -153,95 +95,71 @@ impl Job {
         retired: &Path,
         now: Instant,
     ) -> Result<(), SpawnError> {
-        let worker = remover.remove(self.uid(), &self.remains.path(retired), now)?;
-        self.phase = Phase::Running(worker);
+        let worker = remover.remove(self.remains.uid, &self.remains.path(retired), now)?;
+        self.process = Some(Process::Worker(worker));
         Ok(())
     }
 
     /// How the try ended, if it has.
     pub(super) fn take_outcome(&mut self) -> Option<Ended> {
-        let worker = match &mut self.phase {
-            Phase::Running(worker) | Phase::Abandoned(Hung::Worker(worker)) => worker,
-            Phase::Abandoned(Hung::Child(_, pidfd)) => {
+        let worker = match self.process.as_mut()? {
+            Process::Worker(worker) | Process::Hung(Hung::Worker(worker)) => worker,
+            Process::Hung(Hung::Child(_, pidfd)) => {
+                if !process::has_ended(pidfd).unwrap_or(true) {
+                    return None;
+                }
+                self.process = None;
                 // The next try finds out what there is.
-                return process::has_ended(pidfd).unwrap_or(true).then_some(Ended::Hindered(None));
+                return Some(Ended::Hindered(None));
             }
-            Phase::Waiting(_) | Phase::Quarantined => return None,
         };
         let outcome = worker.outcome()?;
         let reason = worker.complaints();
+        self.process = None;
         Some(match outcome {
             Outcome::Gone => Ended::Gone,
             Outcome::Failed => Ended::Failed(reason),
             Outcome::Hindered => Ended::Hindered(reason),
             Outcome::LeftBehind => match reason.as_deref().and_then(child_of).and_then(watched) {
-                Some((pid, pidfd)) => self.abandon(Hung::Child(pid, pidfd)),
+                Some((pid, pidfd)) => Ended::Abandoned(self.abandon(Hung::Child(pid, pidfd))),
                 // It has ended since.
                 None => Ended::Hindered(reason),
             },
         })
     }
 
-    /// Kills the worker, if its time is over; one that was killed already is waited for no longer.
-    pub(super) fn kill_or_abandon(&mut self, now: Instant) {
-        let Phase::Running(worker) = &mut self.phase else { return };
-        match worker.expire(now) {
-            None => return,
-            Some(Expired::Terminated | Expired::Killed) => {
-                return log::warn!("teardown of {}: took too long, killed", self.remains.name.display());
+    /// Kills the worker, if its time is over. One that was killed already is waited for no longer: then returns why it is abandoned.
+    pub(super) fn kill_or_abandon(&mut self, now: Instant) -> Option<String> {
+        let Some(Process::Worker(worker)) = &mut self.process else { return None };
+        match worker.expire(now)? {
+            Expired::Terminated | Expired::Killed => {
+                log::warn!("teardown of {}: took too long, killed", self.remains.name.display());
+                None
             }
-            Some(Expired::Hangs) => {}
-        }
-        if let Phase::Running(worker) = std::mem::replace(&mut self.phase, Phase::Quarantined) {
-            self.abandon(Hung::Worker(worker));
+            Expired::Hangs => self.abandon_worker(),
         }
     }
 
-    fn abandon(&mut self, hung: Hung) -> Ended {
+    /// Waits for the worker no longer. Returns why.
+    pub(super) fn abandon_worker(&mut self) -> Option<String> {
+        match self.process.take() {
+            Some(Process::Worker(worker)) => Some(self.abandon(Hung::Worker(worker))),
+            other => {
+                self.process = other;
+                None
+            }
+        }
+    }
+
+    fn abandon(&mut self, hung: Hung) -> String {
         let pid = hung.pid();
         log::error!(
             "teardown of {}: process {pid} hangs in the kernel, abandoned: what holds it is a process of uid {}",
             self.remains.name.display(),
-            self.uid()
+            self.remains.uid
         );
-        self.reason = Some(format!("process {pid} hangs in the kernel"));
-        self.phase = Phase::Abandoned(hung);
-        Ended::Abandoned
-    }
-
-    /// Takes note of a failed try. Says whether it was the last one.
-    pub(super) fn fail(&mut self, reason: Option<String>, now: Instant) -> bool {
-        self.reason = reason;
-        self.remains.is_mounted = false;
-        let pause = PAUSES.get(self.failures);
-        self.failures += 1;
-        match pause {
-            Some(pause) => self.phase = Phase::Waiting(now + *pause),
-            None => {
-                log::error!(
-                    "teardown of {} given up after {} tries: see `ckctl teardown list`, and `ckctl teardown retry`",
-                    self.remains.name.display(),
-                    self.failures
-                );
-                self.phase = Phase::Quarantined;
-            }
-        }
-        pause.is_none()
-    }
-
-    /// Has it tried again after a while, however often: what hindered it is none of its own.
-    pub(super) fn hinder(&mut self, reason: Option<String>, now: Instant) {
-        self.reason = reason.or(self.reason.take());
-        self.remains.is_mounted = false;
-        self.phase = Phase::Waiting(now + self.pause);
-        self.pause = LONGEST_PAUSE.min(self.pause * 2);
-    }
-
-    /// Forgets all failures: somebody asks for another try.
-    pub(super) fn wait_anew(&mut self, now: Instant) {
-        self.failures = 0;
-        self.pause = PAUSES[0];
-        self.phase = Phase::Waiting(now);
+        self.process = Some(Process::Hung(hung));
+        format!("process {pid} hangs in the kernel")
     }
 }
 
@@ -258,7 +176,7 @@ fn watched(pid: Pid) -> Option<(Pid, OwnedFd)> {
 }
 
 /// The time of day at `due`.
-fn on_the_clock(due: Instant) -> Timestamp {
+pub(super) fn on_the_clock(due: Instant) -> Timestamp {
     (SystemTime::now() + due.saturating_duration_since(Instant::now())).into()
 }
 

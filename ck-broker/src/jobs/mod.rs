@@ -1,38 +1,23 @@
 //! Teardown of what logouts leave: `ck-remove-directory` in processes of its own, a few at a
-//! time, one for each user, and each user in turn. The queue starts them and hears of their end; it waits for none.
-//!
-//! ```text
-//! waiting ──▶ running ──▶ gone
-//!    ▲          │ │
-//!    ├─ failed ─┤ ├─ failed too often ──▶ quarantined ── retry ──▶ waiting
-//!    └ hindered ┘ └─ outlives SIGKILL ──▶ abandoned ── ends after all ──▶ waiting
-//! ```
+//! time, one for each user, and each user in turn. The queue starts them and hears of their end; it waits for none. Which
+//! one is due, [`Teardowns`] decides.
 
 mod job;
 mod sweep;
 mod worker;
 
-pub use job::{Hung, Job, Phase};
+pub use job::Job;
 pub use worker::{NoRemover, Remover, SpawnError, Worker};
 
-use crate::{limit::Limit, runtime_dir::Remains};
-use ck_protocol::{Event, TeardownId, TeardownState, Uid};
-use job::Ended;
-use std::{
-    collections::{BTreeMap, HashMap},
-    fs,
-    os::fd::BorrowedFd,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
+use crate::runtime_dir::Remains;
+use ck_core::{
+    model::Limit,
+    order::{PendingTeardown, Teardowns},
 };
+use ck_protocol::{Event, Teardown, TeardownDetail, TeardownId, TeardownState, Text, Uid};
+use job::{Ended, on_the_clock};
+use std::{fs, os::fd::BorrowedFd, path::PathBuf, time::Instant};
 use sweep::Sweep;
-
-/// How many workers run at once, over all users. Those that were abandoned do not count.
-const PARALLEL: usize = 4;
-/// How soon a teardown should be done. One may take a minute, and be tried again.
-const SOON: Duration = Duration::from_secs(120);
-/// How many of a user's workers may hang in the kernel before no more are started for that user.
-const ABANDONED_PER_USER: usize = 2;
 
 /// What the loop must know of a worker that has just been started.
 #[derive(Debug)]
@@ -49,11 +34,7 @@ pub struct Queue {
     remover: Remover,
     /// The directory of the retired.
     retired: PathBuf,
-    jobs: BTreeMap<TeardownId, Job>,
-    next: TeardownId,
-    /// When each user who has teardowns had the last turn, counted in turns.
-    turns: HashMap<Uid, u64>,
-    turn: u64,
+    teardowns: Teardowns<Job>,
     /// Mount points: those of the root, and names of the state directory.
     sweeps: Vec<Sweep>,
     /// Teardowns whose process is another one now, and is to be watched.
@@ -69,10 +50,7 @@ impl Queue {
         Self {
             remover,
             retired,
-            jobs: BTreeMap::new(),
-            next: TeardownId::FIRST,
-            turns: HashMap::new(),
-            turn: 0,
+            teardowns: Teardowns::default(),
             sweeps,
             to_watch: Vec::new(),
             news: Vec::new(),
@@ -81,8 +59,7 @@ impl Queue {
 
     /// Queues the teardown of what a user has left, which holds so many bytes.
     pub fn push(&mut self, remains: Remains, bytes: Option<u64>, now: Instant) {
-        self.jobs.insert(self.next, Job::new(remains, bytes, now));
-        self.next = self.next.next();
+        self.teardowns.push(remains.uid, bytes, Job::new(remains), now);
     }
 
     /// Takes note that the uid left nothing to tear down.
@@ -122,19 +99,17 @@ impl Queue {
     /// Starts one teardown that is due, if a worker may run for it.
     pub fn start_next(&mut self, now: Instant) -> Option<Started<'_>> {
         loop {
-            let id = self.next_due(now)?;
-            let job = self.jobs.get_mut(&id)?;
-            self.turn += 1;
-            self.turns.insert(job.uid(), self.turn);
+            let id = self.teardowns.begin(now)?;
+            let job = &mut self.teardowns.get_mut(id)?.work;
             match job.start(&self.remover, &self.retired, now) {
                 Ok(()) => {
-                    let process = self.jobs.get(&id)?.process()?;
+                    let process = self.teardowns.get(id)?.work.process()?;
                     return Some(Started { id, process });
                 }
                 // That is the machine's fault, and will pass.
                 Err(error) => {
                     log::error!("{error}");
-                    job.hinder(Some(error.to_string()), now);
+                    self.hinder(id, Some(error.to_string()), now);
                 }
             }
         }
@@ -142,18 +117,15 @@ impl Queue {
 
     /// The worker of a teardown may have ended: takes note of how, if so.
     pub fn reap(&mut self, id: TeardownId, now: Instant) {
-        match self.jobs.get_mut(&id).and_then(Job::take_outcome) {
+        match self.teardowns.get_mut(id).and_then(|teardown| teardown.work.take_outcome()) {
             None => {}
             Some(Ended::Gone) => self.finish(id),
             Some(Ended::Failed(reason)) => self.fail(id, reason, now),
-            Some(Ended::Hindered(reason)) => {
-                if let Some(job) = self.jobs.get_mut(&id) {
-                    job.hinder(reason, now);
-                }
-            }
-            Some(Ended::Abandoned) => {
+            Some(Ended::Hindered(reason)) => self.hinder(id, reason, now),
+            Some(Ended::Abandoned(reason)) => {
+                self.teardowns.abandon(id, reason);
                 self.to_watch.push(id);
-                self.news.extend(self.jobs.get(&id).map(|job| Event::TeardownFailed(job.uid())));
+                self.news.extend(self.teardowns.get(id).map(|job| Event::TeardownFailed(job.uid())));
             }
         }
     }
@@ -161,7 +133,7 @@ impl Queue {
     /// Tells `watch` of the processes that hang in the kernel since this was last asked, and that are others than before.
     pub fn watch_hung(&mut self, mut watch: impl FnMut(Started<'_>)) {
         for id in std::mem::take(&mut self.to_watch) {
-            if let Some(process) = self.jobs.get(&id).and_then(Job::process) {
+            if let Some(process) = self.teardowns.get(id).and_then(|teardown| teardown.work.process()) {
                 watch(Started { id, process });
             }
         }
@@ -170,11 +142,13 @@ impl Queue {
     /// Sees to the workers that are over their time: each is killed, and abandoned when it has not
     /// ended a while later.
     pub fn tend_overdue(&mut self, now: Instant) {
-        let overdue = self.jobs.iter().filter(|(_, job)| job.is_overdue(now));
-        for id in overdue.map(|(&id, _)| id).collect::<Vec<_>>() {
+        let is_overdue = |job: &Job| job.deadline().is_some_and(|deadline| deadline <= now);
+        let overdue = self.teardowns.iter().filter(|(_, teardown)| is_overdue(&teardown.work));
+        for id in overdue.map(|(id, _)| id).collect::<Vec<_>>() {
             self.reap(id, now);
-            if let Some(job) = self.jobs.get_mut(&id) {
-                job.kill_or_abandon(now);
+            let reason = self.teardowns.get_mut(id).and_then(|teardown| teardown.work.kill_or_abandon(now));
+            if let Some(reason) = reason {
+                self.teardowns.abandon(id, reason);
             }
         }
         self.sweeps.iter_mut().for_each(|sweep| sweep.tend_overdue(now));
@@ -182,13 +156,7 @@ impl Queue {
 
     /// Has teardowns that were given up tried again: `only` that one, or all. Says how many.
     pub fn retry(&mut self, only: Option<TeardownId>, now: Instant) -> u64 {
-        let chosen = self.jobs.iter_mut().filter(|(id, _)| only.is_none_or(|only| only == **id));
-        let mut count = 0;
-        for (_, job) in chosen.filter(|(_, job)| job.state() == TeardownState::Quarantined) {
-            job.wait_anew(now);
-            count += 1;
-        }
-        count
+        self.teardowns.retry(only, now)
     }
 
     /// What has happened since this was last asked.
@@ -199,52 +167,52 @@ impl Queue {
     /// When something is due next, if nothing else happens.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let barred = self.barred();
-        let due = |job: &Job| match job.phase {
-            Phase::Waiting(due) => barred.allow(job.uid()).then_some(due),
-            Phase::Running(ref worker) => worker.deadline(),
-            Phase::Quarantined | Phase::Abandoned(_) => None,
-        };
+        let workers = self.teardowns.iter().filter_map(|(_, teardown)| teardown.work.deadline());
         let sweeps = self.sweeps.iter().filter_map(Sweep::next_deadline);
-        self.jobs.values().filter_map(due).chain(sweeps).min()
+        workers.chain(sweeps).chain(self.teardowns.next_deadline()).min()
     }
 
     /// The teardowns from `id` on, by id.
-    pub fn from(&self, id: TeardownId) -> impl Iterator<Item = (TeardownId, &Job)> {
-        self.jobs.range(id..).map(|(&id, job)| (id, job))
+    pub fn from(&self, id: TeardownId) -> impl Iterator<Item = (TeardownId, &PendingTeardown<Job>)> {
+        self.teardowns.from(id)
     }
 
-    /// Where they lie.
+    /// A teardown, as others may see it.
     #[must_use]
-    pub fn retired(&self) -> &Path {
-        &self.retired
+    pub fn shown(&self, id: TeardownId, teardown: &PendingTeardown<Job>) -> Teardown {
+        Teardown {
+            id,
+            uid: teardown.uid(),
+            path: Text::clipped(&teardown.work.remains.path(&self.retired).to_string_lossy()),
+            state: teardown.state(),
+            failures: u32::try_from(teardown.failures()).unwrap_or(u32::MAX),
+            next_try: teardown.next_try().map(on_the_clock),
+            reason: teardown.reason().map(Text::clipped),
+        }
+    }
+
+    /// The same with all that is known of it.
+    #[must_use]
+    pub fn detail(&self, id: TeardownId, teardown: &PendingTeardown<Job>) -> TeardownDetail {
+        let shown = self.shown(id, teardown);
+        TeardownDetail { teardown: shown, bytes: teardown.bytes(), since: teardown.work.since }
     }
 
     /// Whether any of them lies in the directory `name` there.
     #[must_use]
     pub fn any_in(&self, name: &str) -> bool {
-        self.jobs.values().any(|job| job.remains.name.starts_with(name))
+        self.teardowns.iter().any(|(_, teardown)| teardown.work.remains.name.starts_with(name))
     }
 
     /// How many teardowns are in this state.
     #[must_use]
     pub fn count(&self, state: TeardownState) -> usize {
-        self.jobs.values().filter(|job| job.state() == state).count()
+        self.teardowns.count(state)
     }
 
     /// What somebody should look at, beside the teardowns that were given up or abandoned.
     pub fn problems(&self, now: Instant) -> impl Iterator<Item = String> {
-        self.piling_up(now).into_iter().chain(self.sweeps.iter().filter_map(Sweep::problem))
-    }
-
-    /// Whether teardowns wait for longer than they should.
-    fn piling_up(&self, now: Instant) -> Option<String> {
-        let waiting = || self.jobs.values().filter(|job| job.state() == TeardownState::Waiting);
-        let oldest = waiting().map(|job| now.saturating_duration_since(job.queued)).max()?;
-        (oldest >= SOON).then(|| {
-            let (count, seconds) = (waiting().count(), oldest.as_secs());
-            format!("{count} teardowns wait, one of them for {seconds} s: see ckctl teardown list")
-        })
+        self.teardowns.problem(now).into_iter().chain(self.sweeps.iter().filter_map(Sweep::problem))
     }
 
     /// Whether the uid may leave one more: it has none, or stays within `limit`, and all that it has left within so many `bytes`.
@@ -253,48 +221,15 @@ impl Queue {
     /// # Errors
     /// For people, one line.
     pub fn has_room(&self, uid: Uid, limit: Limit, bytes: u64) -> Result<(), String> {
-        let own: Vec<&Job> = self.jobs.values().filter(|job| job.uid() == uid).collect();
-        if own.is_empty() {
-            return Ok(());
-        }
-        if own.len() >= limit.per_user {
-            return Err(format!("{} of its earlier ones wait for their teardown", own.len()));
-        }
-        if self.jobs.len() >= limit.all {
-            return Err(format!("{} of all users' earlier ones wait for their teardown", self.jobs.len()));
-        }
-        let held = own.iter().filter_map(|job| job.bytes).sum::<u64>();
-        if held > bytes {
-            return Err(format!("its earlier ones hold {held} bytes and wait for their teardown"));
-        }
-        Ok(())
-    }
-
-    /// Who may have no worker started now.
-    fn barred(&self) -> Barred {
-        let of = |state| self.jobs.values().filter(move |job| job.state() == state).map(Job::uid);
-        let running: Vec<Uid> = of(TeardownState::Running).collect();
-        Barred { all: running.len() >= PARALLEL, running, abandoned: of(TeardownState::Abandoned).collect() }
-    }
-
-    /// The next teardown: of the user whose last turn was longest ago, the oldest.
-    fn next_due(&self, now: Instant) -> Option<TeardownId> {
-        let barred = self.barred();
-        let due = self.jobs.iter().filter(|(_, job)| job.is_due(now) && barred.allow(job.uid()));
-        due.min_by_key(|(id, job)| (self.turns.get(&job.uid()).copied().unwrap_or(0), **id))
-            .map(|(&id, _)| id)
+        self.teardowns.has_room(uid, limit, bytes)
     }
 
     fn finish(&mut self, id: TeardownId) {
-        let Some(job) = self.jobs.remove(&id) else { return };
-        let uid = job.uid();
-        if !job.remains.is_mounted {
-            self.forget_entry(&job.remains);
+        let Some(teardown) = self.teardowns.finish(id) else { return };
+        if !teardown.work.remains.is_mounted {
+            self.forget_entry(&teardown.work.remains);
         }
-        if !self.jobs.values().any(|job| job.uid() == uid) {
-            self.turns.remove(&uid);
-        }
-        self.news.push(Event::TeardownFinished(uid));
+        self.news.push(Event::TeardownFinished(teardown.uid()));
     }
 
     /// Removes the entry among the retired that was for a plain directory alone. No user could ever look it up there. (The mount
@@ -311,34 +246,37 @@ impl Queue {
 
     /// Has the teardown tried again later, or gives it up.
     fn fail(&mut self, id: TeardownId, reason: Option<String>, now: Instant) {
-        if let Some(job) = self.jobs.get_mut(&id) {
-            if job.fail(reason, now) {
-                self.news.push(Event::TeardownFailed(job.uid()));
-            }
+        self.note_tried(id);
+        if !self.teardowns.fail(id, reason, now) {
+            return;
         }
+        let Some(teardown) = self.teardowns.get(id) else { return };
+        log::error!(
+            "teardown of {} given up after {} tries: see `ckctl teardown list`, and `ckctl teardown retry`",
+            teardown.work.remains.name.display(),
+            teardown.failures()
+        );
+        self.news.push(Event::TeardownFailed(teardown.uid()));
     }
-}
 
-/// Who may have no worker started.
-struct Barred {
-    all: bool,
-    /// Two workers in one tree only slow each other down.
-    running: Vec<Uid>,
-    /// One entry a worker that hangs in the kernel; the next one might as well.
-    abandoned: Vec<Uid>,
-}
+    /// Has the teardown tried again after a while, however often: what hindered it is none of its own.
+    fn hinder(&mut self, id: TeardownId, reason: Option<String>, now: Instant) {
+        self.note_tried(id);
+        self.teardowns.hinder(id, reason, now);
+    }
 
-impl Barred {
-    fn allow(&self, uid: Uid) -> bool {
-        let hanging = self.abandoned.iter().filter(|other| **other == uid).count();
-        !self.all && !self.running.contains(&uid) && hanging < ABANDONED_PER_USER
+    /// A try may have unmounted what was mounted.
+    fn note_tried(&mut self, id: TeardownId) {
+        if let Some(teardown) = self.teardowns.get_mut(id) {
+            teardown.work.remains.is_mounted = false;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{fs, os::unix::fs::PermissionsExt};
+    use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
     /// A queue whose remover is a shell script.
     fn queue(script: &str) -> Queue {
@@ -358,11 +296,14 @@ mod tests {
         );
     }
 
+    fn teardown(queue: &Queue, id: TeardownId) -> &PendingTeardown<Job> {
+        queue.teardowns.get(id).unwrap()
+    }
+
     /// Has the queue believe that not even SIGKILL ended the worker of `id`.
     fn abandon(queue: &mut Queue, id: TeardownId) {
-        let job = queue.jobs.get_mut(&id).unwrap();
-        let Phase::Running(worker) = std::mem::replace(&mut job.phase, Phase::Quarantined) else { panic!() };
-        job.phase = Phase::Abandoned(Hung::Worker(worker));
+        let reason = queue.teardowns.get_mut(id).unwrap().work.abandon_worker().unwrap();
+        queue.teardowns.abandon(id, reason);
     }
 
     #[test]
@@ -372,7 +313,7 @@ mod tests {
         for _ in 0..3 {
             push(&mut queue, 2001, now);
         }
-        for _ in 0..ABANDONED_PER_USER {
+        for _ in 0..2 {
             let id = queue.start_next(now).unwrap().id;
             assert!(queue.start_next(now).is_none(), "one at a time");
             abandon(&mut queue, id);
@@ -381,23 +322,25 @@ mod tests {
         assert_eq!(queue.next_deadline(), None, "nothing to wake up for");
         push(&mut queue, 2002, now);
         let other = queue.start_next(now).unwrap().id;
-        assert_eq!(queue.jobs[&other].uid().get(), 2002);
+        assert_eq!(teardown(&queue, other).uid().get(), 2002);
         assert_eq!(queue.count(TeardownState::Abandoned), 2);
 
         // One ends after all: it counts as a failed try, and the next may run.
         let first = TeardownId::FIRST;
         rustix::process::pidfd_send_signal(
-            queue.jobs[&first].process().unwrap(),
+            teardown(&queue, first).work.process().unwrap(),
             rustix::process::Signal::KILL,
         )
         .unwrap();
-        while queue.jobs[&first].state() == TeardownState::Abandoned {
+        while teardown(&queue, first).state() == TeardownState::Abandoned {
             queue.reap(first, now);
         }
-        assert_eq!(queue.jobs[&first].state(), TeardownState::Waiting);
+        assert_eq!(teardown(&queue, first).state(), TeardownState::Waiting);
         assert!(queue.start_next(now).is_some());
-        for job in queue.jobs.values() {
-            job.process()
+        for (_, teardown) in queue.teardowns.iter() {
+            teardown
+                .work
+                .process()
                 .map(|worker| rustix::process::pidfd_send_signal(worker, rustix::process::Signal::KILL));
         }
     }
@@ -411,10 +354,10 @@ mod tests {
         let late = queue.next_deadline().unwrap();
         assert!(late > now + Duration::from_secs(60));
         queue.tend_overdue(late);
-        while queue.jobs[&id].state() == TeardownState::Running {
+        while teardown(&queue, id).state() == TeardownState::Running {
             queue.reap(id, late);
         }
-        assert_eq!(queue.jobs[&id].state(), TeardownState::Waiting);
+        assert_eq!(teardown(&queue, id).state(), TeardownState::Waiting);
         assert!(queue.next_deadline() > Some(late));
     }
 }

@@ -4,25 +4,19 @@ use super::{
     Server, answer,
     connection::{Connection, Outbox},
     door::Door,
-    permissions::{Asked, Asker, Listing},
 };
-use crate::registry::{Entry, Input};
+use ck_core::{
+    model::SessionRecord,
+    policy::{Action, Policy, Requester},
+    registry::Input,
+};
 use ck_protocol::{Refusal, RefusalCode, Reply, SessionId};
 
-/// Who may what on `admin.sock`, as configured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Admins {
-    /// Whose sessions everybody may see.
-    pub listing: Listing,
-    /// Whose members may do what root may.
-    pub group: Option<u32>,
-}
-
 impl Server {
-    /// From now on, these may see and do what. That counts for those who are connected as well: what they are to be told is
-    /// looked up when it is sent, and what was made ready before is not sent any more.
-    pub(super) fn set_admins(&mut self, admins: Admins) {
-        if std::mem::replace(&mut self.admins, admins) == admins {
+    /// Sets the policy. It applies to connected peers too: the policy is looked up when something is sent, and a reply that
+    /// was prepared before is not sent any more.
+    pub(super) fn set_policy(&mut self, policy: Policy) {
+        if std::mem::replace(&mut self.policy, policy) == policy {
             return;
         }
         if let Err(error) = self.subscriptions.policy_changed() {
@@ -38,40 +32,42 @@ impl Server {
         }
     }
 
-    /// Who asks by the connection. One that has gone may do nothing, and is sent nothing.
-    pub(super) fn asker(&self, key: u64) -> Asker {
-        let Admins { listing, group } = self.admins;
-        match self.connections.get(&key) {
-            Some(connection) => {
-                Asker { uid: connection.peer.uid, is_admin: connection.is_in(group), listing }
-            }
-            None => Asker { uid: u32::MAX, is_admin: false, listing: Listing::Own },
-        }
+    /// The peer of the connection, under the policy of this moment. A peer that is gone may do nothing.
+    pub(super) fn requester(&self, key: u64) -> Requester {
+        self.connections.get(&key).map_or(Requester::NOBODY, |connection| {
+            let is_admin = connection.is_in(self.policy.group);
+            self.policy.requester(connection.peer.uid, is_admin)
+        })
     }
 
-    /// The session `id`, if the peer may have that of it; otherwise why not.
-    pub(super) fn permitted(&self, key: u64, asked: Asked, id: SessionId) -> Result<&Entry, Refusal> {
-        let asker = self.asker(key);
-        let visible = |entry: &&Entry| asker.may(Asked::See, Some(entry.session.uid));
-        let Some(entry) = self.registry.get(id).filter(visible) else {
+    /// The session `id`, if the peer may do this to it; otherwise the refusal.
+    pub(super) fn permitted(
+        &self,
+        key: u64,
+        action: Action,
+        id: SessionId,
+    ) -> Result<&SessionRecord, Refusal> {
+        let requester = self.requester(key);
+        let visible = |record: &&SessionRecord| requester.may(Action::See, Some(record.session.uid));
+        let Some(record) = self.registry.get(id).filter(visible) else {
             let message = format!("no session has the id {id}: see ckctl list");
             return Err(answer::refusal(RefusalCode::NoSuchSession, &message));
         };
-        if !asker.may(asked, Some(entry.session.uid)) {
+        if !requester.may(action, Some(record.session.uid)) {
             return Err(self.not_allowed(&format!("session {id}")));
         }
-        Ok(entry)
+        Ok(record)
     }
 
     pub(super) fn not_allowed(&self, what: &str) -> Refusal {
-        let group = self.admins.group.map(|gid| format!(", members of group {gid}")).unwrap_or_default();
+        let group = self.policy.group.map(|gid| format!(", members of group {gid}")).unwrap_or_default();
         let message = format!("{what}: only the owner{group} and root may do that");
         answer::refusal(RefusalCode::NotAllowed, &message)
     }
 
     /// Has a session locked or unlocked, by `input`.
     pub(super) fn ask_to_lock(&mut self, key: u64, id: SessionId, input: Input) {
-        match self.permitted(key, Asked::Lock, id) {
+        match self.permitted(key, Action::Lock, id) {
             Ok(_) => self.apply(input, Some(key)),
             Err(refusal) => {
                 self.send(key, &Reply::Refused(refusal));

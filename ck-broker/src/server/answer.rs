@@ -4,12 +4,9 @@ use super::{
     Server,
     connection::{self, Outbox},
     door::Door,
-    permissions::Asked,
 };
-use crate::{
-    process,
-    registry::{Input, Login},
-};
+use crate::process;
+use ck_core::{model::Login, policy::Action, registry::Input};
 use ck_protocol::{
     AdminRequest, DecodeError, Open, Refusal, RefusalCode, Reply, SessionId, SessionRequest, Status,
     TeardownId, TeardownState, Text, Uid, decode, encode, limits,
@@ -131,7 +128,7 @@ impl Server {
         match request {
             AdminRequest::List => self.start_list(key, Outbox::Sessions(SessionId::FIRST)),
             AdminRequest::Show(id) => {
-                let shown = self.permitted(key, Asked::See, id).map(|entry| entry.session.clone());
+                let shown = self.permitted(key, Action::See, id).map(|record| record.session.clone());
                 let reply = shown.map_or_else(Reply::Refused, |session| Reply::Session(Box::new(session)));
                 self.send(key, &reply);
             }
@@ -165,7 +162,7 @@ impl Server {
     }
 
     fn retry_teardowns(&mut self, key: u64, only: Option<TeardownId>) {
-        let reply = if !self.asker(key).may(Asked::RetryTeardowns, None) {
+        let reply = if !self.requester(key).may(Action::RetryTeardowns, None) {
             refused(
                 RefusalCode::NotAllowed,
                 "only root and the administrators' group may have teardowns tried again",

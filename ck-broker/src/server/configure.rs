@@ -39,7 +39,7 @@ impl Server {
         self.registry.wait_for_hooks(settings.hooks.wait_added);
         self.registry.services(settings.services);
         self.stop_delay = settings.stop_delay;
-        self.set_admins(settings.admins);
+        self.set_policy(settings.policy);
         self.limits = Limits::within(self.descriptors, settings.hooks.parallel);
         self.registry.limit(self.limits.sessions);
         let made_none = self.root.makes_none();

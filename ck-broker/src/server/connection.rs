@@ -62,7 +62,7 @@ pub(super) enum Outbox {
     TeardownDetails(TeardownId),
     /// The problems but the first so many, then the end mark.
     Problems(usize),
-    /// Changes, for as long as the peer is there: see [`crate::events`]. Nothing may be asked any more.
+    /// Changes, for as long as the peer is there: see [`ck_core::events`]. Nothing may be asked any more.
     Changes,
     /// Those who linger after this one, then the end mark.
     Lingerers(Option<Uid>),

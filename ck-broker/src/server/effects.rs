@@ -7,10 +7,10 @@ use super::{
     wakeup::Wakeup,
     watch,
 };
-use crate::{
-    jobs::Started,
-    registry::{Effect, Input, RuntimeDir},
-    runtime_dir::Existing,
+use crate::{jobs::Started, runtime_dir::Existing};
+use ck_core::{
+    model::RuntimeDir,
+    registry::{Effect, Input},
 };
 use ck_protocol::{Gid, RefusalCode, Reply, SessionId, SessionRef, Uid};
 use nix::sys::epoll::{Epoll, EpollFlags};
@@ -63,7 +63,7 @@ impl Server {
                 }
             }
             Effect::Watch(id) => return self.watch_peer(id, peer),
-            Effect::RunHooks(occasion) => self.run_hooks(*occasion),
+            Effect::RunHooks(event) => self.run_hooks(*event),
             Effect::Await(id) => return self.await_hooks(id, peer),
             Effect::Unwatch(id) => {
                 self.answer_ended(id);
@@ -151,8 +151,8 @@ impl Server {
     }
 
     fn record(&mut self, id: SessionId) {
-        let Some(entry) = self.registry.get(id) else { return };
-        if let Err(error) = self.store.record(entry) {
+        let Some(record) = self.registry.get(id) else { return };
+        if let Err(error) = self.store.record(record) {
             log::error!("session {id} would not survive a restart of ck-broker: {error}");
         }
     }

@@ -1,9 +1,9 @@
 //! Having hooks run: from the loop, between everything else.
 
 use super::{Server, answer, wakeup::Wakeup, watch};
-use crate::{
-    hooks::{Occasion, RunId, Started},
-    limit::Full,
+use crate::hooks::{RunId, Started};
+use ck_core::{
+    model::{Full, HookEvent},
     registry::{Effect, Input},
 };
 use ck_protocol::{Event, RefusalCode, SessionId};
@@ -16,20 +16,20 @@ const ONCE: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLONESHOT);
 
 impl Server {
     /// Queues what hooks are to be told.
-    pub(super) fn run_hooks(&mut self, occasion: Occasion) {
-        self.hooks.push(occasion);
+    pub(super) fn run_hooks(&mut self, event: HookEvent) {
+        self.hooks.push(event);
     }
 
     /// Does so for an event that has all the facts in it.
     pub(super) fn run_hooks_of(&mut self, event: Event) {
         match event {
-            Event::SessionChanged(session) => self.run_hooks(Occasion::SessionActiveChanged(session)),
+            Event::SessionChanged(session) => self.run_hooks(HookEvent::SessionActiveChanged(session)),
             Event::SeatChanged { seat, active, before } => {
-                let session = |id| self.registry.get(id).map(|entry| Box::new(entry.session.clone()));
+                let session = |id| self.registry.get(id).map(|record| Box::new(record.session.clone()));
                 let (new, old) = (active.and_then(session), before.and_then(session));
                 let last = self.hooks.exchange(&seat, new.as_deref());
                 let old = old.or(last.filter(|last| Some(last.id) == before));
-                self.run_hooks(Occasion::SeatActiveSessionChanged { seat, old, new });
+                self.run_hooks(HookEvent::SeatActiveSessionChanged { seat, old, new });
             }
             _ => {}
         }
@@ -81,7 +81,7 @@ impl Server {
 
     /// Whether one more login of the session's user may wait.
     fn may_wait(&self, id: SessionId) -> Result<(), Full> {
-        let user = |id| self.registry.get(id).map(|entry| entry.session.uid);
+        let user = |id| self.registry.get(id).map(|record| record.session.uid);
         let Some(uid) = user(id) else { return Ok(()) };
         let waiting = self.connections.values().filter_map(|connection| connection.awaits);
         let (mut own, mut all) = (0, 0);

@@ -2,7 +2,7 @@
 //! connection, and never touches what another user has.
 
 use super::room::Circle;
-use crate::limit::Limit;
+use ck_core::model::Limit;
 
 /// Sessions in all; [`Limit::of`] says how users share them.
 const SESSIONS: usize = 65_536;

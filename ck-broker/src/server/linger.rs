@@ -1,7 +1,11 @@
 //! Who keeps a runtime directory without a session.
 
-use super::{Server, answer::refused, connection::Outbox, limits::LINGERERS, permissions::Asked};
-use crate::registry::{Entry, Input, Lingerer, RuntimeDir};
+use super::{Server, answer::refused, connection::Outbox, limits::LINGERERS};
+use ck_core::{
+    model::{Lingerer, RuntimeDir, SessionRecord},
+    policy::Action,
+    registry::Input,
+};
 use ck_protocol::{Gid, Linger, RefusalCode, Reply, Uid};
 
 impl Server {
@@ -73,7 +77,7 @@ impl Server {
 
     /// Whether the peer may say who lingers, for this user.
     fn is_own(&self, key: u64, uid: Uid) -> bool {
-        self.asker(key).may(Asked::Linger, Some(uid))
+        self.requester(key).may(Action::Linger, Some(uid))
     }
 
     /// What is written down of the user. Root is believed; of others nothing is that they say of themselves. And
@@ -91,7 +95,7 @@ impl Server {
             return is_name(asked.name.as_str()).then_some(asked).ok_or((RefusalCode::Invalid, NO_NAME));
         }
         let first = self.registry.sessions_of(uid).first().and_then(|&id| self.registry.get(id));
-        let Entry { session, .. } = first.ok_or((RefusalCode::NotAllowed, NOT_WITHOUT))?;
+        let SessionRecord { session, .. } = first.ok_or((RefusalCode::NotAllowed, NOT_WITHOUT))?;
         let gid = Gid::try_from(peer.gid).map_err(|_| (RefusalCode::Invalid, NO_NAME))?;
         Ok(Lingerer { gid, name: session.user.clone() })
     }

@@ -19,7 +19,6 @@ mod limits;
 mod linger;
 mod open;
 mod outbox;
-pub mod permissions;
 mod places;
 mod problems;
 mod rates;
@@ -31,22 +30,24 @@ mod subscribers;
 mod terminate;
 mod wakeup;
 
-pub use admin::Admins;
 pub use disposal::OPTION as CLOSE_DESCRIPTORS;
 pub use door::DoorError;
 pub use open::{Parts, receive_signals};
 
 use crate::{
     console::Console,
-    events::Subscriptions,
     history::History,
     hooks::Hooks,
     jobs::Queue,
-    registry::{Input, Registry},
     runtime_dir::RuntimeRoot,
     store::{LingerDir, Store},
 };
 use admission::Spare;
+use ck_core::{
+    events::Subscriptions,
+    policy::Policy,
+    registry::{Input, Registry},
+};
 use ck_protocol::{SessionId, SessionRef, Timestamp, Uid};
 use configure::Configured;
 use connection::Connection;
@@ -113,7 +114,7 @@ pub struct Server {
     admin_closed: bool,
     disposal: Disposal,
     spare: Spare,
-    admins: Admins,
+    policy: Policy,
     /// How many descriptors can be open.
     descriptors: usize,
     limits: Limits,

@@ -2,7 +2,6 @@
 
 use super::{
     Server, ServerError,
-    admin::Admins,
     admission::Spare,
     configure::Configured,
     disposal::Disposal,
@@ -14,15 +13,14 @@ use super::{
     watch,
 };
 use crate::{
-    events::Subscriptions,
     history::History,
     hooks::Hooks,
     jobs::Queue,
-    registry::Registry,
     runtime_dir::{RuntimeRoot, Unfinished},
     settings::{Settings, Source},
     store::{Left, LingerDir, Store},
 };
+use ck_core::{events::Subscriptions, policy::Policy, registry::Registry};
 use ck_protocol::SessionId;
 use nix::sys::{
     epoll::{Epoll, EpollCreateFlags, EpollFlags},
@@ -103,7 +101,7 @@ impl Server {
             sessions,
             admin,
             spare: Spare::take(),
-            admins: Admins::default(),
+            policy: Policy::default(),
             descriptors,
             limits: Limits::within(descriptors, settings.hooks.parallel),
             rates: Rates::default(),

@@ -3,9 +3,11 @@
 use super::{
     Server,
     connection::{Outbox, Sent},
-    permissions::{Asked, Asker},
 };
-use crate::registry::Entry;
+use ck_core::{
+    model::SessionRecord,
+    policy::{Action, Requester},
+};
 use ck_protocol::{Reply, Session, SessionId, TeardownId, Uid, encode, limits};
 use std::time::Instant;
 
@@ -65,10 +67,10 @@ impl Server {
     /// that is gone.
     fn send_list(&self, key: u64, mut list: Outbox) -> Option<Outbox> {
         let connection = self.connections.get(&key)?;
-        let asker = self.asker(key);
+        let requester = self.requester(key);
         let mut buffer = [0; limits::REPLY];
         for _ in 0..AT_ONCE {
-            let (reply, rest) = self.next_of(&list, &asker);
+            let (reply, rest) = self.next_of(&list, &requester);
             match connection.send(encode(&reply, &mut buffer).ok()?) {
                 Sent::Yes => list = rest,
                 Sent::Full => break,
@@ -82,63 +84,63 @@ impl Server {
     }
 
     /// The next packet of a list, and what then remains of it. Only what the peer may see is in it.
-    fn next_of(&self, list: &Outbox, asker: &Asker) -> (Reply, Outbox) {
+    fn next_of(&self, list: &Outbox, requester: &Requester) -> (Reply, Outbox) {
         let next = match *list {
-            Outbox::Sessions(from) => self.next_session(from, asker),
-            Outbox::Teardowns(from) => self.next_teardown(from, asker),
-            Outbox::TeardownDetails(from) => self.next_teardown_detail(from, asker),
-            Outbox::Problems(from) => self.next_problem(from, asker),
-            Outbox::Users(from) => from.and_then(|from| self.next_user(from, asker)),
-            Outbox::Seats(from) => self.next_seat(from, asker),
-            Outbox::Lingerers(after) => self.next_lingerer(after, asker),
+            Outbox::Sessions(from) => self.next_session(from, requester),
+            Outbox::Teardowns(from) => self.next_teardown(from, requester),
+            Outbox::TeardownDetails(from) => self.next_teardown_detail(from, requester),
+            Outbox::Problems(from) => self.next_problem(from, requester),
+            Outbox::Users(from) => from.and_then(|from| self.next_user(from, requester)),
+            Outbox::Seats(from) => self.next_seat(from, requester),
+            Outbox::Lingerers(after) => self.next_lingerer(after, requester),
             Outbox::Empty | Outbox::Packet(_) | Outbox::Changes => None,
         };
         next.unwrap_or((Reply::End, Outbox::Empty))
     }
 
-    fn next_session(&self, from: SessionId, asker: &Asker) -> Option<(Reply, Outbox)> {
-        let visible = |entry: &&Entry| asker.may(Asked::See, Some(entry.session.uid));
-        let Entry { session, .. } = self.registry.from(from).find(visible)?;
+    fn next_session(&self, from: SessionId, requester: &Requester) -> Option<(Reply, Outbox)> {
+        let visible = |record: &&SessionRecord| requester.may(Action::See, Some(record.session.uid));
+        let SessionRecord { session, .. } = self.registry.from(from).find(visible)?;
         let reply = Reply::Session(Box::new(session.clone()));
         Some((reply, Outbox::Sessions(session.id.next())))
     }
 
-    fn next_teardown(&self, from: TeardownId, asker: &Asker) -> Option<(Reply, Outbox)> {
-        let (id, job) = self.jobs.from(from).find(|(_, job)| asker.may(Asked::See, Some(job.uid())))?;
-        let teardown = job.shown(id, self.jobs.retired());
+    fn next_teardown(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, Outbox)> {
+        let (id, job) = self.jobs.from(from).find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
+        let teardown = self.jobs.shown(id, job);
         Some((Reply::Teardown(Box::new(teardown)), Outbox::Teardowns(id.next())))
     }
 
-    fn next_teardown_detail(&self, from: TeardownId, asker: &Asker) -> Option<(Reply, Outbox)> {
-        let (id, job) = self.jobs.from(from).find(|(_, job)| asker.may(Asked::See, Some(job.uid())))?;
-        let detail = job.detail(id, self.jobs.retired());
+    fn next_teardown_detail(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, Outbox)> {
+        let (id, job) = self.jobs.from(from).find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
+        let detail = self.jobs.detail(id, job);
         Some((Reply::TeardownDetail(Box::new(detail)), Outbox::TeardownDetails(id.next())))
     }
 
-    fn next_problem(&self, from: usize, asker: &Asker) -> Option<(Reply, Outbox)> {
-        let problem = self.problems(asker).into_iter().nth(from)?;
+    fn next_problem(&self, from: usize, requester: &Requester) -> Option<(Reply, Outbox)> {
+        let problem = self.problems(requester).into_iter().nth(from)?;
         Some((Reply::Problem(problem), Outbox::Problems(from + 1)))
     }
 
-    fn next_lingerer(&self, mut after: Option<Uid>, asker: &Asker) -> Option<(Reply, Outbox)> {
+    fn next_lingerer(&self, mut after: Option<Uid>, requester: &Requester) -> Option<(Reply, Outbox)> {
         loop {
             let user = self.registry.next_lingerer(after)?;
             after = Some(user.uid);
-            if asker.may(Asked::See, after) {
+            if requester.may(Action::See, after) {
                 return Some((Reply::User(Box::new(user)), Outbox::Lingerers(after)));
             }
         }
     }
 
-    fn next_seat(&self, from: usize, asker: &Asker) -> Option<(Reply, Outbox)> {
-        let visible = |session: &Session| asker.may(Asked::See, Some(session.uid));
+    fn next_seat(&self, from: usize, requester: &Requester) -> Option<(Reply, Outbox)> {
+        let visible = |session: &Session| requester.may(Action::See, Some(session.uid));
         let seat = self.registry.shown_seats(visible).nth(from)?;
         Some((Reply::Seat(Box::new(seat)), Outbox::Seats(from + 1)))
     }
 
-    fn next_user(&self, from: Uid, asker: &Asker) -> Option<(Reply, Outbox)> {
+    fn next_user(&self, from: Uid, requester: &Requester) -> Option<(Reply, Outbox)> {
         let mut users = self.registry.users_from(from);
-        let user = users.find(|user| asker.may(Asked::See, Some(user.uid)))?;
+        let user = users.find(|user| requester.may(Action::See, Some(user.uid)))?;
         let rest = Uid::try_from(user.uid.get().saturating_add(1)).ok();
         Some((Reply::User(Box::new(user)), Outbox::Users(rest)))
     }

@@ -6,7 +6,7 @@ use super::{
     door::Door,
     room::{self, Circle, Guest, Place},
 };
-use crate::limit::Limit;
+use ck_core::model::Limit;
 use ck_protocol::{RefusalCode, Uid};
 use std::{os::fd::AsFd, time::Instant};
 
@@ -44,7 +44,7 @@ impl Server {
     /// Whether the peer is a user who is here, or an administrator.
     fn is_known(&self, connection: &Connection) -> bool {
         let is_here = |uid| self.registry.is_here(uid);
-        Uid::try_from(connection.peer.uid).is_ok_and(is_here) || connection.is_in(self.admins.group)
+        Uid::try_from(connection.peer.uid).is_ok_and(is_here) || connection.is_in(self.policy.group)
     }
 
     /// Has place for one more of the uid among those of the circle that are `meant`, perhaps somebody else's. False: there

@@ -1,9 +1,7 @@
 //! What somebody should look at, beside what the status counts: whatever costs a user anything, until it is over.
 
-use super::{
-    Server,
-    permissions::{Asked, Asker},
-};
+use super::Server;
+use ck_core::policy::{Action, Requester};
 use ck_protocol::{Message, Text, Uid};
 use std::{collections::BTreeMap, time::Instant};
 
@@ -28,8 +26,8 @@ impl Lacking {
 
 impl Server {
     /// What this peer may know of what is wrong.
-    pub(super) fn problems(&self, asker: &Asker) -> Vec<Message> {
-        let sees = |uid: &Uid| asker.may(Asked::See, Some(*uid));
+    pub(super) fn problems(&self, requester: &Requester) -> Vec<Message> {
+        let sees = |uid: &Uid| requester.may(Action::See, Some(*uid));
         let lacking = self.lacking.0.iter().filter(|(uid, _)| sees(uid));
         let lacking = lacking.map(|(uid, reason)| format!("uid {uid} has no runtime directory: {reason}"));
         let stuck = self.stuck.iter().filter(|(uid, stuck)| sees(uid) && stuck.is_told());

@@ -3,10 +3,10 @@
 use super::Server;
 use crate::{
     process,
-    registry::Leader,
     runtime_dir::{Remains, Unfinished},
     store::{Left, Made},
 };
+use ck_core::model::Leader;
 use ck_protocol::{SessionId, SessionRef};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ impl Server {
     pub(super) fn take_over(&mut self, left: &Left, unfinished: Unfinished) {
         self.resume(unfinished);
         self.linger_again();
-        self.unwatched = self.registry.from(SessionId::new(0)).map(|entry| entry.session.id).collect();
+        self.unwatched = self.registry.from(SessionId::new(0)).map(|record| record.session.id).collect();
         self.watch_again();
         self.retire_abandoned(left);
         // Not before: a broker that is started after a crash in between would know of no such record, and
@@ -35,8 +35,9 @@ impl Server {
     pub(super) fn watch_again(&mut self) {
         let mut failed = None;
         for id in std::mem::take(&mut self.unwatched) {
-            let Some(entry) = self.registry.get(id) else { continue };
-            let (pid, started, inode) = (entry.session.leader_pid, entry.leader_started, entry.leader_inode);
+            let Some(record) = self.registry.get(id) else { continue };
+            let (pid, started, inode) =
+                (record.session.leader_pid, record.leader_started, record.leader_inode);
             let leader = Leader { pid, started, inode };
             match process::again(leader) {
                 Ok(None) => self.end_late(id),

@@ -3,7 +3,7 @@
 //! A user can have 65,536 uids, in user namespaces. So whoever has no place yet is let in, and may push out who does
 //! nothing; but those who have no session share a room of their own, and push nobody out who has one.
 
-use crate::limit::Limit;
+use ck_core::model::Limit;
 use std::{cmp::Reverse, collections::HashMap, time::Instant};
 
 /// Those who share places with each other, and with nobody else.

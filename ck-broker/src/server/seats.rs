@@ -1,12 +1,11 @@
 //! The virtual terminals: which one is in the foreground, and having another one there.
 
-use super::{Server, answer, permissions::Asked, unwatch, wakeup::Wakeup, watch};
+use super::{Server, answer, unwatch, wakeup::Wakeup, watch};
 use crate::{
     console::Console,
-    hooks::Occasion,
-    registry::Input,
     sys::{Caught, Child, Deadline, Expired, Program},
 };
+use ck_core::{model::HookEvent, policy::Action, registry::Input};
 use ck_protocol::{RefusalCode, Reply, SessionId, ShortName, State, Vt, limits, printable};
 use nix::sys::epoll::EpollFlags;
 use std::{
@@ -78,7 +77,7 @@ impl Server {
         }
         let seats: Vec<_> = self.registry.shown_seats(|_| true).map(|seat| seat.id).collect();
         for seat in seats {
-            self.run_hooks(Occasion::SeatAdded(seat));
+            self.run_hooks(HookEvent::SeatAdded(seat));
         }
         self.look_at_console();
         self.console.is_some()
@@ -98,8 +97,8 @@ impl Server {
 
     /// Brings a session to the foreground, if the peer may do that.
     pub(super) fn activate(&mut self, key: u64, id: SessionId) {
-        let session = match self.permitted(key, Asked::Activate, id) {
-            Ok(entry) => &entry.session,
+        let session = match self.permitted(key, Action::Activate, id) {
+            Ok(record) => &record.session,
             Err(refusal) => {
                 self.send(key, &Reply::Refused(refusal));
                 return;

@@ -3,11 +3,10 @@
 use super::{
     Server, answer,
     connection::{Connection, Outbox, Sent},
-    permissions::Asked,
     wakeup::Wakeup,
     watch,
 };
-use crate::events::Audience;
+use ck_core::policy::Action;
 use ck_protocol::{Event, RefusalCode, Session, State, limits};
 use nix::sys::epoll::EpollFlags;
 
@@ -26,9 +25,8 @@ impl Server {
         if let Event::SessionAdded(session) = &event {
             self.history.opened(session);
         }
-        let owner_of = |id| self.registry.get(id).map(|entry| entry.session.uid);
-        let audience = Audience::of(&event, owner_of);
-        if let Err(error) = self.subscriptions.publish(&event, audience) {
+        let owner_of = |id| self.registry.get(id).map(|record| record.session.uid);
+        if let Err(error) = self.subscriptions.publish(&event, owner_of) {
             log::error!("{error}");
         }
         self.run_hooks_of(event);
@@ -84,12 +82,12 @@ impl Server {
     }
 
     fn tell(&mut self, key: u64) {
-        let Some(waits) = self.tell_some(key) else { return self.drop_connection(key) };
-        if !self.subscriptions.settle(key, waits) {
+        let Some(blocked) = self.tell_some(key) else { return self.drop_connection(key) };
+        if !self.subscriptions.end_turn(key, blocked) {
             return;
         }
         let Some(connection) = self.connections.get(&key) else { return };
-        let flags = if waits { EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN };
+        let flags = if blocked { EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN };
         if let Err(errno) = watch(self.epoll(connection.door), connection, Wakeup::Connection(key), flags) {
             log::error!("cannot watch a connection: {errno}");
         }
@@ -98,17 +96,17 @@ impl Server {
     /// Sends a subscriber some of what there is; says whether there may be more, or `None` for one that
     /// is gone.
     fn tell_some(&mut self, key: u64) -> Option<bool> {
-        let (registry, asker) = (&self.registry, self.asker(key));
-        let sees = |session: &Session| asker.may(Asked::See, Some(session.uid));
+        let (registry, requester) = (&self.registry, self.requester(key));
+        let sees = |session: &Session| requester.may(Action::See, Some(session.uid));
         let session_from = |id| {
             // One that is still being opened is told of when it is open.
             let is_open = |session: &Session| session.state != State::Opening;
-            let mut sessions = registry.from(id).map(|entry| &entry.session);
+            let mut sessions = registry.from(id).map(|record| &record.session);
             sessions.find(|session| is_open(session) && sees(session)).cloned()
         };
         let seat = |number| registry.shown_seats(sees).nth(number);
         for _ in 0..PACKETS_AT_ONCE {
-            let offer = match self.subscriptions.offer(key, &asker, session_from, seat) {
+            let offer = match self.subscriptions.offer(key, &requester, session_from, seat) {
                 Ok(Some(offer)) => offer,
                 Ok(None) => return Some(false),
                 Err(error) => {

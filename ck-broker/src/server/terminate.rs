@@ -1,6 +1,7 @@
 //! Ending sessions by their leaders.
 
-use super::{Server, answer, permissions::Asked};
+use super::{Server, answer};
+use ck_core::policy::Action;
 use ck_protocol::{Refusal, RefusalCode, Reply, SessionId, SessionRef, Target};
 use rustix::{
     io::Errno,
@@ -27,14 +28,14 @@ impl Server {
     /// The sessions that are meant, or why they are left alone.
     fn to_terminate(&self, key: u64, target: Target) -> Result<Vec<SessionId>, Refusal> {
         match target {
-            Target::Session(id) => self.permitted(key, Asked::Terminate, id).map(|_| vec![id]),
+            Target::Session(id) => self.permitted(key, Action::Terminate, id).map(|_| vec![id]),
             Target::User(uid) => {
-                let (asker, ids) = (self.asker(key), self.registry.sessions_of(uid));
-                if ids.is_empty() || !asker.may(Asked::See, Some(uid)) {
+                let (requester, ids) = (self.requester(key), self.registry.sessions_of(uid));
+                if ids.is_empty() || !requester.may(Action::See, Some(uid)) {
                     let message = format!("no user with uid {uid} is here: see ckctl users");
                     return Err(answer::refusal(RefusalCode::NoSuchUser, &message));
                 }
-                if !asker.may(Asked::Terminate, Some(uid)) {
+                if !requester.may(Action::Terminate, Some(uid)) {
                     return Err(self.not_allowed(&format!("the sessions of uid {uid}")));
                 }
                 Ok(ids)

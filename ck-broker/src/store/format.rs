@@ -3,7 +3,7 @@
 //! Format 1 was the frame alone, whose own first byte is the protocol's version, 1. It is still read: a broker
 //! that takes over from the one before must know the sessions of that.
 
-use crate::registry::Entry;
+use ck_core::model::SessionRecord;
 use ck_protocol::{DecodeError, EncodeError, Session, Token, decode, encode};
 use serde::Deserialize;
 
@@ -32,14 +32,17 @@ struct Before {
 }
 
 /// Writes the record of `entry` into `buffer`, and returns the part of it that is the record.
-pub(super) fn write<'b>(entry: &Entry, buffer: &'b mut [u8; RECORD]) -> Result<&'b [u8], EncodeError> {
+pub(super) fn write<'b>(
+    entry: &SessionRecord,
+    buffer: &'b mut [u8; RECORD],
+) -> Result<&'b [u8], EncodeError> {
     let [format, frame @ ..] = buffer;
     *format = FORMAT;
     let length = 1 + encode(entry, frame)?.len();
     Ok(buffer.get(..length).unwrap_or_default())
 }
 
-pub(super) fn read(record: &[u8]) -> Result<Entry, FormatError> {
+pub(super) fn read(record: &[u8]) -> Result<SessionRecord, FormatError> {
     match record.split_first() {
         None => Err(FormatError::Empty),
         Some((&FORMAT, frame)) => decode(frame, RECORD).map_err(FormatError::Frame),
@@ -49,9 +52,9 @@ pub(super) fn read(record: &[u8]) -> Result<Entry, FormatError> {
 }
 
 impl Before {
-    fn into_entry(self) -> Entry {
+    fn into_entry(self) -> SessionRecord {
         let Self { session, token, leader_started } = self;
-        Entry { session, token, leader_started, leader_inode: None }
+        SessionRecord { session, token, leader_started, leader_inode: None }
     }
 }
 
@@ -75,7 +78,7 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_was() {
         for leader_inode in [None, Some(u64::MAX)] {
-            let entry = Entry { leader_inode, ..read(OF_FORMAT_1).unwrap() };
+            let entry = SessionRecord { leader_inode, ..read(OF_FORMAT_1).unwrap() };
             let mut buffer = [0; RECORD];
             assert_eq!(read(write(&entry, &mut buffer).unwrap()).unwrap(), entry);
         }

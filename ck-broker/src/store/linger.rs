@@ -3,7 +3,8 @@
 //! A record is a line, `UID GID NAME`. One without its line feed was not written to the end.
 
 use super::{StoreError, error, records};
-use crate::{places::directory, registry::Lingerer};
+use crate::places::directory;
+use ck_core::model::Lingerer;
 use ck_protocol::{Gid, Text, Uid, UserName, limits};
 use rustix::{
     fs::{AtFlags, Dir, Mode, OFlags, open, openat, renameat, unlinkat},

@@ -1,6 +1,6 @@
 //! What survives a restart of the broker, in the private part of its state directory:
 //!
-//! - `sessions/<id>`: an [`Entry`], written before the login is answered;
+//! - `sessions/<id>`: a [`SessionRecord`], written before the login is answered;
 //! - `users/<uid>`: "the runtime directory of this uid is ours", written before it is made; then it is added which it is
 //!   ([`Made`]);
 //! - `next-id`: no session id from this one on was ever given away;
@@ -22,7 +22,8 @@ pub use linger::{LingerDir, LingerError};
 pub use place::StateDir;
 pub use records::UnreadableRecord;
 
-use crate::{places::state::NEXT_ID, registry::Entry};
+use crate::places::state::NEXT_ID;
+use ck_core::model::SessionRecord;
 use ck_protocol::{SessionId, Uid};
 use claims::Claims;
 use std::{
@@ -62,7 +63,7 @@ pub struct Store {
 #[derive(Debug, Default)]
 pub struct Left {
     /// Its sessions.
-    pub sessions: Vec<Entry>,
+    pub sessions: Vec<SessionRecord>,
     /// The uids whose runtime directories it made.
     pub users: Vec<Uid>,
     /// The first id that it never gave away.
@@ -95,7 +96,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; then there is no record.
-    pub fn record(&mut self, entry: &Entry) -> Result<(), StoreError> {
+    pub fn record(&mut self, entry: &SessionRecord) -> Result<(), StoreError> {
         // What stands in the way of these may stand in the way of the new record too; its own error
         // then says so.
         let _ = self.forget_stale();

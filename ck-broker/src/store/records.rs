@@ -4,7 +4,7 @@ use super::{
     Left, StoreError, error,
     format::{self, FormatError, RECORD},
 };
-use crate::registry::Entry;
+use ck_core::model::SessionRecord;
 use ck_protocol::{SessionId, Uid};
 use std::{
     fs,
@@ -23,7 +23,7 @@ const HIDDEN: char = '.';
 /// One on its way into place ends with this.
 const HALF_MADE: &str = ".new";
 
-pub(super) fn write_session(dir: &Path, entry: &Entry) -> Result<(), StoreError> {
+pub(super) fn write_session(dir: &Path, entry: &SessionRecord) -> Result<(), StoreError> {
     let path = dir.join(entry.session.id.to_string());
     let mut buffer = [0; RECORD];
     let record = format::write(entry, &mut buffer)
@@ -164,9 +164,9 @@ pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(aside)
 }
 
-fn read_session(path: &Path, name: &str) -> Result<Entry, Unreadable> {
+fn read_session(path: &Path, name: &str) -> Result<SessionRecord, Unreadable> {
     let record = read(path, RECORD).map_err(Unreadable::Read)?;
-    let entry: Entry = format::read(&record).map_err(Unreadable::Format)?;
+    let entry: SessionRecord = format::read(&record).map_err(Unreadable::Format)?;
     if entry.session.id.to_string() != name {
         return Err(Unreadable::Misnamed(entry.session.id));
     }

@@ -2,9 +2,10 @@
 //! its length, in two bytes: `next-id` first, then the claim of a user, then records of sessions.
 #![no_main]
 
-use ck_broker::{
-    registry::{Effect, Entry, Input, Registry},
-    store::{Left, StateDir, Store},
+use ck_broker::store::{Left, StateDir, Store};
+use ck_core::{
+    model::SessionRecord,
+    registry::{Effect, Input, Registry},
 };
 use ck_fuzz::within;
 use ck_protocol::{SessionId, SessionRef, State, Uid, decode, limits};
@@ -65,7 +66,7 @@ fn id(record: &[u8]) -> Option<SessionId> {
         (2, frame) => frame.to_vec(),
         _ => [record, &[0]].concat(),
     };
-    Some(decode::<Entry>(&frame, limits::REPLY).ok()?.session.id)
+    Some(decode::<SessionRecord>(&frame, limits::REPLY).ok()?.session.id)
 }
 
 fn pieces(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -89,7 +90,7 @@ fn assert_same_again(store: &mut Store, left: &Left) {
     assert_eq!(sorted(&again.sessions), sorted(&left.sessions));
 }
 
-fn sorted(sessions: &[Entry]) -> Vec<Entry> {
+fn sorted(sessions: &[SessionRecord]) -> Vec<SessionRecord> {
     let mut sessions = sessions.to_vec();
     sessions.sort_by_key(|entry| entry.session.id);
     sessions
@@ -97,8 +98,10 @@ fn sorted(sessions: &[Entry]) -> Vec<Entry> {
 
 /// Every session that was taken over ends once, and then nobody is left.
 fn assert_ends(left: Left) {
-    let sessions =
-        left.sessions.iter().map(|Entry { session, .. }| (session.id, session.state == State::Opening));
+    let sessions = left
+        .sessions
+        .iter()
+        .map(|SessionRecord { session, .. }| (session.id, session.state == State::Opening));
     let sessions: Vec<_> = sessions.collect();
     let next = left.next_id.unwrap_or(SessionId::FIRST);
     let mut registry = Registry::restore(left.sessions, |uid| left.users.contains(&uid), next);

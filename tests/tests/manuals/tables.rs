@@ -15,15 +15,15 @@ fn listed<'t>(source: &'t str, name: &str) -> BTreeSet<&'t str> {
 
 #[test]
 fn services_have_the_defaults_of_the_table() {
-    let source = source("ck-broker/src/registry/services.rs");
+    let source = source("ck-core/src/model/services.rs");
     let page = page("broker.toml");
     let table = unescaped(&page.part(".SS", "[services.NAME]").join("\n"));
     let of = |end: &str| -> BTreeSet<&str> {
         let rows = table.lines().filter_map(|line| line.strip_suffix(end));
         rows.flat_map(|row| row.split(", ")).collect()
     };
-    assert_eq!(of("\tuser\tinner"), listed(&source, "WITHIN"));
-    assert_eq!(of("\tbackground\town"), listed(&source, "WITHOUT_A_PERSON"));
+    assert_eq!(of("\tuser\tinner"), listed(&source, "INNER"));
+    assert_eq!(of("\tbackground\town"), listed(&source, "BACKGROUND"));
     assert_eq!(of("\tuser\town"), ["all others"].into());
     assert_eq!(between(&table, "all others\t", '\n').len(), 1);
 }

@@ -1,0 +1,20 @@
+//! The rules of the session broker, as plain values.
+//!
+//! Nothing here performs input or output, reads a clock, or starts a process or a thread. The broker tells these values
+//! what happened and what time it is, and carries out what they return. Each of them can therefore be tested alone, with
+//! any sequence of inputs.
+//!
+//! - [`model`] holds the facts: logins, leaders, session records, runtime directories, hook events, limits.
+//! - [`registry`] is the table of sessions and users. It takes an input and returns effects.
+//! - [`policy`] is the table of permissions. It answers requests, and selects the events that a subscriber receives.
+//! - [`events`] holds the subscriptions: a snapshot, the changes after it, and what was lost.
+//! - [`order`] decides which work is due next: hooks and teardowns.
+//!
+//! The crate depends on `ck-protocol` and `serde` alone. `clippy.toml` and `tests/tests/dependencies.rs` enforce this.
+#![forbid(unsafe_code)]
+
+pub mod events;
+pub mod model;
+pub mod order;
+pub mod policy;
+pub mod registry;

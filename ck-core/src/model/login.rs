@@ -1,0 +1,176 @@
+//! Logins, and the session that a login opens.
+
+use super::Services;
+use ck_protocol::{Kind, Open, Pid, Session, SessionId, ShortName, State, Text, Timestamp, Vt};
+
+/// The process that opened a session.
+///
+/// A pid can be reused by another process. On kernels with one pidfd inode for each process, the inode tells the two
+/// processes apart. On older kernels the start time does, unless both processes started within one clock tick (10 ms).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leader {
+    /// The process id.
+    pub pid: Pid,
+    /// The start time in clock ticks since boot: field 22 of proc_pid_stat(5). 0 if there is an inode.
+    pub started: u64,
+    /// The inode of a pidfd of the process (Linux 6.9). It is not reused before the next boot.
+    pub inode: Option<u64>,
+}
+
+/// A login: the facts from the PAM module, and the facts from the kernel about the module's process.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The facts from the PAM module.
+    pub open: Open,
+    /// The process that runs the PAM module.
+    pub leader: Leader,
+    /// The ancestors of the leader, its parent first. Empty if no session is open, because then none can be the parent.
+    pub ancestors: Vec<Pid>,
+    /// The time of the request.
+    pub now: Timestamp,
+}
+
+impl Login {
+    /// The session that this login opens. `parent` is the session that the login comes from.
+    #[must_use]
+    pub fn session(&self, id: SessionId, parent: Option<&Session>, services: &Services) -> Session {
+        let open = &self.open;
+        let tty = open.tty.as_ref().and_then(terminal);
+        let vt = tty.as_ref().and_then(virtual_terminal).filter(|_| open.remote_host.is_none());
+        Session {
+            id,
+            parent: parent.map(|parent| parent.id),
+            uid: open.uid,
+            user: open.user.clone(),
+            leader_pid: self.leader.pid,
+            service: open.service.clone(),
+            class: open.class.unwrap_or_else(|| services.class(&open.service)),
+            kind: open.kind.unwrap_or_else(|| kind(open, tty.as_ref())),
+            remote: !is_local(open, tty.as_ref(), parent),
+            tty,
+            remote_host: open.remote_host.clone(),
+            remote_user: open.remote_user.clone(),
+            display: open.display.clone(),
+            // The registry sets it: it knows the seats.
+            seat: None,
+            vt,
+            state: State::Opening,
+            opened_at: self.now,
+            runtime_dir: None,
+        }
+    }
+}
+
+/// The terminal that `PAM_TTY` names, without `/dev/`. sshd sets `PAM_TTY` to `ssh`, cron to `cron`, and display managers
+/// to the display: those are not terminals.
+fn terminal(tty: &ShortName) -> Option<ShortName> {
+    let name = tty.as_str().strip_prefix("/dev/").unwrap_or(tty.as_str());
+    if matches!(name, "" | "ssh" | "cron") || name.contains(':') {
+        return None;
+    }
+    Text::new(name).ok()
+}
+
+/// The number of the virtual terminal that `tty` is.
+fn virtual_terminal(tty: &ShortName) -> Option<Vt> {
+    let digits = tty.as_str().strip_prefix("tty")?;
+    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+    digits.parse::<u8>().ok().filter(|_| plain).and_then(|number| Vt::try_from(number).ok())
+}
+
+fn kind(open: &Open, tty: Option<&ShortName>) -> Kind {
+    let raw = open.tty.as_ref().map_or("", Text::as_str);
+    if open.display.is_some() || raw.contains(':') {
+        Kind::X11
+    } else if tty.is_some() || raw == "ssh" {
+        Kind::Tty
+    } else {
+        Kind::Unspecified
+    }
+}
+
+/// True if the user sits at this machine: at a console of the kernel, or in a local parent session. Every other session
+/// is remote.
+fn is_local(open: &Open, tty: Option<&ShortName>, parent: Option<&Session>) -> bool {
+    if open.remote_host.is_some() {
+        return false;
+    }
+    let at_console = tty.is_some_and(|tty| {
+        let name = tty.as_str();
+        virtual_terminal(tty).is_some()
+            || name == "console"
+            || ["ttyS", "ttyAMA", "hvc"].iter().any(|console| name.starts_with(console))
+    });
+    at_console || parent.is_some_and(|parent| !parent.remote)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use ck_protocol::{Gid, Token, Uid};
+
+    /// A login of alice, 2001.
+    pub(crate) fn login(tty: &str, remote_host: Option<&str>) -> Login {
+        let open = Open {
+            token: Token::new([0; 16]),
+            uid: Uid::try_from(2001).unwrap(),
+            gid: Gid::try_from(2001).unwrap(),
+            user: Text::clipped("alice"),
+            service: Text::clipped("login"),
+            class: None,
+            kind: None,
+            tty: Some(Text::clipped(tty)),
+            remote_host: remote_host.map(Text::clipped),
+            remote_user: None,
+            display: None,
+            runtime_dir: true,
+        };
+        let leader = Leader { pid: Pid::try_from(9).unwrap(), started: 1, inode: None };
+        Login { open, leader, ancestors: Vec::new(), now: Timestamp::from_micros(0) }
+    }
+
+    fn session(tty: &str, remote_host: Option<&str>) -> Session {
+        login(tty, remote_host).session(SessionId::FIRST, None, &Services::default())
+    }
+
+    #[test]
+    fn a_login_on_a_virtual_terminal_is_local() {
+        for tty in ["/dev/tty2", "tty2"] {
+            let session = session(tty, None);
+            assert_eq!(session.tty, Some(Text::clipped("tty2")));
+            assert_eq!((session.vt.map(Vt::get), session.remote, session.kind), (Some(2), false, Kind::Tty));
+        }
+    }
+
+    #[test]
+    fn a_remote_host_makes_it_remote_whatever_the_terminal_says() {
+        let session = session("tty2", Some("203.0.113.9"));
+        assert!(session.remote && session.vt.is_none());
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_a_console_is_remote() {
+        for tty in ["pts/0", "ssh", "", "tty", "tty0", "tty64", "tty02", "ttyp1", "tty2x"] {
+            assert!(session(tty, None).remote, "{tty}");
+        }
+        for tty in ["ttyS0", "/dev/console", "hvc0"] {
+            assert!(!session(tty, None).remote, "{tty}");
+        }
+    }
+
+    #[test]
+    fn words_that_are_no_terminals_are_not_shown_as_such() {
+        assert_eq!((session("ssh", None).tty, session("ssh", None).kind), (None, Kind::Tty));
+        assert_eq!((session("cron", None).tty, session("cron", None).kind), (None, Kind::Unspecified));
+        assert_eq!((session(":0", None).tty, session(":0", None).kind), (None, Kind::X11));
+    }
+
+    #[test]
+    fn within_a_local_session_one_stays_local() {
+        let console = session("tty1", None);
+        let inner = login("pts/3", None).session(SessionId::new(2), Some(&console), &Services::default());
+        assert_eq!((inner.parent, inner.remote), (Some(console.id), false));
+        let far = session("ssh", Some("203.0.113.9"));
+        assert!(login("pts/3", None).session(SessionId::new(2), Some(&far), &Services::default()).remote);
+    }
+}

@@ -1,0 +1,80 @@
+//! The inputs of the registry, and the effects that it returns.
+
+use crate::model::{HookEvent, Lingerer, Login, RuntimeDir};
+use ck_protocol::{Event, Gid, Opened, Reply, Session, SessionId, SessionRef, Uid, Vt};
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A PAM module requests a session.
+    Open(Box<Login>),
+    /// [`Effect::MakeRuntimeDir`] was carried out.
+    RuntimeDir {
+        /// The user.
+        uid: Uid,
+        /// The directory, or `None` if the user gets none.
+        dir: Option<RuntimeDir>,
+    },
+    /// A session is over. The PAM module closed it, its leader died, the peer was gone before the reply, or an
+    /// administrator ended it.
+    End(SessionRef),
+    /// The delay of [`Effect::ParkRuntimeDir`] is over.
+    DelayOver(Uid),
+    /// The user starts to linger.
+    Linger {
+        /// The user.
+        uid: Uid,
+        /// The name and the primary group of the user.
+        lingerer: Lingerer,
+        /// The directory that an earlier broker kept for the user.
+        kept: Option<RuntimeDir>,
+    },
+    /// The user stops lingering.
+    LingerNoMore(Uid),
+    /// All hooks have been told that this session was added.
+    HooksDone(SessionId),
+    /// The foreground virtual terminal has changed. `None`: it is unknown.
+    Foreground(Option<Vt>),
+    /// A request to lock a session, which the programs of its owner carry out.
+    Lock(SessionId),
+    /// A request to unlock a session.
+    Unlock(SessionId),
+}
+
+/// Something that the broker has to do to the outside world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Make the runtime directory of the user, then apply [`Input::RuntimeDir`].
+    MakeRuntimeDir {
+        /// The user.
+        uid: Uid,
+        /// The primary group of the user.
+        gid: Gid,
+    },
+    /// Take the runtime directory of the user out of its place, and queue its teardown.
+    RetireRuntimeDir(Uid),
+    /// Keep the runtime directory of a user who has left. Apply [`Input::DelayOver`] after the configured delay.
+    ParkRuntimeDir(Uid),
+    /// Write the record of the session.
+    Record(SessionId),
+    /// Remove the record of the session.
+    Forget(SessionId),
+    /// Watch the leader, and apply [`Input::End`] when it dies.
+    Watch(SessionId),
+    /// Stop watching the leader.
+    Unwatch(SessionId),
+    /// Publish the event.
+    Announce(Event),
+    /// Write the end of the session to the history. The session has already left the registry.
+    Ended(Box<Session>),
+    /// Send the reply to the peer whose request was the input.
+    Reply(Reply),
+    /// Queue the event for hooks.
+    RunHooks(Box<HookEvent>),
+    /// Keep the peer whose request was the input until hooks have been told of its session. [`Input::HooksDone`] then
+    /// returns the reply.
+    Await(SessionId),
+    /// Tell the peer that its login is part of this session. The registry keeps nothing of such a login: closing it ends
+    /// nothing, and the session does not depend on the peer.
+    Join(Opened),
+}
