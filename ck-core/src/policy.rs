@@ -200,7 +200,7 @@ mod tests {
 
     const ROLES: [Role; 4] = [Role::Root, Role::Admin, Role::Owner, Role::Anyone];
 
-    /// The table once more, as README has it, cell by cell: `y`es, `n`o.
+    /// The table once more, as docs/PERMISSIONS.md has it, cell by cell: `y`es, `n`o.
     #[test]
     fn the_whole_table() {
         for (action, all, own) in [

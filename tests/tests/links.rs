@@ -9,7 +9,7 @@ fn documents() -> Vec<PathBuf> {
         let entries = std::fs::read_dir(Path::new(PROJECT).join(folder)).expect("a folder");
         entries.map(|entry| entry.expect("an entry").path()).collect::<Vec<_>>()
     };
-    let all = [".", "docs", "tests/host", "tests/vm"].into_iter().flat_map(in_folder);
+    let all = [".", "docs", "docs/decisions", "tests/host", "tests/vm"].into_iter().flat_map(in_folder);
     all.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
 }
 

@@ -1,4 +1,4 @@
-//! Who may ask what: every cell of the table in the README, asked by a real `ckctl`.
+//! Who may ask what: every cell of the table in docs/PERMISSIONS.md, asked by a real `ckctl`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Hooks, as docs/HOOKS.md has them: what they are told and when, and that nothing that one does or fails to do
+//! Hooks, as ck-hooks(7) has them: what they are told and when, and that nothing that one does or fails to do
 //! harms anybody else.
 
 mod crowd;
