@@ -19,11 +19,12 @@
 #![deny(unsafe_code)]
 
 pub mod arguments;
-pub mod configuration;
+mod component;
+pub mod config;
 pub mod console;
+pub mod directories;
 pub mod history;
 pub mod hooks;
-pub mod jobs;
 pub mod log_sink;
 /// The module's file: what it does without waiting, the broker does as well.
 #[path = "../../pam_ck/src/lookup.rs"]
@@ -31,13 +32,12 @@ mod lookup;
 mod pin;
 pub mod places;
 mod poll;
+mod poller;
 pub mod privileges;
 pub mod process;
 pub mod rival;
-pub mod runtime_dir;
 pub mod server;
-pub mod settings;
+pub mod sessions;
 pub mod start;
-pub mod store;
 pub mod supervisor;
 mod sys;

@@ -118,7 +118,7 @@ impl Server {
             return;
         };
         // Without a session there is none that it could be part of.
-        let somebody = self.registry.sessions() > 0;
+        let somebody = self.sessions.registry.sessions() > 0;
         let ancestors = if somebody { process::ancestors(process, pid) } else { Vec::new() };
         let login = Login { open, leader, ancestors, now: SystemTime::now().into() };
         self.apply(Input::Open(Box::new(login)), Some(key));
@@ -168,7 +168,7 @@ impl Server {
                 "only root and the administrators' group may have teardowns tried again",
             )
         } else {
-            match (self.jobs.retry(only, Instant::now()), only) {
+            match (self.directories.teardowns.retry(only, Instant::now()), only) {
                 (0, Some(id)) => {
                     let message = format!("no teardown {id} was given up: see ckctl teardown list");
                     refused(RefusalCode::NoSuchTeardown, &message)
@@ -181,13 +181,13 @@ impl Server {
 
     fn status(&self) -> Option<Status> {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let teardowns = |state| count(self.jobs.count(state));
+        let teardowns = |state| count(self.directories.teardowns.count(state));
         Some(Status {
             version: Text::clipped(env!("CARGO_PKG_VERSION")),
             pid: i32::try_from(std::process::id()).ok()?.try_into().ok()?,
             started_at: self.started_at,
-            sessions: count(self.registry.sessions()),
-            users: count(self.registry.users()),
+            sessions: count(self.sessions.registry.sessions()),
+            users: count(self.sessions.registry.users()),
             teardowns_running: teardowns(TeardownState::Running),
             teardowns_waiting: teardowns(TeardownState::Waiting),
             teardowns_failed: teardowns(TeardownState::Quarantined),

@@ -100,20 +100,28 @@ impl Server {
 
     fn next_session(&self, from: SessionId, requester: &Requester) -> Option<(Reply, Outbox)> {
         let visible = |record: &&SessionRecord| requester.may(Action::See, Some(record.session.uid));
-        let SessionRecord { session, .. } = self.registry.from(from).find(visible)?;
+        let SessionRecord { session, .. } = self.sessions.registry.from(from).find(visible)?;
         let reply = Reply::Session(Box::new(session.clone()));
         Some((reply, Outbox::Sessions(session.id.next())))
     }
 
     fn next_teardown(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, Outbox)> {
-        let (id, job) = self.jobs.from(from).find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
-        let teardown = self.jobs.shown(id, job);
+        let (id, job) = self
+            .directories
+            .teardowns
+            .from(from)
+            .find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
+        let teardown = self.directories.teardowns.shown(id, job);
         Some((Reply::Teardown(Box::new(teardown)), Outbox::Teardowns(id.next())))
     }
 
     fn next_teardown_detail(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, Outbox)> {
-        let (id, job) = self.jobs.from(from).find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
-        let detail = self.jobs.detail(id, job);
+        let (id, job) = self
+            .directories
+            .teardowns
+            .from(from)
+            .find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
+        let detail = self.directories.teardowns.detail(id, job);
         Some((Reply::TeardownDetail(Box::new(detail)), Outbox::TeardownDetails(id.next())))
     }
 
@@ -124,7 +132,7 @@ impl Server {
 
     fn next_lingerer(&self, mut after: Option<Uid>, requester: &Requester) -> Option<(Reply, Outbox)> {
         loop {
-            let user = self.registry.next_lingerer(after)?;
+            let user = self.sessions.registry.next_lingerer(after)?;
             after = Some(user.uid);
             if requester.may(Action::See, after) {
                 return Some((Reply::User(Box::new(user)), Outbox::Lingerers(after)));
@@ -134,12 +142,12 @@ impl Server {
 
     fn next_seat(&self, from: usize, requester: &Requester) -> Option<(Reply, Outbox)> {
         let visible = |session: &Session| requester.may(Action::See, Some(session.uid));
-        let seat = self.registry.shown_seats(visible).nth(from)?;
+        let seat = self.sessions.registry.shown_seats(visible).nth(from)?;
         Some((Reply::Seat(Box::new(seat)), Outbox::Seats(from + 1)))
     }
 
     fn next_user(&self, from: Uid, requester: &Requester) -> Option<(Reply, Outbox)> {
-        let mut users = self.registry.users_from(from);
+        let mut users = self.sessions.registry.users_from(from);
         let user = users.find(|user| requester.may(Action::See, Some(user.uid)))?;
         let rest = Uid::try_from(user.uid.get().saturating_add(1)).ok();
         Some((Reply::User(Box::new(user)), Outbox::Users(rest)))

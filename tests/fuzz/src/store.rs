@@ -2,7 +2,10 @@
 //! its length, in two bytes: `next-id` first, then the claim of a user, then records of sessions.
 #![no_main]
 
-use ck_broker::store::{Left, StateDir, Store};
+use ck_broker::{
+    directories::Claims,
+    sessions::store::{Left, StateDir, Store},
+};
 use ck_core::{
     model::SessionRecord,
     registry::{Effect, Input, Registry},
@@ -30,7 +33,9 @@ fuzz_target!(|data: &[u8]| {
     let (mut store, left) =
         within(MEMORY, || Store::open(&STATE)).expect("no file keeps a broker from its start");
     assert_eq!(left.sessions.len() + left.unreadable.len(), files, "{left:?}");
-    let _ = store.made(alice());
+    let claims =
+        within(MEMORY, || Claims::open(STATE.users())).expect("no claim keeps a broker from its start");
+    let _ = claims.made(alice());
     for record in &left.unreadable {
         store.set_aside(record).expect("a name can be changed");
     }

@@ -1,19 +1,23 @@
-//! The configuration file, `/etc/ck/broker.toml`.
+//! The configuration file, `/etc/ck/broker.toml`, and what it comes to on this machine: [`Settings`].
 
 mod admin;
 mod file;
+mod history_place;
+mod hook_rules;
 mod key;
+mod runtime_dir;
 mod seats;
 mod services;
+mod settings;
 
 pub use admin::{Admin, Group};
+pub use history_place::{HistoryPlace, Readers};
+pub use hook_rules::HookRules;
+pub use runtime_dir::{Backing, BadSize, MountOptions, Size};
 pub use seats::Seats;
 pub use services::Service;
+pub use settings::{Settings, SettingsError, Source};
 
-use crate::{
-    history::{Place, Readers},
-    runtime_dir::{Backing, Size},
-};
 use log::LevelFilter;
 use serde::Deserialize;
 use std::{
@@ -200,8 +204,8 @@ impl Default for History {
 impl History {
     /// Where it is, if it is anywhere, for these to read.
     #[must_use]
-    pub fn place(self, readers: Readers) -> Option<Place> {
-        Some(Place { file: self.file.0?, size: self.size.0, readers })
+    pub fn place(self, readers: Readers) -> Option<HistoryPlace> {
+        Some(HistoryPlace { file: self.file.0?, size: self.size.0, readers })
     }
 }
 
@@ -350,11 +354,14 @@ mod tests {
     #[test]
     fn a_history_is_somewhere_or_nowhere() {
         let place = |text| Configuration::parse(text).unwrap().history.place(Readers::default());
-        let default =
-            Place { file: "/var/log/ck/history.jsonl".into(), size: 10 << 20, readers: Readers::default() };
+        let default = HistoryPlace {
+            file: "/var/log/ck/history.jsonl".into(),
+            size: 10 << 20,
+            readers: Readers::default(),
+        };
         assert_eq!(place(""), Some(default));
         assert_eq!(place("[history]\nfile = \"none\""), None);
-        let other = Place { file: "/srv/h".into(), size: 1 << 16, readers: Readers::default() };
+        let other = HistoryPlace { file: "/srv/h".into(), size: 1 << 16, readers: Readers::default() };
         assert_eq!(place("[history]\nfile = \"/srv/h\"\nsize = \"64k\""), Some(other));
     }
 

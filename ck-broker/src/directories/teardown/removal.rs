@@ -1,7 +1,7 @@
 //! The process that works at a teardown.
 
 use super::{Remover, SpawnError, Worker, worker::Outcome};
-use crate::{process, runtime_dir::Remains, sys::Expired};
+use crate::{directories::runtime_dir::Remains, process, sys::Expired};
 use ck_protocol::{Pid, Timestamp};
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -61,14 +61,14 @@ pub(super) enum Ended {
 
 /// What the broker keeps with a teardown.
 #[derive(Debug)]
-pub struct Job {
+pub struct Removal {
     pub(super) remains: Remains,
     /// When its user left, or a broker found it.
     pub(super) since: Timestamp,
     process: Option<Process>,
 }
 
-impl Job {
+impl Removal {
     pub(super) fn new(remains: Remains) -> Self {
         Self { remains, since: SystemTime::now().into(), process: None }
     }

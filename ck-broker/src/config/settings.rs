@@ -1,12 +1,9 @@
 //! What the configuration means on this machine: read at the start, and again at each reload.
 
-use crate::{
-    configuration::{self, Configuration, ConfigurationError, RuntimeDir},
-    history::Place,
-    hooks::Rules,
-    rival::{self, Rival},
-    runtime_dir::{Backing, Recipe},
+use super::{
+    Backing, Configuration, ConfigurationError, HistoryPlace, HookRules, Hooks, MountOptions, RuntimeDir,
 };
+use crate::rival::{self, Rival};
 use ck_core::{model::Services, policy::Policy};
 use ck_protocol::ShortName;
 use log::LevelFilter;
@@ -38,15 +35,15 @@ pub struct Settings {
     /// From which severity on messages are logged.
     pub level: LevelFilter,
     /// How runtime directories are made.
-    pub recipe: Recipe,
+    pub mount_options: MountOptions,
     /// To whom they are left, if to anybody.
     pub yields_to: Option<Rival>,
     /// How long the directory of a user who has left stays.
     pub stop_delay: Duration,
     /// Where the history is.
-    pub history: Option<Place>,
+    pub history: Option<HistoryPlace>,
     /// How hooks are run.
-    pub hooks: Rules,
+    pub hooks: HookRules,
     /// Who may do and see what on `admin.sock`.
     pub policy: Policy,
     /// What logins become.
@@ -108,7 +105,7 @@ impl Settings {
         let services = services.into_iter().map(|(name, service)| (name, service.into()));
         Self {
             level: log.level.into(),
-            recipe: recipe(&runtime_dir, yields_to.is_some()),
+            mount_options: mount_options(&runtime_dir, yields_to.is_some()),
             yields_to,
             stop_delay: runtime_dir.stop_delay.0,
             history: history.place(policy.into()),
@@ -121,16 +118,16 @@ impl Settings {
 }
 
 /// How runtime directories are made on this machine.
-fn recipe(configured: &RuntimeDir, yields: bool) -> Recipe {
+fn mount_options(configured: &RuntimeDir, yields: bool) -> MountOptions {
     let sysinfo = rustix::system::sysinfo();
     let size = configured.size.bytes(sysinfo.totalram.saturating_mul(sysinfo.mem_unit.into()));
     let inodes = configured.inodes.map_or(size / BYTES_PER_INODE, NonZeroU64::get);
     let backing = if yields { Backing::None } else { configured.kind };
-    Recipe { backing, size, inodes, noexec: configured.noexec }
+    MountOptions { backing, size, inodes, noexec: configured.noexec }
 }
 
-fn rules(configured: configuration::Hooks) -> Rules {
-    Rules {
+fn rules(configured: Hooks) -> HookRules {
+    HookRules {
         deadline: configured.deadline.0,
         parallel: configured.parallel.0,
         wait_added: configured.wait_added,

@@ -1,14 +1,14 @@
 //! Making a runtime directory.
 
 use super::{
-    Backing, Device, Recipe, RuntimeRoot,
+    Backing, Device, MountOptions, RuntimeRoot,
     hands::{Task, TaskError},
     remains::CONTENTS,
 };
 use crate::{
+    directories::Made,
     lookup::{Last, find},
     places::mounts,
-    store::Made,
 };
 use ck_protocol::{Gid, Uid};
 use rustix::{
@@ -151,7 +151,7 @@ impl RuntimeRoot {
     pub fn create(&mut self, uid: Uid, gid: Gid) -> Result<Created, CreateError> {
         let path = self.of(uid);
         if let Some(hands) = &mut self.hands {
-            if self.recipe.backing == Backing::Tmpfs {
+            if self.mount_options.backing == Backing::Tmpfs {
                 return Err(CreateError::Mount { path, source: Errno::PERM });
             }
             let made = hands.run(Task::Make(uid, gid));
@@ -170,7 +170,7 @@ impl RuntimeRoot {
 
     /// Turns root's empty directory into the user's.
     fn fill(&mut self, path: &Path, uid: Uid, gid: Gid) -> Result<Created, CreateError> {
-        let Recipe { backing, noexec, .. } = self.recipe;
+        let MountOptions { backing, noexec, .. } = self.mount_options;
         let mut fell_back = None;
         if backing != Backing::Directory {
             match self.mount(path, uid, gid) {
@@ -193,7 +193,7 @@ impl RuntimeRoot {
     }
 
     fn mount(&self, path: &Path, uid: Uid, gid: Gid) -> Result<(), Errno> {
-        let Recipe { size, inodes, noexec, .. } = self.recipe;
+        let MountOptions { size, inodes, noexec, .. } = self.mount_options;
         let (uid, gid) = (uid.get(), gid.get());
         let options = format!("mode=0700,uid={uid},gid={gid},size={size},nr_inodes={inodes}");
         let options = CString::new(options).map_err(|_| Errno::INVAL)?;

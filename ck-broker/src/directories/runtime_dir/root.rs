@@ -1,7 +1,7 @@
 //! The directory that holds all runtime directories.
 
 use super::{
-    Backing, Recipe, Remains,
+    Backing, Device, MountOptions, Remains,
     hands::{Hands, Task},
     remains::{self, EMPTY},
 };
@@ -11,7 +11,9 @@ use crate::places::{
 };
 use ck_protocol::{PathText, Text, Uid, limits};
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, mkdirat, open, renameat_with, unlinkat},
+    fs::{
+        AtFlags, CWD, Mode, OFlags, RenameFlags, StatxFlags, mkdirat, open, renameat_with, statx, unlinkat,
+    },
     io::Errno,
 };
 use std::{
@@ -69,7 +71,7 @@ pub struct RuntimeRoot {
     pub(super) retired: OwnedFd,
     /// The directory of the retired is a private mount: what is mounted in its place in the root can be kept there.
     pub(super) is_sealed: bool,
-    pub(super) recipe: Recipe,
+    pub(super) mount_options: MountOptions,
     /// Who works in the root where nothing can be mounted.
     pub(super) hands: Option<Hands>,
     /// The number of the next name among the retired.
@@ -92,8 +94,12 @@ impl RuntimeRoot {
     ///
     /// # Errors
     /// [`RootError`]
-    pub fn open(path: &Path, own: &Path, recipe: Recipe) -> Result<(Self, Unfinished), RootError> {
-        if recipe.backing == Backing::None {
+    pub fn open(
+        path: &Path,
+        own: &Path,
+        mount_options: MountOptions,
+    ) -> Result<(Self, Unfinished), RootError> {
+        if mount_options.backing == Backing::None {
             // Somebody else makes directories there, so nothing was made ready for us.
             directory::make(path, 0o755).map_err(RootError::Unusable)?;
         }
@@ -103,7 +109,7 @@ impl RuntimeRoot {
             return Err(RootError::Name(path));
         }
         let retired_path = path.join(RETIRED);
-        if recipe.backing == Backing::None {
+        if mount_options.backing == Backing::None {
             directory::make(&retired_path, 0o700).map_err(RootError::Unusable)?;
         }
         let is_sealed = mounts::is_mounted_on(&retired_path)
@@ -119,12 +125,15 @@ impl RuntimeRoot {
         let left = remains::list(&retired_path)?;
         let unfinished = Unfinished { entries: left.entries, to_sweep: left.has_empty };
         let has_before = is_sealed && retired_path.join(BEFORE).exists();
-        Ok((Self { path, bare, retired, is_sealed, recipe, hands, next: left.next, has_before }, unfinished))
+        Ok((
+            Self { path, bare, retired, is_sealed, mount_options, hands, next: left.next, has_before },
+            unfinished,
+        ))
     }
 
-    /// From now on, directories are made by this recipe. Those that there are stay as they are.
-    pub fn set_recipe(&mut self, recipe: Recipe) {
-        self.recipe = recipe;
+    /// Makes directories with these options from now on. Existing ones stay as they are.
+    pub fn set_mount_options(&mut self, mount_options: MountOptions) {
+        self.mount_options = mount_options;
     }
 
     /// The root itself.
@@ -154,7 +163,7 @@ impl RuntimeRoot {
     /// Whether no directories are made at all.
     #[must_use]
     pub fn makes_none(&self) -> bool {
-        self.recipe.backing == Backing::None
+        self.mount_options.backing == Backing::None
     }
 
     /// Whether runtime directories can be mounted, and what is mounted among the retired is seen there only.
@@ -181,10 +190,20 @@ impl RuntimeRoot {
         self.hands.as_mut().map(Hands::take_ended).unwrap_or_default()
     }
 
+    /// Whether a plain directory among the retired is mounted in the place of its user's runtime directory, so that somebody may use it.
+    #[must_use]
+    pub fn is_in_place(&self, remains: &Remains) -> bool {
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
+        let found = |path: PathBuf| statx(CWD, path, flags, StatxFlags::INO);
+        let places = (found(self.of(remains.uid)), found(remains.path(&self.retired_path())));
+        let (Ok(place), Ok(retired)) = places else { return false };
+        (Device::from_statx(place), place.stx_ino) == (Device::from_statx(retired), retired.stx_ino)
+    }
+
     /// How large a tmpfs may grow, in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.recipe.size
+        self.mount_options.size
     }
 
     /// A name among the retired for what the uid leaves, never given before.

@@ -2,20 +2,20 @@
 //! time, one for each user, and each user in turn. The queue starts them and hears of their end; it waits for none. Which
 //! one is due, [`Teardowns`] decides.
 
-mod job;
+mod removal;
 mod sweep;
 mod worker;
 
-pub use job::Job;
+pub use removal::Removal;
 pub use worker::{NoRemover, Remover, SpawnError, Worker};
 
-use crate::runtime_dir::Remains;
+use crate::directories::runtime_dir::Remains;
 use ck_core::{
     model::Limit,
     order::{PendingTeardown, Teardowns},
 };
 use ck_protocol::{Event, Teardown, TeardownDetail, TeardownId, TeardownState, Text, Uid};
-use job::{Ended, on_the_clock};
+use removal::{Ended, on_the_clock};
 use std::{fs, os::fd::BorrowedFd, path::PathBuf, time::Instant};
 use sweep::Sweep;
 
@@ -30,11 +30,11 @@ pub struct Started<'q> {
 
 /// All teardowns that are not finished.
 #[derive(Debug)]
-pub struct Queue {
+pub struct TeardownQueue {
     remover: Remover,
     /// The directory of the retired.
     retired: PathBuf,
-    teardowns: Teardowns<Job>,
+    teardowns: Teardowns<Removal>,
     /// Mount points: those of the root, and names of the state directory.
     sweeps: Vec<Sweep>,
     /// Teardowns whose process is another one now, and is to be watched.
@@ -42,7 +42,7 @@ pub struct Queue {
     news: Vec<Event>,
 }
 
-impl Queue {
+impl TeardownQueue {
     /// An empty queue whose workers run `remover` on what is in `retired`; names in there, and in `others`, are swept away.
     #[must_use]
     pub fn new(remover: Remover, retired: PathBuf, others: impl IntoIterator<Item = PathBuf>) -> Self {
@@ -59,7 +59,7 @@ impl Queue {
 
     /// Queues the teardown of what a user has left, which holds so many bytes.
     pub fn push(&mut self, remains: Remains, bytes: Option<u64>, now: Instant) {
-        self.teardowns.push(remains.uid, bytes, Job::new(remains), now);
+        self.teardowns.push(remains.uid, bytes, Removal::new(remains), now);
     }
 
     /// Takes note that the uid left nothing to tear down.
@@ -142,7 +142,7 @@ impl Queue {
     /// Sees to the workers that are over their time: each is killed, and abandoned when it has not
     /// ended a while later.
     pub fn tend_overdue(&mut self, now: Instant) {
-        let is_overdue = |job: &Job| job.deadline().is_some_and(|deadline| deadline <= now);
+        let is_overdue = |job: &Removal| job.deadline().is_some_and(|deadline| deadline <= now);
         let overdue = self.teardowns.iter().filter(|(_, teardown)| is_overdue(&teardown.work));
         for id in overdue.map(|(id, _)| id).collect::<Vec<_>>() {
             self.reap(id, now);
@@ -173,13 +173,13 @@ impl Queue {
     }
 
     /// The teardowns from `id` on, by id.
-    pub fn from(&self, id: TeardownId) -> impl Iterator<Item = (TeardownId, &PendingTeardown<Job>)> {
+    pub fn from(&self, id: TeardownId) -> impl Iterator<Item = (TeardownId, &PendingTeardown<Removal>)> {
         self.teardowns.from(id)
     }
 
     /// A teardown, as others may see it.
     #[must_use]
-    pub fn shown(&self, id: TeardownId, teardown: &PendingTeardown<Job>) -> Teardown {
+    pub fn shown(&self, id: TeardownId, teardown: &PendingTeardown<Removal>) -> Teardown {
         Teardown {
             id,
             uid: teardown.uid(),
@@ -193,7 +193,7 @@ impl Queue {
 
     /// The same with all that is known of it.
     #[must_use]
-    pub fn detail(&self, id: TeardownId, teardown: &PendingTeardown<Job>) -> TeardownDetail {
+    pub fn detail(&self, id: TeardownId, teardown: &PendingTeardown<Removal>) -> TeardownDetail {
         let shown = self.shown(id, teardown);
         TeardownDetail { teardown: shown, bytes: teardown.bytes(), since: teardown.work.since }
     }
@@ -279,16 +279,16 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
     /// A queue whose remover is a shell script.
-    fn queue(script: &str) -> Queue {
+    fn queue(script: &str) -> TeardownQueue {
         let folder = std::env::temp_dir().join(format!("ck-queue-{}-{}", std::process::id(), script.len()));
         fs::create_dir_all(&folder).unwrap();
         let remover = folder.join("ck-remove-directory");
         fs::write(&remover, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&remover, PermissionsExt::from_mode(0o755)).unwrap();
-        Queue::new(Remover::beside(&folder.join("ck-broker")).unwrap(), PathBuf::from("/nowhere"), [])
+        TeardownQueue::new(Remover::beside(&folder.join("ck-broker")).unwrap(), PathBuf::from("/nowhere"), [])
     }
 
-    fn push(queue: &mut Queue, uid: u32, now: Instant) {
+    fn push(queue: &mut TeardownQueue, uid: u32, now: Instant) {
         queue.push(
             Remains { uid: Uid::try_from(uid).unwrap(), name: "x".into(), is_mounted: false },
             None,
@@ -296,12 +296,12 @@ mod tests {
         );
     }
 
-    fn teardown(queue: &Queue, id: TeardownId) -> &PendingTeardown<Job> {
+    fn teardown(queue: &TeardownQueue, id: TeardownId) -> &PendingTeardown<Removal> {
         queue.teardowns.get(id).unwrap()
     }
 
     /// Has the queue believe that not even SIGKILL ended the worker of `id`.
-    fn abandon(queue: &mut Queue, id: TeardownId) {
+    fn abandon(queue: &mut TeardownQueue, id: TeardownId) {
         let reason = queue.teardowns.get_mut(id).unwrap().work.abandon_worker().unwrap();
         queue.teardowns.abandon(id, reason);
     }

@@ -9,7 +9,7 @@ use super::{
     hands::{Task, TaskError},
     remains::CONTENTS,
 };
-use crate::{places::mounts, store::Made};
+use crate::{directories::Made, places::mounts};
 use ck_protocol::Uid;
 use rustix::{
     fs::{

@@ -11,21 +11,18 @@
 //! All but the claims come into place whole, by rename(2). Nothing is synced: the state directory lies on a tmpfs,
 //! which a broker's death leaves alone and a machine's death does not.
 
-mod claims;
 mod format;
 mod linger;
 mod place;
-mod records;
+pub(crate) mod records;
 
-pub use claims::{Claim, Made};
 pub use linger::{LingerDir, LingerError};
 pub use place::StateDir;
 pub use records::UnreadableRecord;
 
 use crate::places::state::NEXT_ID;
 use ck_core::model::SessionRecord;
-use ck_protocol::{SessionId, Uid};
-use claims::Claims;
+use ck_protocol::SessionId;
 use std::{
     collections::BTreeSet,
     io,
@@ -51,7 +48,6 @@ pub struct StoreError {
 #[derive(Debug)]
 pub struct Store {
     sessions: PathBuf,
-    claims: Claims,
     next_id: PathBuf,
     /// What `next-id` says.
     covered: SessionId,
@@ -64,8 +60,6 @@ pub struct Store {
 pub struct Left {
     /// Its sessions.
     pub sessions: Vec<SessionRecord>,
-    /// The uids whose runtime directories it made.
-    pub users: Vec<Uid>,
     /// The first id that it never gave away.
     pub next_id: Option<SessionId>,
     /// Session records that could not be read.
@@ -82,14 +76,12 @@ impl Store {
         let next_id = state.private().join(NEXT_ID);
         let mut left = Left { next_id: records::read_id(&next_id), ..Left::default() };
         records::read_sessions(&sessions, &mut left)?;
-        let claims = Claims::open(state.users())?;
-        left.users = claims.uids();
         let above = left.sessions.iter().map(|entry| entry.session.id.next());
         let above = above.chain(left.next_id).max();
         let lost = left.next_id.is_none() && next_id.exists();
         left.next_id = if lost { Some(beyond(above, &next_id)) } else { above };
         let covered = left.next_id.unwrap_or(SessionId::FIRST);
-        Ok((Self { sessions, claims, next_id, covered, stale: BTreeSet::new() }, left))
+        Ok((Self { sessions, next_id, covered, stale: BTreeSet::new() }, left))
     }
 
     /// Writes a session down. Its id is covered by `next-id` first.
@@ -135,53 +127,6 @@ impl Store {
         Ok(())
     }
 
-    /// Says that the uid's runtime directory is ours from now on.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub fn claim(&mut self, uid: Uid) -> Result<Claim, StoreError> {
-        self.claims.make(uid)
-    }
-
-    /// Adds to the claim what the runtime directory is.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then it is a claim without that.
-    pub fn note_made(&mut self, claim: Claim, made: Made) -> Result<(), StoreError> {
-        self.claims.note_made(claim, made)
-    }
-
-    /// What the claimed runtime directory is, as far as that is known: not of one that was not made to the end.
-    #[must_use]
-    pub fn made(&self, uid: Uid) -> Option<&Made> {
-        self.claims.made(uid)
-    }
-
-    /// What all claimed runtime directories are, as far as that is known.
-    pub fn all_made(&self) -> impl Iterator<Item = &Made> {
-        self.claims.all_made()
-    }
-
-    /// Whether the uid's runtime directory is ours, and was made to the end.
-    #[must_use]
-    pub fn is_made(&self, uid: Uid) -> bool {
-        self.claims.made(uid).is_some()
-    }
-
-    /// Whether the uid's runtime directory, if there is one, is ours.
-    #[must_use]
-    pub fn claims(&self, uid: Uid) -> bool {
-        self.claims.hold(uid)
-    }
-
-    /// Says that the uid's runtime directory is gone.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then it is claimed still.
-    pub fn disclaim(&mut self, uid: Uid) -> Result<(), StoreError> {
-        self.claims.remove(uid)
-    }
-
     /// Notes exactly which id comes next, so that an orderly restart skips none.
     ///
     /// # Errors
@@ -198,6 +143,6 @@ fn beyond(known: Option<SessionId>, next_id: &Path) -> SessionId {
     next
 }
 
-fn error<'p>(operation: &'static str, path: &'p Path) -> impl Fn(io::Error) -> StoreError + 'p {
+pub(crate) fn error<'p>(operation: &'static str, path: &'p Path) -> impl Fn(io::Error) -> StoreError + 'p {
     move |source| StoreError { operation, path: path.to_owned(), source }
 }

@@ -1,4 +1,4 @@
-//! Which virtual terminal is in the foreground, as the kernel says it.
+//! The virtual terminal in the foreground, as the kernel tells it.
 
 use ck_protocol::Vt;
 use std::{
@@ -10,19 +10,18 @@ use std::{
     },
 };
 
-/// Where the kernel says it, since Linux 2.6.38. Who polls it is woken by each change.
+/// The kernel's file, since Linux 2.6.38. A change wakes whoever polls it.
 const ACTIVE: &str = "/sys/class/tty/tty0/active";
 /// Longer than any name of a virtual terminal, in bytes.
 const NAME: usize = 16;
 
 /// The virtual terminals of this machine.
 #[derive(Debug)]
-pub struct Console(File);
+pub(super) struct Foreground(File);
 
-impl Console {
+impl Foreground {
     /// `None` on a machine without virtual terminals.
-    #[must_use]
-    pub fn open() -> Option<Self> {
+    pub(super) fn open() -> Option<Self> {
         match File::open(ACTIVE) {
             Ok(file) => Some(Self(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -33,19 +32,19 @@ impl Console {
         }
     }
 
-    /// The terminal in the foreground, if that can be said by a number. Also makes the file quiet until the
-    /// next change (kernfs and its poll).
+    /// Reads the number of the terminal in the foreground, if it has one. The file is quiet until the next change after that
+    /// (kernfs and its poll).
     ///
     /// # Errors
     /// An I/O error; then the file is not quiet.
-    pub fn foreground(&self) -> io::Result<Option<Vt>> {
+    pub(super) fn read(&self) -> io::Result<Option<Vt>> {
         let mut name = [0; NAME];
         let length = self.0.read_at(&mut name, 0)?;
         Ok(parse(name.get(..length).unwrap_or_default()))
     }
 }
 
-impl AsFd for Console {
+impl AsFd for Foreground {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }

@@ -3,8 +3,8 @@
 //! A claim is made as an empty file, before the directory is; the line comes into it by one write(2). One without its
 //! line feed was not written to the end, and says no more than an empty one.
 
-use super::{StoreError, error, records};
-use crate::runtime_dir::Device;
+use super::runtime_dir::Device;
+use crate::sessions::store::{StoreError, error, records};
 use ck_protocol::Uid;
 use std::{
     collections::BTreeMap,
@@ -49,50 +49,60 @@ impl Made {
 
 /// The claims, as they are on disk: nobody but the one broker changes them.
 #[derive(Debug)]
-pub(super) struct Claims {
+pub struct Claims {
     dir: PathBuf,
     held: BTreeMap<Uid, Option<Made>>,
 }
 
 /// A claim whose directory is being made.
 #[derive(Debug)]
-pub struct Claim {
+pub(crate) struct Claim {
     uid: Uid,
     file: File,
 }
 
 impl Claims {
-    /// Those in `dir`.
-    pub(super) fn open(dir: PathBuf) -> Result<Self, StoreError> {
+    /// The claims in `dir`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the directory cannot be read; a claim that cannot is one without its line.
+    pub fn open(dir: PathBuf) -> Result<Self, StoreError> {
         let uids = records::read_users(&dir)?;
         let held = uids.into_iter().map(|uid| (uid, read(&dir.join(uid.to_string())))).collect();
         Ok(Self { dir, held })
     }
 
-    pub(super) fn uids(&self) -> Vec<Uid> {
+    /// Whose runtime directories are ours.
+    pub(crate) fn uids(&self) -> Vec<Uid> {
         self.held.keys().copied().collect()
     }
 
-    pub(super) fn hold(&self, uid: Uid) -> bool {
+    /// Whether the uid's runtime directory, if there is one, is ours.
+    pub(crate) fn hold(&self, uid: Uid) -> bool {
         self.held.contains_key(&uid)
     }
 
-    pub(super) fn made(&self, uid: Uid) -> Option<&Made> {
+    /// What the claimed runtime directory is, as far as that is known: not of one that was not made to the end.
+    #[must_use]
+    pub fn made(&self, uid: Uid) -> Option<&Made> {
         self.held.get(&uid)?.as_ref()
     }
 
-    pub(super) fn all_made(&self) -> impl Iterator<Item = &Made> {
+    /// What all claimed runtime directories are, as far as that is known.
+    pub(crate) fn all_made(&self) -> impl Iterator<Item = &Made> {
         self.held.values().flatten()
     }
 
-    pub(super) fn make(&mut self, uid: Uid) -> Result<Claim, StoreError> {
+    /// Claims the uid's runtime directory, before it is made.
+    pub(crate) fn make(&mut self, uid: Uid) -> Result<Claim, StoreError> {
         let path = self.path(uid);
         let file = records::create(&path).map_err(error("create", &path))?;
         self.held.insert(uid, None);
         Ok(Claim { uid, file })
     }
 
-    pub(super) fn note_made(&mut self, mut claim: Claim, made: Made) -> Result<(), StoreError> {
+    /// Adds to the claim what the runtime directory is. After an error, only this broker knows it.
+    pub(crate) fn note_made(&mut self, mut claim: Claim, made: Made) -> Result<(), StoreError> {
         let path = self.path(claim.uid);
         let written = claim.file.write_all(&made.line()).map_err(error("write", &path));
         // This broker knows it all the same.
@@ -100,7 +110,8 @@ impl Claims {
         written
     }
 
-    pub(super) fn remove(&mut self, uid: Uid) -> Result<(), StoreError> {
+    /// Strikes the claim out: the runtime directory is gone. After an error, it is claimed still.
+    pub(crate) fn remove(&mut self, uid: Uid) -> Result<(), StoreError> {
         records::remove(&self.path(uid))?;
         self.held.remove(&uid);
         Ok(())

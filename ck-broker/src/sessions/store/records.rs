@@ -53,11 +53,11 @@ fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
 }
 
 /// An empty file, whatever was there before.
-pub(super) fn create(path: &Path) -> io::Result<fs::File> {
+pub(crate) fn create(path: &Path) -> io::Result<fs::File> {
     fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
-pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(error("remove", path)(source)),
         _ => Ok(()),
@@ -68,7 +68,7 @@ pub(super) fn read_id(path: &Path) -> Option<SessionId> {
     read_line(path)?.trim().parse().ok().filter(|id: &SessionId| id.get() <= LARGEST_ID)
 }
 
-pub(super) fn read_line(path: &Path) -> Option<String> {
+pub(crate) fn read_line(path: &Path) -> Option<String> {
     String::from_utf8(read(path, LINE).ok()?).ok()
 }
 
@@ -96,7 +96,7 @@ pub(super) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     Ok(contents)
 }
 
-pub(super) fn read_users(dir: &Path) -> Result<Vec<Uid>, StoreError> {
+pub(crate) fn read_users(dir: &Path) -> Result<Vec<Uid>, StoreError> {
     let mut users = Vec::new();
     for name in names(dir)? {
         if is_half_made(&name) {
