@@ -7,16 +7,18 @@ use super::{
 use std::time::Instant;
 
 impl Directories {
-    /// Queues what an earlier broker retired and did not see torn down. A plain directory that is claimed is none of that: it is in
-    /// use, or has just been queued. Neither is one that is in its place: it was left there, as a session may use it.
+    /// Queues what an earlier broker retired and did not see torn down.
+    ///
+    /// Two kinds of entries are none of that. A plain directory that is claimed is in use, or has just been queued. One that nobody
+    /// claims and that is in its place was left there, as a session may use it.
     pub(crate) fn resume(&mut self, unfinished: Unfinished) {
         let now = Instant::now();
-        let is_claimed = |remains: &Remains| match self.claims.made(remains.uid) {
+        let is_used = |remains: &Remains| match self.claims.made(remains.uid) {
             Some(Made::Plain(path)) => path.starts_with(&remains.name),
-            _ => false,
+            Some(Made::Tmpfs(_)) => false,
+            None => !self.claims.hold(remains.uid) && self.root.is_in_place(remains),
         };
-        let is_left = |remains: &Remains| !is_claimed(remains) && !self.root.is_in_place(remains);
-        let left: Vec<_> = unfinished.entries.into_iter().filter(is_left).collect();
+        let left: Vec<_> = unfinished.entries.into_iter().filter(|remains| !is_used(remains)).collect();
         for remains in left {
             self.teardowns.push(remains, None, now);
         }

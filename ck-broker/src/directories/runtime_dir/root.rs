@@ -190,7 +190,7 @@ impl RuntimeRoot {
         self.hands.as_mut().map(Hands::take_ended).unwrap_or_default()
     }
 
-    /// Whether a plain directory among the retired is mounted in the place of its user's runtime directory, so that somebody may use it.
+    /// Whether what lies among the retired is mounted in the place of its user's runtime directory too.
     #[must_use]
     pub fn is_in_place(&self, remains: &Remains) -> bool {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
