@@ -2,13 +2,13 @@
 
 use super::Audience;
 use crate::server::permissions::Asker;
-use ck_protocol::{Change, EncodeError, Event, Reply, SessionId, encode, limits};
+use ck_protocol::{Change, EncodeError, Event, Reply, SessionId, Version, limits};
 use std::{collections::VecDeque, rc::Rc};
 
 /// How many changes are kept at most, for all subscribers together. A thousand leaders that die at once make
 /// some three thousand.
 pub const CHANGES: usize = 4096;
-/// How many bytes their packets have at most. Some eighty each are usual.
+/// How many bytes their packets have at most, in all versions together. Some eighty each are usual.
 pub const BYTES: usize = 1 << 20;
 /// How many places for changes are not worth giving back.
 const FEW: usize = 64;
@@ -27,12 +27,22 @@ enum Subject {
 /// A change.
 #[derive(Debug)]
 pub(super) struct Kept {
-    pub(super) packet: Rc<[u8]>,
+    /// Its packet in each version that a subscriber spoke when it happened. Who came later is not told of it.
+    packets: Vec<(Version, Rc<[u8]>)>,
     subject: Subject,
     audience: Audience,
 }
 
 impl Kept {
+    /// Its packet for those who speak that version.
+    pub(super) fn packet(&self, version: Version) -> Option<&Rc<[u8]>> {
+        self.packets.iter().find(|(spoken, _)| *spoken == version).map(|(_, packet)| packet)
+    }
+
+    fn bytes(&self) -> usize {
+        self.packets.iter().map(|(_, packet)| packet.len()).sum()
+    }
+
     /// Whether the peer is to be told, to whom a snapshot has told the sessions below `told`, or all.
     pub(super) fn is_for(&self, peer: &Asker, told: Option<SessionId>) -> bool {
         let news = match (self.subject, told) {
@@ -72,26 +82,33 @@ impl Backlog {
         self.next += 1;
     }
 
-    /// Adds a change. The oldest ones go where there are too many.
-    pub(super) fn push(&mut self, event: &Event, audience: Audience) -> Result<(), EncodeError> {
+    /// Adds a change, for those who speak these versions. The oldest ones go where there are too many.
+    pub(super) fn push(
+        &mut self,
+        event: &Event,
+        audience: Audience,
+        versions: &[Version],
+    ) -> Result<(), EncodeError> {
         let change = Change { sequence: self.next, event: event.clone() };
-        self.push_packet(&Reply::Change(Box::new(change)), subject(event), audience)
+        self.push_packets(&Reply::Change(Box::new(change)), subject(event), audience, versions)
     }
 
     /// Adds, in place of a change, that others may be seen from here on than before.
-    pub(super) fn push_policy(&mut self) -> Result<(), EncodeError> {
-        self.push_packet(&Reply::Lost(1), Subject::Policy, Audience::AllButRoot)
+    pub(super) fn push_policy(&mut self, versions: &[Version]) -> Result<(), EncodeError> {
+        self.push_packets(&Reply::Lost(1), Subject::Policy, Audience::AllButRoot, versions)
     }
 
-    fn push_packet(
+    fn push_packets(
         &mut self,
         reply: &Reply,
         subject: Subject,
         audience: Audience,
+        versions: &[Version],
     ) -> Result<(), EncodeError> {
         let mut buffer = [0; limits::REPLY];
-        let packet = match encode(reply, &mut buffer) {
-            Ok(packet) => Rc::from(packet),
+        let mut packet = |version: &Version| Ok((*version, Rc::from(version.encode(reply, &mut buffer)?)));
+        let packets = match versions.iter().map(&mut packet).collect() {
+            Ok(packets) => packets,
             Err(error) => {
                 // Nobody can be told of it, and everybody is told that something is missing.
                 self.skip();
@@ -99,12 +116,12 @@ impl Backlog {
             }
         };
         self.next += 1;
-        self.keep(Kept { packet, subject, audience });
+        self.keep(Kept { packets, subject, audience });
         Ok(())
     }
 
     fn keep(&mut self, change: Kept) {
-        self.bytes += change.packet.len();
+        self.bytes += change.bytes();
         self.kept.push_back(change);
         while self.kept.len() > CHANGES || self.bytes > BYTES {
             self.drop_oldest();
@@ -129,7 +146,7 @@ impl Backlog {
 
     fn drop_oldest(&mut self) {
         if let Some(oldest) = self.kept.pop_front() {
-            self.bytes -= oldest.packet.len();
+            self.bytes -= oldest.bytes();
         }
     }
 }

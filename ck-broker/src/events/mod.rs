@@ -1,5 +1,5 @@
 //! Who is told of what: changes are counted, those that somebody has still to be told of are kept as
-//! the packets that they are sent in, and each subscriber is a place among them.
+//! the packets that they are sent in (one for each version that a subscriber speaks), and each subscriber is a place among them.
 //!
 //! Plain values, without I/O: [`Subscriptions::offer`] says what a subscriber is to be sent next,
 //! [`Subscriptions::sent`] is told that it was. However slowly somebody reads, that costs no more

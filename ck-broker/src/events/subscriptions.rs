@@ -2,7 +2,7 @@
 
 use super::{Audience, backlog::Backlog};
 use crate::server::permissions::Asker;
-use ck_protocol::{EncodeError, Event, Reply, Seat, Session, SessionId, encode, limits};
+use ck_protocol::{EncodeError, Event, Reply, Seat, Session, SessionId, Version, limits};
 use std::{collections::BTreeMap, ops::Bound, rc::Rc};
 
 /// Where a subscriber stands.
@@ -34,6 +34,8 @@ impl Place {
 #[derive(Debug)]
 struct Subscriber {
     standing: Standing,
+    /// In which version it is told.
+    version: Version,
     /// Whether more is sent only when its connection has room.
     waits: bool,
 }
@@ -62,11 +64,11 @@ impl Subscriptions {
         self.subscribers.len()
     }
 
-    /// Takes in one more: a snapshot of what is there, then what changes from now on.
-    pub fn add(&mut self, key: u64) {
+    /// Takes in one more, who speaks that version: a snapshot of what is there, then what changes from now on.
+    pub fn add(&mut self, key: u64, version: Version) {
         let standing =
             Standing { next: self.backlog.next(), snapshot: Some(Place::Sessions(SessionId::FIRST)) };
-        self.subscribers.insert(key, Subscriber { standing, waits: false });
+        self.subscribers.insert(key, Subscriber { standing, version, waits: false });
     }
 
     /// Forgets one, and what only that one had still to be told.
@@ -85,7 +87,7 @@ impl Subscriptions {
             self.backlog.skip();
             return Ok(());
         }
-        self.backlog.push(event, audience)
+        self.backlog.push(event, audience, &self.versions())
     }
 
     /// From now on, some may see more or less than before. What they know is no longer what they may see: they are told
@@ -94,7 +96,7 @@ impl Subscriptions {
     /// # Errors
     /// [`EncodeError`]; then all subscribers are told so.
     pub fn policy_changed(&mut self) -> Result<(), EncodeError> {
-        if self.subscribers.is_empty() { Ok(()) } else { self.backlog.push_policy() }
+        if self.subscribers.is_empty() { Ok(()) } else { self.backlog.push_policy(&self.versions()) }
     }
 
     /// What the subscriber is to be sent next, if anything; `asker` is what it may see now, `session_from` finds the first
@@ -113,15 +115,19 @@ impl Subscriptions {
         seat: impl FnOnce(usize) -> Option<Seat>,
     ) -> Result<Option<Offer>, EncodeError> {
         let Some(subscriber) = self.subscribers.get_mut(&key) else { return Ok(None) };
-        let (standing, first) = (&mut subscriber.standing, self.backlog.first());
+        let (standing, version) = (&mut subscriber.standing, subscriber.version);
+        let first = self.backlog.first();
         if standing.next < first {
             let then = Standing { next: first, ..*standing };
-            return offer(&Reply::Lost(first - standing.next), then).map(Some);
+            return offer(&Reply::Lost(first - standing.next), version, then).map(Some);
         }
         while let Some(change) = self.backlog.get(standing.next) {
             let then = Standing { next: standing.next + 1, ..*standing };
             if change.is_for(asker, standing.snapshot.and_then(Place::session)) {
-                return Ok(Some(Offer { packet: Rc::clone(&change.packet), then }));
+                return match change.packet(version) {
+                    Some(packet) => Ok(Some(Offer { packet: Rc::clone(packet), then })),
+                    None => offer(&Reply::Lost(1), version, then).map(Some),
+                };
             }
             *standing = then;
         }
@@ -136,7 +142,7 @@ impl Subscriptions {
         } else {
             (Reply::Synced(standing.next), None)
         };
-        offer(&reply, Standing { snapshot, ..*standing }).map(Some)
+        offer(&reply, version, Standing { snapshot, ..*standing }).map(Some)
     }
 
     /// The subscriber was sent this.
@@ -169,6 +175,17 @@ impl Subscriptions {
         Some(key)
     }
 
+    /// The versions that somebody is told in, each once.
+    fn versions(&self) -> Vec<Version> {
+        let mut versions = Vec::new();
+        for Subscriber { version, .. } in self.subscribers.values() {
+            if !versions.contains(version) {
+                versions.push(*version);
+            }
+        }
+        versions
+    }
+
     fn forget_told(&mut self) {
         let standing = self.subscribers.values().map(|subscriber| subscriber.standing.next);
         let told = standing.min().unwrap_or(self.backlog.next());
@@ -182,16 +199,16 @@ impl Subscriber {
     }
 }
 
-fn offer(reply: &Reply, then: Standing) -> Result<Offer, EncodeError> {
+fn offer(reply: &Reply, version: Version, then: Standing) -> Result<Offer, EncodeError> {
     let mut buffer = [0; limits::REPLY];
-    Ok(Offer { packet: Rc::from(encode(reply, &mut buffer)?), then })
+    Ok(Offer { packet: Rc::from(version.encode(reply, &mut buffer)?), then })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::server::permissions::Listing;
-    use ck_protocol::Uid;
+    use ck_protocol::{PROTOCOL, Uid};
 
     fn kept(subscriptions: &Subscriptions) -> u64 {
         subscriptions.backlog.next() - subscriptions.backlog.first()
@@ -216,7 +233,7 @@ mod tests {
         publish(&mut subscriptions);
         assert_eq!((kept(&subscriptions), subscriptions.backlog.next()), (0, 10));
         for key in 1..4 {
-            subscriptions.add(key);
+            subscriptions.add(key, PROTOCOL.newest());
             publish(&mut subscriptions);
         }
         read(&mut subscriptions, 1);
