@@ -12,7 +12,7 @@ pub struct Fact {
     pub value: FactValue,
 }
 
-/// The value of a fact. Variants are only ever added at the end.
+/// The value of a fact. Variants are only ever added at the end; `ckctl` passes over a fact whose value it cannot read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FactValue {
     /// A number.

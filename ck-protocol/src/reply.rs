@@ -6,7 +6,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A reply on either socket. Variants are only ever added at the end.
+/// A reply on either socket. Variants are only ever added at the end, and sent only as the answer to a request that is as new.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// The session is open.
@@ -118,7 +118,7 @@ pub struct Refusal {
     pub message: Message,
 }
 
-/// The kinds of refusal. Variants are only ever added at the end.
+/// The kinds of refusal. Any request can get one, so another variant is a new version of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefusalCode {
     /// The frame could not be decoded; the connection is closed.
