@@ -6,7 +6,7 @@ use super::{
     door::Door,
 };
 use crate::poller::{Poller, Token};
-use ck_protocol::RefusalCode;
+use ck_protocol::{PROTOCOL, RefusalCode};
 use log::Level;
 use nix::sys::epoll::EpollFlags;
 use rustix::{
@@ -99,7 +99,7 @@ impl Server {
                 return self.close(socket, door);
             }
         };
-        let mut connection = Connection::new(socket, door, peer, Instant::now());
+        let mut connection = Connection::new(socket, PROTOCOL, door, peer, Instant::now());
         if door == Door::Admin && !self.seat(&mut connection) {
             answer::turn_away(connection.as_fd(), RefusalCode::Busy, TOO_MANY);
             return self.close(connection.into_socket(), door);

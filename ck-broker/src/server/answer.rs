@@ -8,8 +8,8 @@ use super::{
 use crate::process;
 use ck_core::{model::Login, policy::Action, registry::Input};
 use ck_protocol::{
-    AdminRequest, DecodeError, Open, Refusal, RefusalCode, Reply, SessionId, SessionRequest, Status,
-    TeardownId, TeardownState, Text, Uid, decode, encode, limits,
+    AdminRequest, DecodeError, Fact, Open, PROTOCOL, Refusal, RefusalCode, Reply, SessionId, SessionRequest,
+    Status, TeardownId, TeardownState, Text, Uid, limits,
 };
 use std::{
     os::fd::BorrowedFd,
@@ -19,10 +19,11 @@ use std::{
 /// The answer to whom the admin socket's rate is used up.
 pub(super) const TOO_OFTEN: &str = "too many requests: try again in a second";
 
-/// Says to a peer that is not served why, if it can be said at once.
+/// Says to a peer that is not served why, if it can be said at once. Which versions it speaks is not known yet: it is
+/// told in the oldest.
 pub(super) fn turn_away(socket: BorrowedFd<'_>, code: RefusalCode, why: &str) {
     let mut buffer = [0; limits::REPLY];
-    if let Ok(packet) = encode(&refused(code, why), &mut buffer) {
+    if let Ok(packet) = PROTOCOL.oldest().encode(&refused(code, why), &mut buffer) {
         // Its connection is closed next, whether it has heard this or not.
         let _ = connection::send_now(socket, packet);
     }
@@ -30,6 +31,15 @@ pub(super) fn turn_away(socket: BorrowedFd<'_>, code: RefusalCode, why: &str) {
 
 pub(super) fn refused(code: RefusalCode, message: &str) -> Reply {
     Reply::Refused(refusal(code, message))
+}
+
+/// What is said to who sent a packet that is no frame.
+pub(super) fn complaint(error: &DecodeError) -> Reply {
+    let code = match error {
+        DecodeError::Version { .. } => RefusalCode::Version,
+        _ => RefusalCode::Malformed,
+    };
+    refused(code, &error.to_string())
 }
 
 pub(super) fn refusal(code: RefusalCode, message: &str) -> Refusal {
@@ -68,8 +78,8 @@ impl Server {
             return self.drop_connection(key);
         }
         let answered = match door {
-            Door::Session => decode(packet, limits::REQUEST).map(|request| self.answer_module(key, request)),
-            Door::Admin => decode(packet, limits::REQUEST).map(|request| self.answer_admin(key, request)),
+            Door::Session => connection.decode(packet).map(|request| self.answer_module(key, request)),
+            Door::Admin => connection.decode(packet).map(|request| self.answer_admin(key, request)),
         };
         if let Err(error) = answered {
             self.protest(key, &error);
@@ -78,11 +88,7 @@ impl Server {
 
     /// A protocol error ends the connection that it came by, and nothing else.
     fn protest(&mut self, key: u64, error: &DecodeError) {
-        let code = match error {
-            DecodeError::Version(_) => RefusalCode::Version,
-            _ => RefusalCode::Malformed,
-        };
-        self.send(key, &refused(code, &error.to_string()));
+        self.send(key, &complaint(error));
         self.drop_connection(key);
     }
 
@@ -137,6 +143,7 @@ impl Server {
                     self.send(key, &Reply::Status(status));
                 }
             }
+            AdminRequest::Facts => self.start_list(key, Outbox::Facts(self.facts().into(), 0)),
             AdminRequest::Teardowns => self.start_list(key, Outbox::Teardowns(TeardownId::FIRST)),
             AdminRequest::TeardownDetails => {
                 self.start_list(key, Outbox::TeardownDetails(TeardownId::FIRST));
@@ -177,6 +184,12 @@ impl Server {
             }
         };
         self.send(key, &reply);
+    }
+
+    /// What the broker says of itself: the members of [`Status`], and what later releases have added. A key that was told once is
+    /// always told, unless there is nothing to say of it, and always means the same.
+    fn facts(&self) -> Vec<Fact> {
+        self.status().iter().flat_map(Status::facts).collect()
     }
 
     fn status(&self) -> Option<Status> {

@@ -8,8 +8,8 @@ use ck_core::{
     model::SessionRecord,
     policy::{Action, Requester},
 };
-use ck_protocol::{Reply, Session, SessionId, TeardownId, Uid, encode, limits};
-use std::time::Instant;
+use ck_protocol::{Fact, Reply, Session, SessionId, TeardownId, Uid, limits};
+use std::{rc::Rc, time::Instant};
 
 /// How many packets of a list are sent before others have their turn.
 const AT_ONCE: usize = 64;
@@ -19,7 +19,7 @@ impl Server {
     pub(super) fn send(&mut self, key: u64, reply: &Reply) -> Sent {
         let Some(connection) = self.connections.get_mut(&key) else { return Sent::Gone };
         let mut buffer = [0; limits::REPLY];
-        let sent = match encode(reply, &mut buffer) {
+        let sent = match connection.encode(reply, &mut buffer) {
             Ok(packet) => {
                 let sent = connection.send(packet);
                 if sent == Sent::Full {
@@ -71,7 +71,7 @@ impl Server {
         let mut buffer = [0; limits::REPLY];
         for _ in 0..AT_ONCE {
             let (reply, rest) = self.next_of(&list, &requester);
-            match connection.send(encode(&reply, &mut buffer).ok()?) {
+            match connection.send(connection.encode(&reply, &mut buffer).ok()?) {
                 Sent::Yes => list = rest,
                 Sent::Full => break,
                 Sent::Gone => return None,
@@ -85,14 +85,15 @@ impl Server {
 
     /// The next packet of a list, and what then remains of it. Only what the peer may see is in it.
     fn next_of(&self, list: &Outbox, requester: &Requester) -> (Reply, Outbox) {
-        let next = match *list {
-            Outbox::Sessions(from) => self.next_session(from, requester),
-            Outbox::Teardowns(from) => self.next_teardown(from, requester),
-            Outbox::TeardownDetails(from) => self.next_teardown_detail(from, requester),
-            Outbox::Problems(from) => self.next_problem(from, requester),
-            Outbox::Users(from) => from.and_then(|from| self.next_user(from, requester)),
-            Outbox::Seats(from) => self.next_seat(from, requester),
-            Outbox::Lingerers(after) => self.next_lingerer(after, requester),
+        let next = match list {
+            &Outbox::Sessions(from) => self.next_session(from, requester),
+            &Outbox::Teardowns(from) => self.next_teardown(from, requester),
+            &Outbox::TeardownDetails(from) => self.next_teardown_detail(from, requester),
+            &Outbox::Problems(from) => self.next_problem(from, requester),
+            &Outbox::Users(from) => from.and_then(|from| self.next_user(from, requester)),
+            &Outbox::Seats(from) => self.next_seat(from, requester),
+            &Outbox::Lingerers(after) => self.next_lingerer(after, requester),
+            Outbox::Facts(facts, from) => next_fact(facts, *from),
             Outbox::Empty | Outbox::Packet(_) | Outbox::Changes => None,
         };
         next.unwrap_or((Reply::End, Outbox::Empty))
@@ -152,4 +153,9 @@ impl Server {
         let rest = Uid::try_from(user.uid.get().saturating_add(1)).ok();
         Some((Reply::User(Box::new(user)), Outbox::Users(rest)))
     }
+}
+
+fn next_fact(facts: &Rc<[Fact]>, from: usize) -> Option<(Reply, Outbox)> {
+    let fact = facts.get(from)?.clone();
+    Some((Reply::Fact(fact), Outbox::Facts(Rc::clone(facts), from + 1)))
 }

@@ -45,7 +45,8 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         connection.outbox = Outbox::Changes;
         connection.deadline = None;
-        self.subscriptions.add(key);
+        let version = connection.version();
+        self.subscriptions.add(key, version);
         self.tell(key);
     }
 
@@ -67,7 +68,7 @@ impl Server {
 
     /// Ends the connection of a subscriber who has hung up, or who says something. False: neither.
     fn dismiss(&mut self, key: u64) -> bool {
-        let Some(connection) = self.connections.get(&key) else { return true };
+        let Some(connection) = self.connections.get_mut(&key) else { return true };
         if !(self.disposal.needed && connection.brings_descriptors()) {
             match connection.receive(&mut [0; limits::REQUEST + 1]) {
                 Ok(None) => return false,

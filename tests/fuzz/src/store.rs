@@ -11,7 +11,7 @@ use ck_core::{
     registry::{Effect, Input, Registry},
 };
 use ck_fuzz::within;
-use ck_protocol::{SessionId, SessionRef, State, Uid, decode, limits};
+use ck_protocol::{Codec, SessionId, SessionRef, State, Uid};
 use libfuzzer_sys::fuzz_target;
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::LazyLock};
 
@@ -67,11 +67,12 @@ fn write_files(data: &[u8]) -> usize {
 /// Whose record it is, and so what its file has to be called: by either format. What the first had is the
 /// beginning of what the second has, which ends with a byte for "no inode".
 fn id(record: &[u8]) -> Option<SessionId> {
-    let frame = match record.split_first()? {
-        (2, frame) => frame.to_vec(),
-        _ => [record, &[0]].concat(),
+    let value = match record {
+        [2, _, value @ ..] => value.to_vec(),
+        [_, value @ ..] => [value, &[0]].concat(),
+        [] => return None,
     };
-    Some(decode::<SessionRecord>(&frame, limits::REPLY).ok()?.session.id)
+    Some(Codec::<SessionRecord>::plain().decode(&value).ok()?.session.id)
 }
 
 fn pieces(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
