@@ -5,7 +5,6 @@
 //! The bounding set is left to `caps`. The other sets are rustix's: `caps` tells errors in words only, and the report needs the errno;
 //! and it changes one of the three sets at a time, where capset(2) changes all of them at once.
 
-use caps::errors::CapsError;
 use caps::{CapSet, Capability};
 use nix::unistd::{getresgid, getresuid};
 use rustix::fs::{Gid, Uid};
@@ -28,8 +27,8 @@ pub(crate) enum PrivilegeError {
     Groups(#[source] Cause),
     #[error("cannot become gid {0} (setresgid)")]
     Gid(Gid, #[source] Cause),
-    #[error("cannot drop {0} from the bounding set: {1}")]
-    Bounding(Capability, CapsError),
+    #[error("cannot drop {0} from the bounding set (prctl)")]
+    Bounding(Capability, #[source] Cause),
     #[error("cannot clear the ambient capabilities (prctl)")]
     Ambient(#[source] Cause),
     #[error("cannot become uid {0} (setresuid)")]
@@ -101,9 +100,16 @@ fn drop_bounding_set() -> Result<(), PrivilegeError> {
         return Ok(());
     }
     for capability in caps::all().into_iter().filter(|capability| holds(CapSet::Bounding, *capability)) {
-        caps::drop(None, CapSet::Bounding, capability).map_err(|error| Step::Bounding(capability, error))?;
+        // `caps` gives the error only as text. The errno of its last call is still set.
+        caps::drop(None, CapSet::Bounding, capability)
+            .map_err(|_| Step::Bounding(capability, last_errno().into()))?;
     }
     Ok(())
+}
+
+/// The errno of the last call of this thread.
+fn last_errno() -> Errno {
+    Errno::from_raw_os_error(nix::errno::Errno::last_raw())
 }
 
 /// Tries to get root back, and reads back everything that was set.
