@@ -1,57 +1,70 @@
-//! `--sweep`: takes away mount points that nobody needs any more, with whatever is still mounted on them.
+//! `--sweep`: removes the mount points in a directory that are no longer needed, and what is mounted on them.
 //!
-//! Their names begin with [`PREFIX`], in a directory that nobody but root can enter. Nothing that is mounted is asked
-//! anything: a handle to its root is all that detaching takes. Who detaches a file system last frees it, which may
-//! take seconds: that is what the broker has a process of its own for.
+//! Their names begin with [`PREFIX`], in a directory that only root can enter. The mounted file systems are asked
+//! nothing: a handle to the root of a mount is enough to detach it. The process that detaches a file system last also
+//! frees it, which may take seconds. The broker therefore starts a process for this.
 
-use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::time::Instant;
+use crate::{
+    answer::AnswerSender,
+    arguments::SweepRequest,
+    attributes::Attributes,
+    cause::Cause,
+    exit_status::{GONE, LEFT},
+    mounts::{detach_at, is_mount_point},
+    path::{PathError, open_parent},
+    print::complain,
+    resolve::{BENEATH, HANDLE},
+    text::escape,
+};
+use rustix::{
+    fs::{AtFlags, Dir, Mode, OFlags, openat2, unlinkat},
+    io::{self, Errno},
+    process::geteuid,
+};
+use std::{
+    ffi::{CStr, CString},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    time::Instant,
+};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat2, unlinkat};
-use rustix::io::{self, Errno};
-use rustix::process::geteuid;
+/// How the names begin that are removed. `ck-broker` gives them.
+const PREFIX: &[u8] = b"empty-";
 
-use crate::answer::Reply;
-use crate::arguments::SweepRequest;
-use crate::cause::Cause;
-use crate::mounts::{BENEATH, detach_at, is_mount_point};
-use crate::parents::{self, WayError};
-use crate::report::{GONE, LEFT, complain, escape};
-use crate::status::Status;
-
-/// How the names begin that are swept away; `ck-broker` gives them.
-pub(crate) const PREFIX: &[u8] = b"empty-";
-
-/// Why nothing is swept.
+/// Why nothing is removed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SweepError {
     #[error("must be started by root")]
     NotRoot,
     #[error(transparent)]
-    Way(WayError),
+    Path(PathError),
     #[error("{path}: cannot open")]
     Open { path: String, source: Cause },
     #[error("{0}: not root's alone, give a directory of root's with mode 0700")]
-    NotRoots(String),
+    NotPrivate(String),
     #[error("{path}: cannot list")]
     List { path: String, source: Cause },
 }
 
-/// Sweeps until `deadline`, names on standard error what stays, and returns the status to exit with.
-pub(crate) fn sweep(request: &SweepRequest, deadline: Instant, reply: &Reply<'_>) -> Result<u8, SweepError> {
+/// Sweeps until `deadline`. Names on standard error what stays, and returns the exit status.
+pub(crate) fn sweep(
+    request: &SweepRequest,
+    deadline: Instant,
+    sender: &AnswerSender<'_>,
+) -> Result<u8, SweepError> {
     let path = escape(request.directory.as_os_str().as_bytes());
     let directory = open(request, &path)?;
     let names = list(directory.as_fd())
         .map_err(|errno| SweepError::List { path: path.clone(), source: errno.into() })?;
     let mut status = GONE;
-    for (swept, name) in (1..).zip(names) {
-        if let Err(errno) = take_away(directory.as_fd(), &name, deadline) {
+    for (visited, name) in (1..).zip(names) {
+        if let Err(errno) = remove(directory.as_fd(), &name, deadline) {
             complain(&format!("{path}/{}: {}", escape(name.to_bytes()), Cause(errno)));
             status = LEFT;
         }
-        reply.count(swept);
+        sender.count(visited);
     }
     Ok(status)
 }
@@ -60,15 +73,15 @@ fn open(request: &SweepRequest, path: &str) -> Result<OwnedFd, SweepError> {
     if !geteuid().is_root() {
         return Err(SweepError::NotRoot);
     }
-    let place = parents::open_parent(&request.directory).map_err(SweepError::Way)?;
+    let location = open_parent(&request.directory).map_err(SweepError::Path)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let cannot_open = |errno: Errno| SweepError::Open { path: path.to_owned(), source: errno.into() };
     let handle =
-        openat2(&place.parent, &place.name, parents::HANDLE, Mode::empty(), BENEATH).map_err(cannot_open)?;
-    // Asked before it is opened: what is somebody else's may not answer.
-    let status = Status::of(&handle).map_err(cannot_open)?;
-    if !status.is_roots_alone() {
-        return Err(SweepError::NotRoots(path.to_owned()));
+        openat2(&location.parent, &location.name, HANDLE, Mode::empty(), BENEATH).map_err(cannot_open)?;
+    // The handle is checked before it is opened for reading: the file system of another user may not answer.
+    let attributes = Attributes::of(&handle).map_err(cannot_open)?;
+    if !attributes.is_private_to_root() {
+        return Err(SweepError::NotPrivate(path.to_owned()));
     }
     openat2(&handle, c".", flags, Mode::empty(), BENEATH).map_err(cannot_open)
 }
@@ -84,8 +97,9 @@ fn list(directory: BorrowedFd<'_>) -> io::Result<Vec<CString>> {
     Ok(names)
 }
 
-/// Detaches what is mounted on `name`, the uppermost first, and removes it. One that is gone is fine.
-fn take_away(directory: BorrowedFd<'_>, name: &CStr, deadline: Instant) -> io::Result<()> {
+/// Detaches what is mounted on `name`, the uppermost mount first, and removes `name`. It is no error if the name is
+/// gone.
+fn remove(directory: BorrowedFd<'_>, name: &CStr, deadline: Instant) -> io::Result<()> {
     loop {
         if Instant::now() >= deadline {
             return Err(Errno::TIMEDOUT);
@@ -97,7 +111,7 @@ fn take_away(directory: BorrowedFd<'_>, name: &CStr, deadline: Instant) -> io::R
             Err(errno) => return Err(errno),
         }
     }
-    // A mount point may be a file, as the socket of an earlier broker is.
+    // A mount point may be a file, such as the socket of an earlier broker.
     let removed = match unlinkat(directory, name, AtFlags::REMOVEDIR) {
         Err(Errno::NOTDIR) => unlinkat(directory, name, AtFlags::empty()),
         removed => removed,
