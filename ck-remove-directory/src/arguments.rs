@@ -1,23 +1,22 @@
-//! The command line, parsed once and trusted afterwards.
+//! The command line. It is parsed once, and its values are trusted afterwards.
 
-use std::ffi::{OsStr, OsString};
-use std::os::fd::RawFd;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
-use std::time::Duration;
-
+use crate::text::escape;
 use lexopt::Arg::Long;
 use rustix::fs::Uid;
+use std::{
+    ffi::{OsStr, OsString},
+    os::{fd::RawFd, unix::ffi::OsStrExt},
+    path::PathBuf,
+    time::Duration,
+};
 
-use crate::report::escape;
-
-/// Time for the whole removal when `--deadline` is not given.
+/// The time for the whole run if `--deadline` is not given.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Longest `--deadline`, in seconds: a day.
+/// The longest `--deadline`, in seconds: a day.
 const MAX_DEADLINE_SECONDS: u64 = 24 * 60 * 60;
 
-/// Longest path, in bytes, with its terminating NUL: the kernel's PATH_MAX.
+/// The longest path, in bytes with its terminating NUL: PATH_MAX of the kernel.
 const MAX_PATH: usize = 4096;
 
 /// What `--help` prints.
@@ -30,21 +29,21 @@ Usage: ck-remove-directory --uid=UID --dest=PATH [--dest-fd=N] [--deadline=SECON
   --uid=UID           number of the user who owns the directory (not 0)
   --dest=PATH         absolute path of the directory, without links in its last component
   --dest-fd=N         empty the tmpfs directory open as descriptor N; PATH is then only its name
-  --sweep=DIR         take away what is called empty-* in DIR (root's, mode 0700): mounts, then mount points
+  --sweep=DIR         remove the mount points named empty-* in DIR (root's, mode 0700), and their mounts
   --deadline=SECONDS  stop after this long, 1 to 86400 (default 60)
-  --nice=N            stand back behind others by so much, 1 to 19 (see nice(1); default: as it was started)
+  --nice=N            run at this niceness, 1 to 19 (see nice(1); default: that of the caller)
   --json              print one JSON object on standard output at the end
   --help, --version
 
 Exit status: 0 gone, or was not there; 1 something is left, named on standard error;
 2 bad arguments, or refused; 3 a child hangs in the kernel and is left behind;
-4 something is left, and another run will come further.";
+4 something is left, and another run will get further.";
 
-/// What the caller wants.
+/// The task of the command.
 pub(crate) enum Command {
     /// Remove a directory.
-    Remove(Request),
-    /// Take away mount points.
+    Remove(RemoveRequest),
+    /// Remove mount points.
     Sweep(SweepRequest),
     /// Print [`HELP`].
     Help,
@@ -52,35 +51,35 @@ pub(crate) enum Command {
     Version,
 }
 
-/// One removal, with every argument in range.
+/// A removal. Every value is in range.
 #[derive(Debug)]
-pub(crate) struct Request {
-    /// The owner; neither 0 nor the invalid uid -1.
+pub(crate) struct RemoveRequest {
+    /// The owner: neither 0 nor the invalid uid -1.
     pub(crate) uid: Uid,
-    /// Where the directory is, or with `dest_fd` only what to call it.
+    /// The path of the directory. With `dest_fd`, it is only a name for messages.
     pub(crate) dest: PathBuf,
-    /// An open descriptor of the directory to be emptied.
+    /// An open descriptor of the directory, which is only emptied.
     pub(crate) dest_fd: Option<RawFd>,
-    /// How long the whole removal may take.
+    /// The time that the whole run may take.
     pub(crate) deadline: Duration,
-    /// How far to stand back behind others.
+    /// The niceness to run at.
     pub(crate) nice: Option<i32>,
-    /// Whether a JSON object is wanted at the end.
+    /// True if a JSON object is printed at the end.
     pub(crate) json: bool,
 }
 
-/// One `--sweep`, with every argument in range.
+/// A `--sweep`. Every value is in range.
 #[derive(Debug)]
 pub(crate) struct SweepRequest {
-    /// The directory in which mount points are taken away.
+    /// The directory in which mount points are removed.
     pub(crate) directory: PathBuf,
-    /// How long that may take.
+    /// The time that the whole run may take.
     pub(crate) deadline: Duration,
-    /// How far to stand back behind others.
+    /// The niceness to run at.
     pub(crate) nice: Option<i32>,
 }
 
-/// Why the arguments are no good.
+/// Why the arguments are invalid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArgumentError {
     #[error("{0} (see --help)")]
@@ -132,7 +131,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     }
     let uid = uid.ok_or(ArgumentError::Missing("uid"))?;
     let dest = dest.ok_or(ArgumentError::Missing("dest"))?;
-    Ok(Command::Remove(Request { uid, dest, dest_fd, deadline, nice, json }))
+    Ok(Command::Remove(RemoveRequest { uid, dest, dest_fd, deadline, nice, json }))
 }
 
 fn parse_nice(value: &OsStr) -> Result<i32, ArgumentError> {
@@ -172,7 +171,7 @@ fn parse_deadline(value: &OsStr) -> Result<Duration, ArgumentError> {
         .ok_or_else(|| ArgumentError::Deadline(escape(value.as_bytes())))
 }
 
-/// The value when it is decimal digits and nothing else: Rust's own parsers also take `+5`.
+/// The value if it consists of decimal digits only. Rust's own parsers also accept `+5`.
 fn digits(value: &OsStr) -> Option<&str> {
     value.to_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
@@ -181,7 +180,7 @@ fn digits(value: &OsStr) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn parsed(args: &[&str]) -> Result<Request, String> {
+    fn parsed(args: &[&str]) -> Result<RemoveRequest, String> {
         match parse(args.iter().map(OsString::from)) {
             Ok(Command::Remove(request)) => Ok(request),
             Ok(_) => Err("help or version".to_owned()),

@@ -1,56 +1,57 @@
-//! Names of a directory, read some at a time; each with the place in the directory that follows it.
+//! The names in a directory, read in batches. Each name comes with the position from which reading continues.
 
-use std::ffi::CStr;
-use std::mem::MaybeUninit;
-use std::os::fd::BorrowedFd;
+use rustix::{
+    fs::{FileType, RawDir, SeekFrom, seek},
+    io,
+};
+use std::{ffi::CStr, mem::MaybeUninit, os::fd::BorrowedFd};
 
-use rustix::fs::{FileType, RawDir, SeekFrom, seek};
-use rustix::io;
-
-/// Bytes asked for in one getdents64(2): about a thousand short names, and always at least one.
+/// The bytes that one getdents64(2) may return: about a thousand short names, and always at least one name.
 const READ_SIZE: usize = 32 * 1024;
 
-/// A name that was handed out by a [`Batch`], which still holds it; and where reading goes on after it.
+/// An entry taken from a [`Batch`]. The batch still holds its name.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry {
-    /// Where in the batch the name is.
+pub(crate) struct DirEntry {
+    /// The offset of the name in the batch.
     name: usize,
-    /// `d_off`: opaque, only good for [`rewind_to`] on the same directory.
-    pub(crate) after: u64,
-    /// Whether it was a directory when it was read (`d_type`); false where the file system does not say.
+    /// The position after this entry (`d_off`). It is opaque, and valid only for [`seek_to`] on the same directory.
+    pub(crate) next_position: u64,
+    /// True if the name was a directory when it was read (`d_type`). False if the file system does not tell the type.
     pub(crate) directory: bool,
 }
 
-/// Some names that were read and are not yet handed out: at most what one read gives.
+/// Entries that were read and not yet taken: at most the result of one read.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// Each a cookie of 8 bytes, 1 for a directory or else 0, the name, a NUL.
+    /// For each entry: the next position (8 bytes), 1 for a directory or else 0, the name, a NUL.
     bytes: Vec<u8>,
-    position: usize,
+    /// The offset of the first entry that is not taken.
+    taken: usize,
 }
 
 impl Batch {
-    /// The next one; `None` when the batch is used up.
-    pub(crate) fn take(&mut self) -> Option<Entry> {
-        let rest = self.bytes.get(self.position..)?;
-        let (after, rest) = rest.split_first_chunk()?;
+    /// Takes the next entry; `None` if all are taken.
+    pub(crate) fn take(&mut self) -> Option<DirEntry> {
+        let rest = self.bytes.get(self.taken..)?;
+        let (next_position, rest) = rest.split_first_chunk()?;
         let (directory, rest) = rest.split_first()?;
         let length = CStr::from_bytes_until_nul(rest).ok()?.count_bytes();
-        let name = self.position + after.len() + 1;
-        self.position = name + length + 1;
-        Some(Entry { name, after: u64::from_le_bytes(*after), directory: *directory == 1 })
+        let name = self.taken + next_position.len() + 1;
+        self.taken = name + length + 1;
+        let next_position = u64::from_le_bytes(*next_position);
+        Some(DirEntry { name, next_position, directory: *directory == 1 })
     }
 
-    /// The name of what was taken last. It is not copied: most names are needed for one call.
-    pub(crate) fn name(&self, entry: Entry) -> &CStr {
-        let taken = self.bytes.get(entry.name..self.position).unwrap_or_default();
+    /// The name of the entry that was taken last. It is not copied, because most names are used in one call only.
+    pub(crate) fn name(&self, entry: DirEntry) -> &CStr {
+        let taken = self.bytes.get(entry.name..self.taken).unwrap_or_default();
         CStr::from_bytes_with_nul(taken).unwrap_or_default()
     }
 
-    /// Reads the next names of `directory`, without `.` and `..`; false at its end.
+    /// Reads the next entries of `directory`, without `.` and `..`. False at the end of the directory.
     pub(crate) fn fill(&mut self, directory: BorrowedFd<'_>, buffer: &mut ReadBuffer) -> io::Result<bool> {
         self.bytes.clear();
-        self.position = 0;
+        self.taken = 0;
         let mut entries = RawDir::new(directory, &mut buffer.0);
         while let Some(entry) = entries.next() {
             let entry = entry?;
@@ -68,7 +69,7 @@ impl Batch {
     }
 }
 
-/// The memory that one read fills; one is enough for a whole walk.
+/// The memory that a read fills. One buffer is enough for a whole pass.
 pub(crate) struct ReadBuffer(Box<[MaybeUninit<u8>]>);
 
 impl ReadBuffer {
@@ -77,7 +78,7 @@ impl ReadBuffer {
     }
 }
 
-/// Makes the next read of `directory` start at `cookie`; 0 is its beginning.
-pub(crate) fn rewind_to(directory: BorrowedFd<'_>, cookie: u64) -> io::Result<()> {
-    seek(directory, SeekFrom::Start(cookie)).map(drop)
+/// Makes the next read of `directory` start at `position`. Position 0 is the beginning.
+pub(crate) fn seek_to(directory: BorrowedFd<'_>, position: u64) -> io::Result<()> {
+    seek(directory, SeekFrom::Start(position)).map(drop)
 }

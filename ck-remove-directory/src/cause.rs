@@ -1,11 +1,9 @@
 //! An errno in words, and an error chain on one line.
 
-use std::error::Error;
-use std::fmt;
-
 use rustix::io::Errno;
+use std::{error::Error, fmt};
 
-/// A failed system call's errno; displayed as `Operation not permitted (EPERM)`.
+/// The errno of a failed system call. It is displayed as `Operation not permitted (EPERM)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cause(pub(crate) Errno);
 
@@ -15,7 +13,7 @@ impl Cause {
         format!("{:?}", self.known())
     }
 
-    /// What it means, such as `Operation not permitted`.
+    /// The meaning, such as `Operation not permitted`.
     pub(crate) fn message(self) -> &'static str {
         self.known().desc()
     }
@@ -39,7 +37,7 @@ impl From<Errno> for Cause {
     }
 }
 
-/// `error` and what caused it, joined by colons.
+/// `error` and its sources, joined by colons.
 pub(crate) fn in_one_line(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut next = error.source();

@@ -1,28 +1,27 @@
-//! Landlock: whatever the walk or the user does, the child reaches nothing outside of the directory.
+//! Landlock: the child reaches nothing outside the directory, whatever the walk or the user does.
 //!
-//! The second line of defence. The first is that every call is relative to a descriptor beneath the
-//! directory; but a sub-directory that is moved away while the walk is in it takes such a descriptor along,
-//! and only the kernel can see that at the moment of each call.
-
-use std::os::fd::BorrowedFd;
+//! This is the second line of defence. The first line is that every call is relative to a descriptor beneath the
+//! directory. But a sub-directory that is moved away while the walk is in it takes such a descriptor along. Only the
+//! kernel can notice this at the moment of each call.
 
 use landlock::{
     ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, make_bitflags,
 };
+use std::os::fd::BorrowedFd;
 
-/// What the walk does beneath the directory: reads names, removes them, and lifts deep directories
-/// ([`crate::trail::Trail::lift`]).
+/// What the walk may do beneath the directory: read names, remove them, and lift deep directories
+/// ([`crate::directory_stack::DirectoryStack::lift`]).
 const ALLOWED: BitFlags<AccessFs> =
     make_bitflags!(AccessFs::{ReadDir | RemoveFile | RemoveDir | Refer | MakeDir});
 
-/// Confines this thread, and what it starts, to `directory`; false where the kernel cannot.
+/// Confines this thread, and everything that it starts, to `directory`. False if the kernel cannot do this.
 ///
-/// That is so before Linux 5.19, too: until then (Landlock ABI 1) no directory can be lifted, and without
-/// that every call costs as many steps as the tree is deep. Of file rights all are handled that the kernel
-/// knows. Changing modes and O_PATH handles are not restricted by any version so far (landlock(7)).
+/// ABI 1 of Landlock, before Linux 5.19, is not used: it does not permit lifting, and without lifting every call
+/// costs as many steps as the tree is deep. The ruleset handles all file rights that the kernel knows. No version so
+/// far restricts changes of modes and O_PATH handles (landlock(7)).
 ///
-/// Nothing depends on it, so that a failure is only reported.
+/// Nothing depends on the confinement, so a failure is only reported.
 pub(crate) fn confine(directory: BorrowedFd<'_>) -> bool {
     restrict(directory).is_ok_and(|status| status != RulesetStatus::NotEnforced)
 }
@@ -41,16 +40,17 @@ fn restrict(directory: BorrowedFd<'_>) -> Result<RulesetStatus, RulesetError> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
-    use std::io::ErrorKind::{CrossesDevices, PermissionDenied};
-    use std::os::fd::AsFd;
-    use std::path::Path;
-
     use super::*;
+    use std::{
+        fs::{self, File},
+        io::ErrorKind::{CrossesDevices, PermissionDenied},
+        os::fd::AsFd,
+        path::Path,
+    };
 
-    /// Of a file in each place: can it be read, removed, and a new one be made?
-    fn attempts(place: &Path) -> [bool; 3] {
-        let denied = |result: std::io::Result<()>| match result {
+    /// Whether a file in `directory` can be read, can be removed, and a new one can be made.
+    fn attempts(directory: &Path) -> [bool; 3] {
+        let succeeds = |result: std::io::Result<()>| match result {
             Ok(()) => true,
             Err(error) => {
                 assert!(matches!(error.kind(), PermissionDenied | CrossesDevices), "{error}");
@@ -58,9 +58,9 @@ mod tests {
             }
         };
         [
-            denied(fs::read(place.join("file")).map(drop)),
-            denied(fs::remove_file(place.join("file"))),
-            denied(fs::write(place.join("new"), "x")),
+            succeeds(fs::read(directory.join("file")).map(drop)),
+            succeeds(fs::remove_file(directory.join("file"))),
+            succeeds(fs::write(directory.join("new"), "x")),
         ]
     }
 
@@ -68,9 +68,9 @@ mod tests {
     fn inside_names_can_be_removed_and_outside_nothing_can_be_done() {
         let base = std::env::temp_dir().join(format!("ck-confine-{}", std::process::id()));
         let (inside, outside) = (base.join("inside"), base.join("outside"));
-        for place in [&inside, &outside] {
-            fs::create_dir_all(place.join("sub/deep")).unwrap();
-            fs::write(place.join("file"), "x").unwrap();
+        for directory in [&inside, &outside] {
+            fs::create_dir_all(directory.join("sub/deep")).unwrap();
+            fs::write(directory.join("file"), "x").unwrap();
         }
         let directory = File::open(&inside).unwrap();
         // Landlock restricts a thread, and this one ends with the closure.

@@ -1,241 +1,172 @@
-//! Which pass comes when, and when to stop.
+//! The passes over one directory: in which order they run, and when to stop.
 //!
-//! First what is mounted in it is detached. Then the user's pass: a child that is the user removes what the
-//! user may. Root goes over what is left, if anything is: directories of root's that are not empty, mounts,
-//! and what processes of the user's go on making. Root takes each directory from its owner on the way, so
-//! that this comes to an end. Then the directory itself goes.
+//! First, the mounts in the directory are detached. Then the user's pass removes what the user may remove. If
+//! anything is left, passes of root follow. They remove root's directories that are not empty, mounts, and what
+//! processes of the user keep making. Root seizes each directory on the way, so that this comes to an end. Finally
+//! the directory itself is removed.
 
-use std::os::fd::{AsFd, BorrowedFd};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use crate::{
+    answer::{Answer, AnswerSender},
+    attributes::{Attributes, Identity},
+    batch::{Batch, ReadBuffer},
+    destination::{Destination, Kind},
+    leftovers::Leftovers,
+    nested_mounts,
+    open::{Rights, open_top},
+    path::Location,
+    report::Report,
+    resolve::{HANDLE, INSIDE},
+    seize::OriginalOwner,
+    user_pass,
+    walk::{self, WalkParameters, WalkResult},
+};
+use rustix::{
+    fs::{AtFlags, Mode, Uid, openat2, unlinkat},
+    io::{self, Errno},
+};
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
-use rustix::fs::{AtFlags, Mode, Uid, openat2, unlinkat};
-use rustix::io::{self, Errno};
-use rustix::time::{ClockId, clock_gettime};
+/// The number of passes in a row that may remove nothing from a directory that is not empty.
+const MAX_IDLE_PASSES: u32 = 16;
 
-use crate::answer::{Answer, Reply};
-use crate::batch::{Batch, ReadBuffer};
-use crate::confine::confine;
-use crate::destination::{Destination, Kind, Refusal};
-use crate::entry::{Rights, open_top};
-use crate::mounts::{self, INSIDE};
-use crate::nested;
-use crate::parents::{HANDLE, Place};
-use crate::privileges;
-use crate::report::{Leftovers, Report, escape};
-use crate::seize::Original;
-use crate::status::{Identity, Status};
-use crate::walk::{Order, Sweep, sweep};
-use crate::worker::{Whose, Worker};
+/// The number of passes in a row that may have leftovers while they still remove other names. Other processes then
+/// make new names all the time.
+const MAX_PASSES_WITH_LEFTOVERS: u32 = 3;
 
-/// Hundredths of the time that is left after which the user's pass ends by itself.
-const USER_SHARE: u32 = 60;
+/// The delay after the first idle pass. It grows with each further idle pass.
+const IDLE_PASS_DELAY: Duration = Duration::from_millis(1);
 
-/// Hundredths after which it is killed, should it go on all the same.
-const USER_KILL: u32 = 75;
-
-/// How long the user's pass may wait, for a processor or a disk, in all. Who starves it (sched_setscheduler(2))
-/// or stops it time and again has root go on soon.
-const USER_WAITS: Duration = Duration::from_secs(5);
-
-/// Sweeps in a row that find nothing to remove in a directory that is not empty.
-const MAX_IDLE_SWEEPS: u32 = 16;
-
-/// Sweeps in a row that find something which cannot go, though other names still go: somebody makes new ones.
-const MAX_SETTLED_SWEEPS: u32 = 3;
-
-/// Pause after the first idle one; the next ones are longer.
-const IDLE_PAUSE: Duration = Duration::from_millis(1);
-
-/// What became of the directory.
-enum Outcome {
-    /// Its name is gone; a file system's root is empty.
+/// The state of the directory after the passes.
+pub(crate) enum Outcome {
+    /// The name of a plain directory is gone; the root of a file system is empty.
     Done,
-    /// It stays, for this reason.
+    /// The directory stays, for this reason.
     Stays(Errno),
 }
 
-/// One directory being emptied.
-struct Passes<'a> {
-    destination: &'a Destination,
-    uid: Uid,
-    deadline: Instant,
-    report: &'a mut Report,
-    /// Hears that we are alive.
-    reply: &'a Reply<'a>,
-}
-
-/// Removes `destination`, and tells `report` about it. Returns about at `deadline`, if not before.
-pub(crate) fn remove(
-    mut destination: Destination,
-    uid: Uid,
-    deadline: Instant,
-    report: &mut Report,
-    reply: &Reply<'_>,
-) {
-    loop {
-        let used = destination.used_bytes();
-        let outcome = Passes { destination: &destination, uid, deadline, report, reply }.run();
-        report.add_bytes(used, destination.used_bytes());
-        let Destination { directory, status, kind } = destination;
-        let place = match kind {
-            Kind::Mounted(place) => place,
-            Kind::Plain(_) | Kind::Given => {
-                if matches!(outcome, Some(Outcome::Done)) {
-                    report.set_gone();
-                }
-                return;
-            }
-        };
-        if outcome.is_none() {
-            return;
-        }
-        // What is left in a tmpfs goes with it, so it is detached whatever the passes have come to.
-        match mounts::detach(directory.as_fd()) {
-            Ok(()) => report.detached += 1,
-            // Another remover that is at the same directory has detached it.
-            Err(Errno::INVAL) if !is_mounted(&place) => {}
-            Err(errno) => {
-                give_back(directory.as_fd(), &status, uid, report);
-                return report.directory_stays(errno);
-            }
-        }
-        report.leftovers = Leftovers::named();
-        let errno = match unlinkat(&place.parent, &place.name, AtFlags::REMOVEDIR) {
-            Ok(()) | Err(Errno::NOENT) => return report.set_gone(),
-            Err(errno) => errno,
-        };
-        // Another tmpfs beneath, or a directory with something in it: the same again, if it is the user's.
-        destination = match Destination::at(place, uid, escape(&report.path)) {
-            Ok(beneath) if Instant::now() < deadline => beneath,
-            Ok(_) => return report.set_late(),
-            Err(Refusal::Missing) => return report.set_gone(),
-            Err(Refusal::Hangs { child, .. }) => return report.left_behind = Some(child),
-            Err(_) => return report.directory_stays(errno),
-        };
-    }
-}
-
-/// Whether something is mounted there; also where that cannot be told, but not where the name is gone.
-fn is_mounted(place: &Place) -> bool {
-    let found = mounts::is_mount_point(place.parent.as_fd(), &place.name);
-    found.unwrap_or_else(|errno| errno != Errno::NOENT)
-}
-
-/// Gives the directory back to its owner, or the next try would refuse it.
-fn give_back(directory: BorrowedFd<'_>, before: &Status, user: Uid, report: &mut Report) {
-    if let Err(errno) = Original::of(before, user).give_back(directory) {
-        report.directory_stays(errno);
-    }
+/// The passes over one directory.
+pub(crate) struct Passes<'a> {
+    pub(crate) destination: &'a Destination,
+    pub(crate) uid: Uid,
+    pub(crate) deadline: Instant,
+    pub(crate) report: &'a mut Report,
+    /// Gets the progress.
+    pub(crate) sender: &'a AnswerSender<'a>,
 }
 
 impl Passes<'_> {
-    /// Goes over the tree until it is empty or nothing moves any more; `None` when it could not be
-    /// begun. The report has every leftover of the last sweep.
-    fn run(mut self) -> Option<Outcome> {
-        let (mut idle, mut settled) = (0, 0);
-        self.report.detached += nested::detach_all(self.destination.directory.as_fd());
+    /// Runs passes until the directory is empty or there is no more progress. The report then has the leftovers of
+    /// the last pass.
+    ///
+    /// `None` if the passes could not begin, or must not continue as root.
+    pub(crate) fn run(mut self) -> Option<Outcome> {
+        let (mut idle, mut with_leftovers) = (0, 0);
+        self.report.detached += nested_mounts::detach_all(self.destination.directory.as_fd());
         self.user_pass()?;
         loop {
-            // Most often the user's pass has left nothing, and root need not look.
+            // The user's pass usually leaves nothing, and no pass of root is needed.
             if let Outcome::Done = self.finish() {
                 return Some(Outcome::Done);
             }
-            let swept = self.root_sweep();
+            let result = self.root_pass();
             let Outcome::Stays(reason) = self.finish() else { return Some(Outcome::Done) };
-            idle = if swept.removed + swept.detached == 0 { idle + 1 } else { 0 };
-            settled = if swept.unsettled || swept.leftovers.is_empty() { 0 } else { settled + 1 };
-            if let Some(errno) = self.why_stop(&swept, reason, idle, settled) {
-                return Some(self.give_up(swept.leftovers, errno));
+            idle = if result.removed + result.detached == 0 { idle + 1 } else { 0 };
+            with_leftovers =
+                if result.tree_changed || result.leftovers.is_empty() { 0 } else { with_leftovers + 1 };
+            if let Some(errno) = self.reason_to_stop(&result, reason, idle, with_leftovers) {
+                return Some(self.give_up(result.leftovers, errno));
             }
-            sleep(IDLE_PAUSE * idle);
+            sleep(IDLE_PASS_DELAY * idle);
         }
     }
 
-    /// Whether there is no point in another sweep, and the errno that says why for the directory itself.
-    fn why_stop(&self, swept: &Sweep, reason: Errno, idle: u32, settled: u32) -> Option<Errno> {
-        if swept.late || Instant::now() >= self.deadline {
+    /// Returns the errno to report for the directory itself if another pass is of no use.
+    fn reason_to_stop(
+        &self,
+        result: &WalkResult,
+        reason: Errno,
+        idle: u32,
+        with_leftovers: u32,
+    ) -> Option<Errno> {
+        if result.timed_out || Instant::now() >= self.deadline {
             return Some(Errno::TIMEDOUT);
         }
-        let will_stay = !swept.unsettled && (settled > 0 || reason != Errno::NOTEMPTY);
-        let stop = idle >= MAX_IDLE_SWEEPS || (idle > 0 && will_stay) || settled >= MAX_SETTLED_SWEEPS;
+        let will_stay = !result.tree_changed && (with_leftovers > 0 || reason != Errno::NOTEMPTY);
+        let stop =
+            idle >= MAX_IDLE_PASSES || (idle > 0 && will_stay) || with_leftovers >= MAX_PASSES_WITH_LEFTOVERS;
         stop.then_some(reason)
     }
 
-    /// Gives the directory back and takes over what a sweep has left; the directory itself is named where that does
-    /// not say it all.
+    /// Gives the directory back to its owner and reports what is left. The directory itself is reported too, unless its
+    /// contents explain why it stays.
     fn give_up(&mut self, leftovers: Leftovers, errno: Errno) -> Outcome {
-        let Destination { directory, status, .. } = self.destination;
+        let Destination { directory, attributes, .. } = self.destination;
         self.report.leftovers = leftovers;
-        give_back(directory.as_fd(), status, self.uid, self.report);
+        give_back(directory.as_fd(), attributes, self.uid, self.report);
         if errno == Errno::TIMEDOUT {
-            self.report.set_late();
+            self.report.set_timed_out();
         }
         if self.report.leftovers.is_empty() || errno != Errno::NOTEMPTY {
-            self.report.directory_stays(errno);
+            self.report.add_directory(errno);
         }
         Outcome::Stays(errno)
     }
 
-    /// Lets a child that has become the user remove what it can; `None` when there is no such child.
+    /// Runs the user's pass. `None` if root must not continue.
     fn user_pass(&mut self) -> Option<()> {
-        let (uid, gid) = (self.uid, self.destination.status.gid);
-        let now = Instant::now();
-        let left = self.deadline.saturating_duration_since(now);
-        let (end, kill) = (now + left * USER_SHARE / 100, now + left * USER_KILL / 100);
-        let work = |directory: BorrowedFd<'_>, reply: Reply<'_>| match privileges::become_user(
-            uid,
-            gid,
-            reply.parent,
-        ) {
-            Ok(()) => sweep_as_user(directory, uid, end, &reply),
-            Err(error) => reply.failure(&error),
-        };
         self.report.passes += 1;
-        let answer = Worker::start(Whose::Users, self.destination.directory.as_fd(), work)
-            .and_then(|worker| worker.watch(kill));
-        match answer {
+        let Destination { directory, attributes, .. } = self.destination;
+        match user_pass::run(directory.as_fd(), self.uid, attributes.gid, self.deadline) {
             Ok(answer) => self.take_answer(answer),
             Err(error) => {
-                self.report.not_begun(error.cause(), &error.to_string());
+                self.report.set_not_begun(error.cause(), &error.to_string());
                 None
             }
         }
     }
 
-    /// What the child has come to; `None` if root must not go on. Nothing is removed with more rights than the
-    /// user's until the user's pass was there, and what that child hangs on, root would hang on as well.
+    /// Reports the result of the user's pass. `None` if root must not continue.
+    ///
+    /// Root removes nothing before the user's pass has run. If its child hangs, root would hang in the same place.
     fn take_answer(&mut self, answer: Answer) -> Option<()> {
         self.report.removed += answer.count.unwrap_or(0);
-        self.report.left_behind = answer.left_behind;
-        if let Some((cause, text)) = answer.failure {
-            self.report.not_begun(cause, &text);
+        self.report.abandoned = answer.abandoned;
+        if let Some((cause, step)) = answer.failure {
+            self.report.set_not_begun(cause, &step);
             return None;
         }
         let confined = self.report.confined.unwrap_or(true) && answer.confined;
         self.report.confined = Some(confined);
-        answer.left_behind.is_none().then_some(())
+        answer.abandoned.is_none().then_some(())
     }
 
-    fn root_sweep(&mut self) -> Sweep {
-        let (uid, so_far, reply) = (self.uid, self.report.removed, self.reply);
-        let top = self.destination.directory.as_fd();
-        let order =
-            Order { top, path: &self.report.path, user: uid, rights: Rights::Root, deadline: self.deadline };
-        let swept = sweep(&order, Leftovers::named(), &mut |removed| {
-            reply.count(so_far + removed);
+    fn root_pass(&mut self) -> WalkResult {
+        let (removed_before, sender) = (self.report.removed, self.sender);
+        let parameters = WalkParameters {
+            top: self.destination.directory.as_fd(),
+            path: &self.report.path,
+            user: self.uid,
+            rights: Rights::Root,
+            deadline: self.deadline,
+        };
+        let result = walk::empty(&parameters, Leftovers::with_names(), &mut |removed| {
+            sender.count(removed_before + removed);
             true
         });
         self.report.passes += 1;
-        self.report.removed += swept.removed;
-        self.report.detached += swept.detached;
-        swept
+        self.report.removed += result.removed;
+        self.report.detached += result.detached;
+        result
     }
 
-    /// Removes the name of a plain directory, and looks whether others are empty.
+    /// Removes the name of a plain directory. Of any other directory, checks that it is empty.
     fn finish(&self) -> Outcome {
         match &self.destination.kind {
-            Kind::Plain(place) => remove_name(place, self.destination.status.identity),
+            Kind::Plain(location) => remove_name(location, self.destination.attributes.identity),
             Kind::Mounted(_) | Kind::Given => match is_empty(self.destination.directory.as_fd()) {
                 Ok(true) => Outcome::Done,
                 Ok(false) => Outcome::Stays(Errno::NOTEMPTY),
@@ -245,48 +176,34 @@ impl Passes<'_> {
     }
 }
 
-/// What the child does once it is the user. Its leftovers are not told: root tries each of them again, and
-/// only root's errno says why it stays.
-fn sweep_as_user(top: BorrowedFd<'_>, user: Uid, deadline: Instant, reply: &Reply<'_>) {
-    let rights = if confine(top) { Rights::Confined } else { Rights::User };
-    if rights == Rights::Confined {
-        reply.confined();
+/// Gives the directory back to its owner. Otherwise the next run would refuse it.
+pub(crate) fn give_back(directory: BorrowedFd<'_>, before: &Attributes, user: Uid, report: &mut Report) {
+    if let Err(errno) = OriginalOwner::of(before, user).give_back(directory) {
+        report.add_directory(errno);
     }
-    let order = Order { top, path: b"", user, rights, deadline };
-    let started = Instant::now();
-    let swept = sweep(&order, Leftovers::counted(), &mut |removed| {
-        reply.count(removed);
-        started.elapsed().saturating_sub(processor_time()) < USER_WAITS
-    });
-    reply.count(swept.removed);
 }
 
-/// How long this process has run, so far.
-fn processor_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
-}
-
-/// Removes the name at `place` if it is still that of the directory `identity`.
-fn remove_name(place: &Place, identity: Identity) -> Outcome {
-    match openat2(&place.parent, &place.name, HANDLE, Mode::empty(), INSIDE) {
+/// Removes the name at `location`, if it still is the name of the directory with this `identity`.
+fn remove_name(location: &Location, identity: Identity) -> Outcome {
+    match openat2(&location.parent, &location.name, HANDLE, Mode::empty(), INSIDE) {
         Err(Errno::NOENT) => return Outcome::Done,
         Err(Errno::XDEV) => return Outcome::Stays(Errno::BUSY),
         Err(errno) => return Outcome::Stays(errno),
-        Ok(now) => match Status::of(now) {
-            Ok(status) if status.identity == identity => {}
-            // Somebody has put another directory in its place; that one is not ours to remove.
+        Ok(now) => match Attributes::of(now) {
+            Ok(attributes) if attributes.identity == identity => {}
+            // Another directory has this name now, and must not be removed.
             Ok(_) => return Outcome::Stays(Errno::STALE),
             Err(errno) => return Outcome::Stays(errno),
         },
     }
-    match unlinkat(&place.parent, &place.name, AtFlags::REMOVEDIR) {
+    match unlinkat(&location.parent, &location.name, AtFlags::REMOVEDIR) {
         Ok(()) | Err(Errno::NOENT) => Outcome::Done,
         Err(Errno::EXIST) => Outcome::Stays(Errno::NOTEMPTY),
         Err(errno) => Outcome::Stays(errno),
     }
 }
 
-/// Whether the directory that `handle` stands for has no names in it.
+/// True if the directory of `handle` is empty.
 fn is_empty(handle: BorrowedFd<'_>) -> io::Result<bool> {
     let directory = open_top(handle, Rights::Root)?;
     Batch::default().fill(directory.as_fd(), &mut ReadBuffer::new()).map(|any| !any)

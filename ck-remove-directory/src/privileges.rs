@@ -1,35 +1,35 @@
-//! Becoming the user, for good: one system call a paragraph, each preceded by why.
+//! Becoming the user for good: one system call in each paragraph, after the reason for it.
 //!
-//! Runs in the child only, which has one thread: the calls below change that thread, and so the process.
+//! This runs in the child only. The child has a single thread, so the calls that change a thread change the process.
 //!
-//! The bounding set is left to `caps`. The other sets are rustix's: `caps` tells errors in words only, and the report needs the errno;
-//! and it changes one of the three sets at a time, where capset(2) changes all of them at once.
-
-use caps::errors::CapsError;
-use caps::{CapSet, Capability};
-use nix::unistd::{getresgid, getresuid};
-use rustix::fs::{Gid, Uid};
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal, getgroups, getppid, set_parent_process_death_signal};
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, no_new_privs,
-    set_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
-};
+//! `caps` changes the bounding set. rustix changes the other sets: `caps` gives errors only as text, and the report
+//! needs the errno; and `caps` changes one of the three sets at a time, while capset(2) changes all of them at once.
 
 use crate::cause::Cause;
+use caps::{CapSet, Capability};
+use nix::unistd::{getresgid, getresuid};
+use rustix::{
+    fs::{Gid, Uid},
+    io::Errno,
+    process::{Pid, Signal, getgroups, getppid, set_parent_process_death_signal},
+    thread::{
+        CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, no_new_privs,
+        set_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    },
+};
 
-/// `nogroup`: the child's group where the directory belongs to group 0, for it never keeps root's.
+/// `nogroup`: the child's group if the directory belongs to group 0. The child never keeps root's group.
 const NO_GROUP: u32 = 65534;
 
-/// The step at which root could not be given up, or at which it turned out that it was not.
+/// The step that failed: root's rights could not be given up, or are still there afterwards.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PrivilegeError {
     #[error("cannot leave root's groups (setgroups)")]
     Groups(#[source] Cause),
     #[error("cannot become gid {0} (setresgid)")]
     Gid(Gid, #[source] Cause),
-    #[error("cannot drop {0} from the bounding set: {1}")]
-    Bounding(Capability, CapsError),
+    #[error("cannot drop {0} from the bounding set (prctl)")]
+    Bounding(Capability, #[source] Cause),
     #[error("cannot clear the ambient capabilities (prctl)")]
     Ambient(#[source] Cause),
     #[error("cannot become uid {0} (setresuid)")]
@@ -42,7 +42,7 @@ pub(crate) enum PrivilegeError {
     DeathSignal(#[source] Cause),
     #[error("the parent is gone")]
     Orphan,
-    #[error("cannot read back what this process is")]
+    #[error("cannot read back the rights of this process")]
     ReadBack(#[source] Cause),
     #[error("still has root's rights after giving them up: {0}")]
     Regained(&'static str),
@@ -50,63 +50,73 @@ pub(crate) enum PrivilegeError {
 
 use PrivilegeError as Step;
 
-/// Makes this process the user `uid` with the group `gid` and nothing else, and proves that there is no
-/// way back. `parent` is the process that it must not outlive.
+/// Makes this process the user `uid` with the group `gid` and no other rights, and proves that it cannot get root's
+/// rights back. The process must not outlive `parent`.
 ///
-/// After an error nothing may be done with what rights there are: end.
+/// After an error, the process may still have some of root's rights. It must end without using them.
 pub(crate) fn become_user(uid: Uid, gid: Gid, parent: Pid) -> Result<(), PrivilegeError> {
     let gid = if gid.is_root() { Gid::from_raw(NO_GROUP) } else { gid };
 
-    // Groups first: it takes CAP_SETGID, and a uid that keeps root's groups keeps what they may write.
+    // The groups come first, because this takes CAP_SETGID. A user with root's groups could write whatever these may
+    // write.
     set_thread_groups(&[]).map_err(|errno| Step::Groups(errno.into()))?;
 
-    // The gid before the uid, for the same reason; all three, or the saved one would lead back.
+    // The gid comes before the uid for the same reason. All three gids are set: a saved gid would lead back.
     set_thread_res_gid(gid, gid, gid).map_err(|errno| Step::Gid(gid, errno.into()))?;
 
-    // The bounding set while there is CAP_SETPCAP: nothing that is ever executed can gain from a file.
+    // The bounding set is dropped while there is CAP_SETPCAP. No program that is ever executed can then get
+    // capabilities from a file.
     drop_bounding_set()?;
 
-    // Ambient capabilities would outlive the change of uid under some secure bits.
+    // Under some secure bits, ambient capabilities outlive the change of uid.
     clear_ambient_capability_set().map_err(|errno| Step::Ambient(errno.into()))?;
 
-    // The uid, all three.
+    // All three uids are set.
     set_thread_res_uid(uid, uid, uid).map_err(|errno| Step::Uid(uid, errno.into()))?;
 
-    // End with the parent. At once after the change of uid, which clears it (prctl(2)): from that on the user may
-    // stop this process, and nothing else would end it then. That only capabilities are lost later leaves it set.
+    // The process ends with its parent. This is set immediately after the change of uid, which clears it (prctl(2)):
+    // from now on the user may stop this process, and nothing else would end it then. The loss of capabilities below
+    // does not clear it.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|errno| Step::DeathSignal(errno.into()))?;
 
-    // The parent may have ended just before that call; then no signal comes.
+    // If the parent ended just before that call, no signal comes.
     if getppid() != Some(parent) {
         return Err(Step::Orphan);
     }
 
-    // The change of uid clears the effective and permitted sets, unless secure bits say otherwise, and never
-    // the inheritable one: clear all three by name.
+    // The change of uid clears the effective and permitted sets, unless secure bits prevent it. It never clears the
+    // inheritable set. So all three are cleared explicitly.
     let none = CapabilitySet::empty();
     set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
         .map_err(|errno| Step::Capabilities(errno.into()))?;
 
-    // No set-user-ID file can give anything back.
+    // No set-user-ID file can give rights back.
     set_no_new_privs(true).map_err(|errno| Step::NoNewPrivileges(errno.into()))?;
 
     prove(uid, gid)
 }
 
-/// Drops every capability from the bounding set. Without CAP_SETPCAP that is not allowed, and not needed:
-/// no_new_privs stands in the way of the same thing.
+/// Drops every capability from the bounding set. Without CAP_SETPCAP this is not allowed, and not needed:
+/// no_new_privs prevents the same thing.
 fn drop_bounding_set() -> Result<(), PrivilegeError> {
     let holds = |set, capability| caps::has_cap(None, set, capability).unwrap_or(false);
     if !holds(CapSet::Effective, Capability::CAP_SETPCAP) {
         return Ok(());
     }
     for capability in caps::all().into_iter().filter(|capability| holds(CapSet::Bounding, *capability)) {
-        caps::drop(None, CapSet::Bounding, capability).map_err(|error| Step::Bounding(capability, error))?;
+        // `caps` gives the error only as text. The errno of its last call is still set.
+        caps::drop(None, CapSet::Bounding, capability)
+            .map_err(|_| Step::Bounding(capability, last_errno().into()))?;
     }
     Ok(())
 }
 
-/// Tries to get root back, and reads back everything that was set.
+/// The errno of the last call of this thread.
+fn last_errno() -> Errno {
+    Errno::from_raw_os_error(nix::errno::Errno::last_raw())
+}
+
+/// Tries to get root's rights back, and reads back everything that was set.
 fn prove(uid: Uid, gid: Gid) -> Result<(), PrivilegeError> {
     let read_back = |errno: Errno| Step::ReadBack(errno.into());
     let read_ids = |errno: nix::errno::Errno| read_back(Errno::from_raw_os_error(errno as i32));

@@ -1,122 +1,55 @@
-//! What is left: a line each on standard error, and one JSON object on standard output.
+//! The result of a run: lines on standard error, a JSON object on standard output, and the exit status.
 
-use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-use std::time::{Duration, Instant};
-
-use rustix::fs::Uid;
-use rustix::io::Errno;
-use rustix::process::Pid;
+use crate::{
+    answer::Answer,
+    arguments::{RemoveRequest, SweepRequest},
+    cause::Cause,
+    child::ChildError,
+    exit_status::{ABANDONED, GONE, LEFT, LEFT_RETRY},
+    leftovers::{Leftover, Leftovers},
+    print::{complain, print_line},
+    text::escape,
+};
+use rustix::{fs::Uid, io::Errno, process::Pid};
 use serde::Serialize;
+use std::{
+    os::unix::ffi::OsStrExt,
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use crate::PROGRAM;
-use crate::answer::Answer;
-use crate::arguments::{Request, SweepRequest};
-use crate::cause::Cause;
-use crate::worker::WorkerError;
+/// Errors that mean that the machine has no more processes, memory or descriptors. It may have some later.
+const RESOURCE_ERRORS: [Errno; 4] = [Errno::AGAIN, Errno::NOMEM, Errno::NFILE, Errno::MFILE];
 
-/// Leftovers that are named; the rest is counted.
-const MAX_NAMED: usize = 100;
-
-/// What fails when the machine has no more of it: processes, memory, descriptors. It may have later.
-const MEANS: [Errno; 4] = [Errno::AGAIN, Errno::NOMEM, Errno::NFILE, Errno::MFILE];
-
-/// Longest path of a leftover that is shown in full, in bytes before escaping; of a longer one both ends are.
-const MAX_SHOWN_PATH: usize = 4096;
-
-/// Exit status when nothing is left.
-pub(crate) const GONE: u8 = 0;
-
-/// Exit status when something is left.
-pub(crate) const LEFT: u8 = 1;
-
-/// Exit status when a child hangs in the kernel.
-const LEFT_BEHIND: u8 = 3;
-
-/// Exit status when something is left, and another run will come further.
-const HINDERED: u8 = 4;
-
-/// Something that could not be removed.
-#[derive(Debug, Serialize)]
-struct Leftover {
-    /// Escaped, see [`escape`].
-    path: String,
-    errno: String,
-    message: String,
-}
-
-/// The leftovers of one sweep: the first ones by name, all by number.
-#[derive(Debug, Default)]
-pub(crate) struct Leftovers {
-    named: Vec<Leftover>,
-    limit: usize,
-    total: u64,
-}
-
-impl Leftovers {
-    /// An empty list that names as many as a report may hold.
-    pub(crate) fn named() -> Self {
-        Self { limit: MAX_NAMED, ..Self::default() }
-    }
-
-    /// An empty list that only counts.
-    pub(crate) fn counted() -> Self {
-        Self::default()
-    }
-
-    /// Adds what `path` says, which is asked only if there is room for the answer.
-    pub(crate) fn add(&mut self, errno: Errno, path: impl FnOnce() -> Vec<u8>) {
-        let cause = Cause(errno);
-        self.add_with(cause, cause.message().to_owned(), path);
-    }
-
-    /// Adds what `path` says, with words of its own.
-    pub(crate) fn add_with(&mut self, cause: Cause, message: String, path: impl FnOnce() -> Vec<u8>) {
-        self.total += 1;
-        if self.named.len() < self.limit {
-            self.named.push(Leftover { path: shown(&path()), errno: cause.name(), message });
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.total == 0
-    }
-
-    fn unnamed(&self) -> u64 {
-        let named = u64::try_from(self.named.len()).unwrap_or(u64::MAX);
-        self.total.saturating_sub(named)
-    }
-}
-
-/// What ran out, so that another run may come further.
+/// What ran out, so that another run may get further.
 #[derive(Debug, Clone, Copy)]
-enum Hindrance {
+enum Shortage {
+    /// The time of this run.
     Time,
-    /// Something of the machine's.
-    Means,
+    /// A resource of the machine: see [`RESOURCE_ERRORS`].
+    Resources,
 }
 
-/// What a run has come to.
+/// The result of a run, collected while it goes on.
 #[derive(Debug)]
 pub(crate) struct Report {
-    /// The directory's path as it was given.
+    /// The path of the directory as it was given.
     pub(crate) path: Vec<u8>,
     uid: u32,
-    /// Names removed inside the directory; the directory itself does not count.
+    /// The number of names removed in the directory. The directory itself does not count.
     pub(crate) removed: u64,
-    /// Bytes that a tmpfs has given back; `None` where the directory is not a tmpfs, or shares one.
+    /// The bytes that a tmpfs has freed; `None` if the directory is not the root of a tmpfs.
     pub(crate) bytes: Option<u64>,
-    /// Mounts detached, on the directory and in it.
+    /// The number of mounts detached, on the directory and in it.
     pub(crate) detached: u64,
-    /// Times that the tree was gone over, as the user or as root.
+    /// The number of passes over the tree, as the user and as root.
     pub(crate) passes: u64,
-    /// Whether each of the user's passes was confined to the directory; `None` when there was none.
+    /// True if every pass of the user was confined to the directory; `None` if there was no such pass.
     pub(crate) confined: Option<bool>,
     pub(crate) leftovers: Leftovers,
-    /// A child that hangs in the kernel.
-    pub(crate) left_behind: Option<Pid>,
-    hindrance: Option<Hindrance>,
+    /// The child that hangs in the kernel and is left behind.
+    pub(crate) abandoned: Option<Pid>,
+    shortage: Option<Shortage>,
     gone: bool,
 }
 
@@ -138,17 +71,17 @@ struct Summary<'a> {
 }
 
 impl Report {
-    /// A report in which nothing has happened.
-    pub(crate) fn new(request: &Request) -> Self {
-        Self::about(&request.dest, request.uid)
+    /// The report of a removal in which nothing has happened yet.
+    pub(crate) fn of_removal(request: &RemoveRequest) -> Self {
+        Self::new(&request.dest, request.uid)
     }
 
-    /// The same of a sweep, which has no report but where it goes wrong.
+    /// The report of a sweep. A sweep has a report only if it could not be finished.
     pub(crate) fn of_sweep(request: &SweepRequest) -> Self {
-        Self::about(&request.directory, Uid::ROOT)
+        Self::new(&request.directory, Uid::ROOT)
     }
 
-    fn about(path: &Path, uid: Uid) -> Self {
+    fn new(path: &Path, uid: Uid) -> Self {
         Self {
             path: path.as_os_str().as_bytes().to_vec(),
             uid: uid.as_raw(),
@@ -157,100 +90,103 @@ impl Report {
             detached: 0,
             passes: 0,
             confined: None,
-            leftovers: Leftovers::named(),
-            left_behind: None,
-            hindrance: None,
+            leftovers: Leftovers::with_names(),
+            abandoned: None,
+            shortage: None,
             gone: false,
         }
     }
 
-    /// Counts what a tmpfs gave back, which held `before` and holds `after` bytes; unknown stays unknown.
+    /// Adds the bytes that a tmpfs has freed: it used `before` and now uses `after`. `None` means unknown.
     pub(crate) fn add_bytes(&mut self, before: Option<u64>, after: Option<u64>) {
         if let (Some(before), Some(after)) = (before, after) {
             self.bytes = Some(self.bytes.unwrap_or(0) + before.saturating_sub(after));
         }
     }
 
-    /// The directory is gone, and with it whatever was left in it.
+    /// Records that the directory is gone, and with it everything that was left in it.
     pub(crate) fn set_gone(&mut self) {
         self.gone = true;
-        self.leftovers = Leftovers::named();
+        self.leftovers = Leftovers::with_names();
     }
 
-    /// The directory itself is left.
-    pub(crate) fn directory_stays(&mut self, errno: Errno) {
+    /// Records that the directory itself is left.
+    pub(crate) fn add_directory(&mut self, errno: Errno) {
         self.leftovers.add(errno, || self.path.clone());
     }
 
-    /// The directory is left, because there was no more time.
-    pub(crate) fn set_late(&mut self) {
-        self.hindrance = Some(Hindrance::Time);
+    /// Records that the time was over before the end.
+    pub(crate) fn set_timed_out(&mut self) {
+        self.shortage = Some(Shortage::Time);
     }
 
-    /// Nothing was done, because this failed.
-    pub(crate) fn not_begun(&mut self, cause: Cause, text: &str) {
-        let message = format!("not begun: {}: {}", escape(text.as_bytes()), cause.message());
-        self.leftovers.add_with(cause, message, || self.path.clone());
-        self.hindrance = MEANS.contains(&cause.0).then_some(Hindrance::Means);
+    /// Records that nothing was done, because a first step failed.
+    pub(crate) fn set_not_begun(&mut self, cause: Cause, step: &str) {
+        let message = format!("not begun: {}: {}", escape(step.as_bytes()), cause.message());
+        self.leftovers.add_with_message(cause, message, || self.path.clone());
+        self.shortage = RESOURCE_ERRORS.contains(&cause.0).then_some(Shortage::Resources);
     }
 
-    /// The status with which the child that did the work ended; or, where it did not come to that, what there is to
-    /// report in its place.
+    /// Takes over the answer of the child that did the work.
+    ///
+    /// Returns the exit status if the child has finished and has printed its own report. Otherwise returns this
+    /// report, to be published in its place.
     pub(crate) fn conclude(
         mut self,
-        ended: Result<Answer, WorkerError>,
+        answer: Result<Answer, ChildError>,
         deadline: Instant,
     ) -> Result<u8, Self> {
-        match ended {
-            Ok(Answer { status: Some(status), .. }) => return Ok(status),
-            Ok(Answer { failure: Some((cause, text)), .. }) => self.not_begun(cause, &text),
+        match answer {
+            Ok(Answer { exit_status: Some(status), .. }) => return Ok(status),
+            Ok(Answer { failure: Some((cause, step)), .. }) => self.set_not_begun(cause, &step),
             Ok(answer) => {
                 self.removed = answer.count.unwrap_or(0);
-                self.left_behind = answer.left_behind;
-                if self.left_behind.is_none() {
-                    self.cut_short(deadline);
+                self.abandoned = answer.abandoned;
+                if self.abandoned.is_none() {
+                    self.set_killed(deadline);
                 }
             }
-            Err(error) => self.not_begun(error.cause(), &error.to_string()),
+            Err(error) => self.set_not_begun(error.cause(), &error.to_string()),
         }
         Err(self)
     }
 
-    /// The child was killed: when its time was over, or before, as where the machine has no more memory.
-    fn cut_short(&mut self, deadline: Instant) {
-        let (hindrance, errno) = match Instant::now() >= deadline {
-            true => (Hindrance::Time, Errno::TIMEDOUT),
-            false => (Hindrance::Means, Errno::INTR),
+    /// Records that the child was killed: at its deadline, or earlier, for example because the machine has no more
+    /// memory.
+    fn set_killed(&mut self, deadline: Instant) {
+        let (shortage, errno) = match Instant::now() >= deadline {
+            true => (Shortage::Time, Errno::TIMEDOUT),
+            false => (Shortage::Resources, Errno::INTR),
         };
-        self.hindrance = Some(hindrance);
-        self.directory_stays(errno);
+        self.shortage = Some(shortage);
+        self.add_directory(errno);
     }
 
-    /// Prints the report, with the object if `json`, and returns the status to exit with.
+    /// Prints the report, with the JSON object if `json`, and returns the exit status.
     pub(crate) fn publish(&self, json: bool, elapsed: Duration) -> u8 {
-        if let Some(child) = self.left_behind {
+        if let Some(child) = self.abandoned {
             let (path, child) = (escape(&self.path), child.as_raw_pid());
             complain(&format!("{path}: child {child} hangs in the kernel and is left behind"));
         }
-        for leftover in &self.leftovers.named {
+        for leftover in self.leftovers.named() {
             complain(&format!("{}: {} ({})", leftover.path, leftover.message, leftover.errno));
         }
         if self.leftovers.unnamed() > 0 {
-            complain(&format!("{} more are left that are not named here", self.leftovers.unnamed()));
+            complain(&format!("{} more leftovers are not named", self.leftovers.unnamed()));
         }
         if json {
             self.publish_json(elapsed);
         }
-        self.status()
+        self.exit_status()
     }
 
-    fn status(&self) -> u8 {
-        match self.hindrance {
-            _ if self.left_behind.is_some() => LEFT_BEHIND,
+    fn exit_status(&self) -> u8 {
+        match self.shortage {
+            _ if self.abandoned.is_some() => ABANDONED,
             _ if self.gone => GONE,
-            // Without any progress more time may not help.
-            Some(Hindrance::Time) if self.removed + self.detached == 0 => LEFT,
-            Some(_) => HINDERED,
+            // A run without any progress: more time may not help.
+            Some(Shortage::Time) if self.removed + self.detached == 0 => LEFT,
+            Some(_) => LEFT_RETRY,
             None => LEFT,
         }
     }
@@ -265,82 +201,13 @@ impl Report {
             mounts_detached: self.detached,
             passes: self.passes,
             confined: self.confined,
-            leftovers: &self.leftovers.named,
+            leftovers: self.leftovers.named(),
             leftovers_not_named: self.leftovers.unnamed(),
-            abandoned: self.left_behind.map(|child| child.as_raw_pid()),
+            abandoned: self.abandoned.map(|child| child.as_raw_pid()),
             ms: elapsed.as_millis(),
         };
         if let Ok(object) = serde_json::to_string(&summary) {
-            let _ = writeln!(io::stdout(), "{object}");
+            let _ = print_line(&object);
         }
-    }
-}
-
-/// Writes one line to standard error; one that cannot be written is lost.
-pub(crate) fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "{PROGRAM}: {line}");
-}
-
-/// The path as it is shown: escaped, the middle of a very long one left out.
-fn shown(path: &[u8]) -> String {
-    if path.len() <= MAX_SHOWN_PATH {
-        return escape(path);
-    }
-    let (head, _) = path.split_at(MAX_SHOWN_PATH / 2);
-    let (_, tail) = path.split_at(path.len() - MAX_SHOWN_PATH / 2);
-    format!("{} [...] {}", escape(head), escape(tail))
-}
-
-/// The bytes of a name as one line of text that a terminal shows and does not obey: what is printable UTF-8
-/// stays as it is, everything else (and the backslash) becomes `\n`, `\u{1b}`, `\xff` and the like.
-pub(crate) fn escape(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                '\'' | '"' => text.push(character),
-                _ => text.extend(character.escape_debug()),
-            }
-        }
-        text.extend(chunk.invalid().escape_ascii().map(char::from));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_shown_and_not_obeyed() {
-        assert_eq!(escape(b"/run/user/2001/a b"), "/run/user/2001/a b");
-        assert_eq!(escape("/目录/it's".as_bytes()), "/目录/it's");
-        assert_eq!(escape(b"a\nb\x1b[31m\xff\\"), r"a\nb\u{1b}[31m\xff\\");
-        assert_eq!(escape("\u{202e}gnp".as_bytes()), r"\u{202e}gnp", "text direction is not obeyed either");
-    }
-
-    #[test]
-    fn a_long_path_keeps_both_ends() {
-        let path = [b"/top/".as_slice(), &b"x".repeat(100_000), b"/end"].concat();
-        let text = shown(&path);
-        assert!(text.starts_with("/top/x") && text.ends_with("x/end") && text.contains(" [...] "));
-        assert!(text.len() < MAX_SHOWN_PATH + 20);
-    }
-
-    #[test]
-    fn leftovers_beyond_the_limit_are_counted() {
-        let mut leftovers = Leftovers::named();
-        for _ in 0..MAX_NAMED + 7 {
-            leftovers.add(Errno::PERM, || b"/x".to_vec());
-        }
-        assert_eq!((leftovers.named.len(), leftovers.unnamed()), (MAX_NAMED, 7));
-        assert_eq!(leftovers.named[0].errno, "EPERM");
-    }
-
-    #[test]
-    fn counting_never_asks_for_a_path() {
-        let mut leftovers = Leftovers::counted();
-        leftovers.add(Errno::PERM, || unreachable!("not asked"));
-        assert!(!leftovers.is_empty());
     }
 }

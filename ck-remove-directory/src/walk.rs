@@ -1,217 +1,226 @@
-//! One sweep over a tree: every name is tried once, and one that stays never stops the others.
+//! The walk over the tree in one pass. It tries every name once, and a name that stays never stops the others.
 //!
-//! Iterative, with bounded descriptors and bounded memory for each level, and never out of the tree: see
-//! [`crate::entry`] and [`crate::trail`]. A sweep goes over each directory once, so that its cost is
-//! linear whatever stays; what a sweep leaves to the next is for [`crate::passes`].
+//! The walk is iterative, uses a bounded number of descriptors and bounded memory for each level, and never leaves
+//! the tree: see [`crate::unlink`] and [`crate::directory_stack`]. It visits each directory once, so its cost is
+//! linear whatever stays. What is left for another pass is decided in [`crate::passes`].
 
-use std::ffi::CString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use crate::{
+    batch::DirEntry,
+    directory_stack::{DirectoryStack, Popped, PoppedDirectory},
+    leftovers::Leftovers,
+    mounts,
+    open::{Rights, open_top},
+    seize::{seize, seize_in},
+    unlink::{Unlinked, remove, remove_emptied},
+};
+use rustix::{fs::Uid, io::Errno};
+use std::{
+    ffi::CString,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::{Duration, Instant},
+};
 
-use rustix::fs::Uid;
-use rustix::io::Errno;
+/// The time between two reports of progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
-use crate::batch::Entry;
-use crate::entry::{Fate, Rights, open_top, remove, remove_emptied};
-use crate::mounts;
-use crate::report::Leftovers;
-use crate::seize::{seize, seize_in};
-use crate::trail::{Child, Left, Trail};
-
-/// Time between two signs of life.
-const SIGN_EVERY: Duration = Duration::from_millis(50);
-
-/// What a sweep has done and what it has found.
+/// The result of a walk.
 #[derive(Debug)]
-pub(crate) struct Sweep {
-    /// Names removed.
+pub(crate) struct WalkResult {
+    /// The number of names removed.
     pub(crate) removed: u64,
-    /// Mounts detached.
+    /// The number of mounts detached.
     pub(crate) detached: u64,
-    /// What cannot go, and why.
+    /// What could not be removed, and why.
     pub(crate) leftovers: Leftovers,
-    /// A directory was not empty when everything in it was gone, or was moved away: sweep again.
-    pub(crate) unsettled: bool,
-    /// The deadline has passed before the end.
-    pub(crate) late: bool,
+    /// True if other processes changed the tree: a directory had new names after it was emptied, or was moved away.
+    /// Another pass is needed.
+    pub(crate) tree_changed: bool,
+    /// True if the deadline passed before the end.
+    pub(crate) timed_out: bool,
 }
 
-/// What a sweep is to do.
-pub(crate) struct Order<'a> {
-    /// The directory; it may be an O_PATH descriptor.
+/// The tree to be emptied, and how.
+pub(crate) struct WalkParameters<'a> {
+    /// The directory. It may be an O_PATH descriptor.
     pub(crate) top: BorrowedFd<'a>,
-    /// Its path, for leftovers.
+    /// The path of the directory, for leftovers.
     pub(crate) path: &'a [u8],
-    /// Whose it is, and what is in it, most likely.
+    /// The user, to whom the directory and most of its contents belong.
     pub(crate) user: Uid,
     pub(crate) rights: Rights,
-    /// When to end, if not before.
+    /// The time at which the walk ends, if not before.
     pub(crate) deadline: Instant,
 }
 
-/// A sweep under way.
+/// A walk in progress.
 struct Walk<'a> {
-    order: &'a Order<'a>,
-    trail: Trail,
-    sweep: Sweep,
-    /// When the next sign of life is due.
-    sign: Instant,
+    parameters: &'a WalkParameters<'a>,
+    stack: DirectoryStack,
+    result: WalkResult,
+    /// The time of the next report of progress.
+    next_progress: Instant,
     progress: &'a mut dyn FnMut(u64) -> bool,
 }
 
-/// Empties a directory as far as the rights go; what stays goes into `leftovers`.
+/// Empties a directory as far as the rights permit. Adds what stays to `leftovers`.
 ///
-/// While it works, `progress` is told every [`SIGN_EVERY`] how many names are gone, and says whether to go on.
-/// What root takes from its owner is given back if it stays, but for the top.
-pub(crate) fn sweep(order: &Order<'_>, leftovers: Leftovers, progress: &mut dyn FnMut(u64) -> bool) -> Sweep {
-    let mut sweep = Sweep { removed: 0, detached: 0, leftovers, unsettled: false, late: false };
-    match open_top(order.top, order.rights) {
+/// Every [`PROGRESS_INTERVAL`], `progress` gets the number of names removed so far. It returns false to end the walk.
+/// Every directory that root seizes and that stays is given back, except for the top.
+pub(crate) fn empty(
+    parameters: &WalkParameters<'_>,
+    leftovers: Leftovers,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> WalkResult {
+    let mut result = WalkResult { removed: 0, detached: 0, leftovers, tree_changed: false, timed_out: false };
+    match open_top(parameters.top, parameters.rights) {
         Ok(top) => {
-            if order.rights == Rights::Root {
+            if parameters.rights == Rights::Root {
                 seize(top.as_fd());
             }
-            let trail = Trail::new(top, order.rights);
-            Walk { order, trail, sweep, sign: Instant::now() + SIGN_EVERY, progress }.run()
+            let stack = DirectoryStack::new(top, parameters.rights);
+            let next_progress = Instant::now() + PROGRESS_INTERVAL;
+            Walk { parameters, stack, result, next_progress, progress }.run()
         }
         Err(errno) => {
-            sweep.leftovers.add(errno, || order.path.to_vec());
-            sweep
+            result.leftovers.add(errno, || parameters.path.to_vec());
+            result
         }
     }
 }
 
 impl Walk<'_> {
-    fn run(mut self) -> Sweep {
+    fn run(mut self) -> WalkResult {
         while self.has_time() {
-            match self.trail.next_name() {
-                Ok(Some(next)) => self.visit(next),
+            match self.stack.next_entry() {
+                Ok(Some(entry)) => self.visit(entry),
                 Ok(None) => {
-                    if !self.go_up() {
-                        return self.sweep;
+                    if !self.ascend() {
+                        return self.result;
                     }
                 }
                 Err(errno) => {
-                    self.stays(None, errno);
-                    if !self.go_up() {
-                        return self.sweep;
+                    self.add_leftover(None, errno);
+                    if !self.ascend() {
+                        return self.result;
                     }
                 }
             }
         }
-        self.sweep.late = true;
-        if self.order.rights == Rights::Root {
-            self.go_home();
+        self.result.timed_out = true;
+        if self.parameters.rights == Rights::Root {
+            self.return_to_top();
         }
-        self.sweep
+        self.result
     }
 
-    /// Gives a sign of life when one is due; false when it is time to end.
+    /// Reports progress if a report is due. False if the walk must end.
     fn has_time(&mut self) -> bool {
         let now = Instant::now();
-        if now >= self.sign {
-            self.sign = now + SIGN_EVERY;
-            if !(self.progress)(self.sweep.removed) {
+        if now >= self.next_progress {
+            self.next_progress = now + PROGRESS_INTERVAL;
+            if !(self.progress)(self.result.removed) {
                 return false;
             }
         }
-        now < self.order.deadline
+        now < self.parameters.deadline
     }
 
-    /// Deals with one name in the current directory.
-    fn visit(&mut self, entry: Entry) {
-        let name = self.trail.name(entry);
-        match remove(self.trail.directory(), name, entry.directory, self.order.rights) {
-            // Nearly all end here, without a copy of the name.
-            Fate::Removed => self.sweep.removed += 1,
-            fate => self.overcome(name.to_owned(), entry.directory, fate),
+    /// Removes one name in the current directory, or descends into it.
+    fn visit(&mut self, entry: DirEntry) {
+        let name = self.stack.name(entry);
+        match remove(self.stack.directory(), name, entry.directory, self.parameters.rights) {
+            // The usual case. The name is not copied.
+            Unlinked::Removed => self.result.removed += 1,
+            unlinked => self.handle_remaining(name.to_owned(), entry.directory, unlinked),
         }
     }
 
-    /// Goes on with what did not go at once, and goes down where that is what it takes.
-    fn overcome(&mut self, name: CString, directory: bool, mut fate: Fate) {
+    /// Continues with a name that was not removed at once.
+    fn handle_remaining(&mut self, name: CString, directory: bool, mut unlinked: Unlinked) {
         loop {
-            match fate {
-                Fate::Removed => return self.sweep.removed += 1,
-                Fate::Absent => return,
-                Fate::Directory(_) if self.trail.lift(&name) => return,
-                Fate::Directory(directory) => return self.go_down(name, directory),
-                Fate::Locked if self.trail.unlock() => {}
-                Fate::Locked => return self.stays(Some(&name), Errno::ACCESS),
-                // However many are stacked there.
-                Fate::MountPoint if self.has_time() && self.detach(&name) => {}
-                Fate::MountPoint => return self.stays(Some(&name), Errno::BUSY),
-                Fate::Stuck(errno) => return self.stays(Some(&name), errno),
+            match unlinked {
+                Unlinked::Removed => return self.result.removed += 1,
+                Unlinked::Absent => return,
+                Unlinked::Directory(_) if self.stack.lift(&name) => return,
+                Unlinked::Directory(directory) => return self.descend(name, directory),
+                Unlinked::Denied if self.stack.add_permissions() => {}
+                Unlinked::Denied => return self.add_leftover(Some(&name), Errno::ACCESS),
+                // Any number of mounts may be stacked on the name.
+                Unlinked::MountPoint if self.has_time() && self.detach(&name) => {}
+                Unlinked::MountPoint => return self.add_leftover(Some(&name), Errno::BUSY),
+                Unlinked::Failed(errno) => return self.add_leftover(Some(&name), errno),
             }
-            fate = remove(self.trail.directory(), &name, directory, self.order.rights);
+            unlinked = remove(self.stack.directory(), &name, directory, self.parameters.rights);
         }
     }
 
-    /// Enters a directory. Root takes it from its owner first; one that was moved away meanwhile is let be.
-    fn go_down(&mut self, name: CString, directory: OwnedFd) {
-        let original = match self.order.rights {
-            Rights::Root => seize_in(self.trail.directory(), directory.as_fd(), self.order.user),
-            Rights::User | Rights::Confined => Ok(None),
+    /// Makes a directory the current one. Root seizes it first. A directory that was moved away meanwhile is left
+    /// alone.
+    fn descend(&mut self, name: CString, directory: OwnedFd) {
+        let original = match self.parameters.rights {
+            Rights::Root => seize_in(self.stack.directory(), directory.as_fd(), self.parameters.user),
+            Rights::User | Rights::ConfinedUser => Ok(None),
         };
         match original {
-            Ok(original) => self.trail.descend(name, directory, original),
-            Err(_) => self.sweep.unsettled = true,
+            Ok(original) => self.stack.push(name, directory, original),
+            Err(_) => self.result.tree_changed = true,
         }
     }
 
-    /// Takes the uppermost mount off `name`; the user cannot, and root not without CAP_SYS_ADMIN.
+    /// Detaches the uppermost mount on `name`. The user cannot do this, and root cannot without CAP_SYS_ADMIN.
     fn detach(&mut self, name: &CString) -> bool {
         let detached =
-            self.order.rights == Rights::Root && mounts::detach_at(self.trail.directory(), name).is_ok();
-        self.sweep.detached += u64::from(detached);
+            self.parameters.rights == Rights::Root && mounts::detach_at(self.stack.directory(), name).is_ok();
+        self.result.detached += u64::from(detached);
         detached
     }
 
-    /// Leaves the current directory and removes it, if nothing in it stays; false at the top.
-    fn go_up(&mut self) -> bool {
-        match self.trail.leave() {
-            Left::Top => return false,
-            Left::Lost => {
-                self.sweep.unsettled = true;
-                self.stays(None, Errno::STALE);
+    /// Leaves the current directory, and removes it if nothing in it stays. False at the top.
+    fn ascend(&mut self) -> bool {
+        match self.stack.pop() {
+            Popped::Top => return false,
+            Popped::Lost => {
+                self.result.tree_changed = true;
+                self.add_leftover(None, Errno::STALE);
             }
-            Left::Child(child) => self.remove_left(&child),
+            Popped::Directory(popped) => self.remove_popped(&popped),
         }
         true
     }
 
-    /// Removes the directory that was left, or gives it back.
-    fn remove_left(&mut self, child: &Child) {
-        let errno = match remove_emptied(self.trail.directory(), &child.name) {
-            Ok(removed) => return self.sweep.removed += u64::from(removed),
+    /// Removes the directory that was left, or gives it back to its owner.
+    fn remove_popped(&mut self, popped: &PoppedDirectory) {
+        let errno = match remove_emptied(self.stack.directory(), &popped.name) {
+            Ok(removed) => return self.result.removed += u64::from(removed),
             Err(errno) => errno,
         };
-        child.give_back();
+        popped.give_back();
         match errno {
-            // What stays in it has been named.
-            Errno::NOTEMPTY | Errno::EXIST if child.keeps => self.trail.keep(),
+            // The contents that stay are named already.
+            Errno::NOTEMPTY | Errno::EXIST if popped.has_leftovers => self.stack.set_has_leftovers(),
             Errno::NOTEMPTY | Errno::EXIST => {
-                self.sweep.unsettled = true;
-                self.trail.keep();
+                self.result.tree_changed = true;
+                self.stack.set_has_leftovers();
             }
-            errno => self.stays(Some(&child.name), errno),
+            errno => self.add_leftover(Some(&popped.name), errno),
         }
     }
 
-    /// Goes back to the top, and gives back what was taken on the way.
-    fn go_home(&mut self) {
+    /// Returns to the top, and gives every directory on the way back to its owner.
+    fn return_to_top(&mut self) {
         loop {
-            match self.trail.leave() {
-                Left::Top => return,
-                Left::Lost => {}
-                Left::Child(child) => child.give_back(),
+            match self.stack.pop() {
+                Popped::Top => return,
+                Popped::Lost => {}
+                Popped::Directory(popped) => popped.give_back(),
             }
         }
     }
 
-    /// Names what stays: `name` in the current directory, or that directory itself.
-    fn stays(&mut self, name: Option<&CString>, errno: Errno) {
-        let (trail, path) = (&self.trail, self.order.path);
-        self.sweep.leftovers.add(errno, || trail.path(path, name.map(|name| name.as_c_str())));
-        self.trail.keep();
+    /// Adds a leftover: `name` in the current directory, or that directory itself.
+    fn add_leftover(&mut self, name: Option<&CString>, errno: Errno) {
+        let (stack, path) = (&self.stack, self.parameters.path);
+        self.result.leftovers.add(errno, || stack.path(path, name.map(|name| name.as_c_str())));
+        self.stack.set_has_leftovers();
     }
 }

@@ -1,29 +1,29 @@
-//! A PAM application that does what its command line says, for tests on whole hosts: what sshd and
-//! login never do, such as to close twice, or to hand libpam items that nobody is called.
+//! A PAM application that is controlled by its command line, for tests on whole hosts. It does what sshd and login
+//! never do: it closes twice, or sets items that are invalid.
 //!
 //!     pam-application SERVICE USER WORD...
 //!
 //! | word | what it does |
 //! | --- | --- |
 //! | `tty=…` `rhost=…` `ruser=…` `xdisplay=…` | sets an item |
-//! | `open` `close` | a session call; prints its name, its PAM code and the microseconds that it took |
-//! | `putenv NAME=VALUE` | puts a variable where modules put them |
-//! | `env` | prints the session's variables |
-//! | `other` | changes to the process's other handle, made when it is first needed |
-//! | `spawn CMD` `exec CMD` | runs a shell command beside, or in place of, this process |
-//! | `await PATH` | waits until there is such a file |
-//! | `leave` | ends here and now, without pam_end(3) |
+//! | `open` `close` | calls it; prints its name, its PAM code and its duration in microseconds |
+//! | `putenv NAME=VALUE` | sets a variable with pam_putenv(3), as modules do |
+//! | `env` | prints the variables of the session |
+//! | `other` | changes to the other handle of the process, which is made at the first use |
+//! | `spawn CMD` `exec CMD` | runs a shell command beside this process, or in its place |
+//! | `await PATH` | waits until the file exists |
+//! | `leave` | ends at once, without pam_end(3) |
 #![deny(unsafe_code)]
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "it is a program of the tests"
+    reason = "this is a test program"
 )]
 
 #[path = "../tests/module/application.rs"]
-#[allow(unsafe_code, reason = "PAM is a C interface: every call over it is in this file")]
+#[allow(unsafe_code, reason = "PAM is a C interface, and every call to it is in this file")]
 mod application;
 
 use application::Application;
@@ -38,7 +38,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The variables that a session has.
+/// The variables of a session.
 const VARIABLES: [&str; 5] =
     ["XDG_SESSION_ID", "XDG_SESSION_CLASS", "XDG_SESSION_TYPE", "XDG_RUNTIME_DIR", "XDG_SEAT"];
 

@@ -1,7 +1,9 @@
-//! The least that a PAM module of this kind can do: one connection and one round trip at a login, and again at a
-//! logout. No deadline, no check of who answers, nothing that is kept safe: what `make bench` compares with.
+//! The floor with which `make bench` compares the module: the least that a PAM module of this kind can do. It makes one
+//! connection and one round trip at a login, and again at a logout. It has no deadline, does not check who answers, and
+//! protects nothing.
 //!
-//! `bench floor-server` answers, in packets of eight bytes each way. Options: `uid=N` spares the name service.
+//! `bench floor-server` answers. The packets have eight bytes in each direction. The option `uid=N` saves the name
+//! service.
 #![deny(unsafe_code)]
 
 #[path = "fenced/entry.rs"]
@@ -14,21 +16,21 @@ use rustix::net::{
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const SOCKET: &str = "/run/floor.sock";
-/// The session of this process. A login is a process here.
+/// The session of this process. Each login is a process of its own.
 static SESSION: AtomicU32 = AtomicU32::new(0);
 
-/// Opens the session of this process for the uid.
+/// Opens the session of this process for `uid`.
 fn open(uid: u32) -> Option<()> {
     SESSION.store(ask(0, uid)?, Ordering::Relaxed);
     Some(())
 }
 
-/// Closes it.
+/// Closes the session of this process.
 fn close() -> Option<()> {
     ask(1, SESSION.load(Ordering::Relaxed)).map(|_| ())
 }
 
-/// One question, `what` about a uid or a session, and its answer.
+/// Sends the request `what` about a uid or a session, and returns the answer.
 fn ask(what: u32, about: u32) -> Option<u32> {
     let address = SocketAddrUnix::new(SOCKET).ok()?;
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).ok()?;

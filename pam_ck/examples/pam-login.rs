@@ -1,22 +1,22 @@
-//! One login for `make bench`, timed: a PAM application that does nothing but that, whatever the module.
+//! A PAM application that times one login, for `make bench`. It works with any module.
 //!
-//!     pam-login CONFDIR SERVICE USER      one login; ends it when a line or the end comes on standard input
+//!     pam-login CONFDIR SERVICE USER      one login; it ends at a line or the end of standard input
 //!     pam-login --dlopen MODULE           only loads a module, as libpam would
 //!
-//! Prints a line with the nanoseconds of pam_start(3), which loads the modules, and of pam_open_session(3); after the
-//! end one with those of pam_close_session(3). Of a login that is refused it says so, and ends. Each is one
-//! write(2), so that a trace of system calls has marks.
+//! It prints a line with the nanoseconds of pam_start(3), which loads the modules, and of pam_open_session(3). At the
+//! end, it prints a line with the nanoseconds of pam_close_session(3). If the login is refused, it prints this and
+//! ends. Each line is one write(2), so that the lines are marks in a trace of system calls.
 #![deny(unsafe_code)]
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "it is a program of the benchmarks"
+    reason = "this is a benchmark program"
 )]
 
 #[path = "../tests/module/application.rs"]
-#[allow(unsafe_code, dead_code, reason = "PAM is a C interface, and not all of it is needed here")]
+#[allow(unsafe_code, dead_code, reason = "PAM is a C interface, and not all of it is used here")]
 mod application;
 #[path = "fenced/loading.rs"]
 #[allow(unsafe_code, reason = "dlopen(3) is a C interface")]
@@ -40,12 +40,12 @@ fn main() {
 }
 
 fn log_in(confdir: &Path, service: &str, user: &str) {
-    // Before anything is timed: the first line that is printed allocates.
+    // This comes before anything is timed, because the first line that is printed allocates memory.
     println!("ready");
     let start = Instant::now();
     let mut login = Application::start(confdir, service, user.as_bytes());
     let started = start.elapsed();
-    // As sshd would: to some managers a login from nowhere is a lesser one.
+    // sshd sets these. Some session managers treat a login without them differently.
     login.set(PamItemType::TTY, b"ssh");
     login.set(PamItemType::RHOST, b"192.0.2.1");
     println!("started");

@@ -1,4 +1,4 @@
-//! What a login finds in its environment.
+//! The environment variables of a login, and the check of its runtime directory.
 
 use crate::lookup::{Last, find};
 use ck_protocol::{Opened, Uid};
@@ -8,49 +8,49 @@ use rustix::{
 };
 use std::path::Path;
 
-/// The permissions of a runtime directory.
+/// The mode of a runtime directory.
 const MODE: u16 = 0o700;
-/// All permission bits of a mode: neither setuid, setgid nor sticky belong there.
+/// The bits of a mode that are compared: setuid, setgid and sticky must not be set either.
 const PERMISSIONS: u16 = 0o7777;
 
-/// A directory that may not become `XDG_RUNTIME_DIR`.
+/// Why a directory is not named by `XDG_RUNTIME_DIR`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DirectoryError {
-    /// It cannot be looked at.
+    /// The path cannot be examined.
     #[error("cannot examine {path}: {source}")]
     Examine {
-        /// Which.
+        /// The path.
         path: String,
-        /// Why.
+        /// The error.
         source: Errno,
     },
-    /// A path that means another place in every process.
+    /// The path is relative, and so means something else in every process.
     #[error("{0} is not an absolute path")]
     Relative(String),
-    /// A symlink, a file.
+    /// The path is a symbolic link, a file or the like.
     #[error("{0} is not a directory")]
     NotADirectory(String),
-    /// Somebody else's.
+    /// The directory belongs to another user.
     #[error("{path} belongs to uid {owner}, not to {uid}")]
     Owner {
-        /// Which.
+        /// The path.
         path: String,
-        /// Whose it is.
+        /// The owner of the directory.
         owner: u32,
-        /// Whose it should be.
+        /// The user who logs in.
         uid: Uid,
     },
-    /// Open to others, or closed to its owner.
+    /// The directory is open to others, or closed to its owner.
     #[error("{path} has mode {mode:04o}, not {MODE:04o}")]
     Mode {
-        /// Which.
+        /// The path.
         path: String,
-        /// Its permission bits.
+        /// The mode of the directory.
         mode: u16,
     },
 }
 
-/// The variables of a session, by name and value, without `XDG_RUNTIME_DIR`.
+/// The variables of a session as names and values, without `XDG_RUNTIME_DIR`.
 pub(crate) fn variables(opened: &Opened) -> impl Iterator<Item = (&'static str, String)> {
     let always = [
         ("XDG_SESSION_ID", opened.id.to_string()),
@@ -62,10 +62,10 @@ pub(crate) fn variables(opened: &Opened) -> impl Iterator<Item = (&'static str, 
     always.into_iter().chain(seat).chain(vt)
 }
 
-/// Makes sure that `path` is a directory of `uid`, 0700, and no symlink.
+/// Checks that `path` is a directory of `uid` with mode 0700, and not a symbolic link.
 ///
 /// # Errors
-/// [`DirectoryError`]: `XDG_RUNTIME_DIR` must not name it.
+/// [`DirectoryError`] if `XDG_RUNTIME_DIR` must not name it.
 pub(crate) fn check_directory(path: &str, uid: Uid) -> Result<(), DirectoryError> {
     if !path.starts_with('/') {
         return Err(DirectoryError::Relative(path.to_owned()));
@@ -85,11 +85,11 @@ pub(crate) fn check_directory(path: &str, uid: Uid) -> Result<(), DirectoryError
     Ok(())
 }
 
-/// What is known of `path` itself, whoever holds the directory that it is in, and whatever is mounted on it.
+/// The attributes of `path` itself. Waits neither for a process that holds its directory, nor for a file system
+/// mounted on it.
 fn examine(path: &Path) -> Result<Statx, Errno> {
-    // Users can mount FUSE over their own directory. stat(2) would ask its server, and wait for
-    // ever for one that hangs; AT_STATX_DONT_SYNC takes what the kernel knows (seen on 6.18, also
-    // before the server's first answer).
+    // Users can mount FUSE over their own directory. stat(2) would ask its server, and wait for ever if it hangs.
+    // AT_STATX_DONT_SYNC returns what the kernel knows (seen on 6.18, also before the server's first answer).
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
     let wanted = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID;
     let place = find(path, Last::Keep)?;
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(names(&console)[3..], ["XDG_SEAT=seat0", "XDG_VTNR=2"]);
     }
 
-    /// A directory of its own for the test `name`.
+    /// Makes a directory for the test `name`.
     fn directory(name: &str, owner: u32, mode: u32) -> String {
         let path = env::temp_dir().join(format!("pam-ck-environment-{}-{name}", process::id()));
         let _ = fs::remove_dir_all(&path);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_users_own_private_directory_will_do() {
+    fn only_a_private_directory_of_the_user_is_accepted() {
         let uid = Uid::try_from(2001).unwrap();
         let good = directory("good", 2001, 0o700);
         assert_eq!(check_directory(&good, uid), Ok(()));

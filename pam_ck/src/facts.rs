@@ -1,53 +1,54 @@
-//! What is known of a login: from the PAM items and the host's name service, never from the
-//! environment, which belongs to whoever called `su`.
+//! The facts of a login. They come from the PAM items and from the name service of the host.
+//!
+//! Nothing comes from the environment, which belongs to the caller of `su`.
 
 use crate::{
+    host::{Host, Item},
     options::Options,
-    session::{Host, Item},
 };
 use ck_protocol::{Gid, Open, OutOfRange, Text, Token, Uid, UserName, limits};
 use nix::{errno::Errno, unistd::User};
 
-/// A login of which too little is known for a session.
+/// Why a login does not identify its user well enough for a session.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FactsError {
-    /// No `PAM_USER`.
+    /// `PAM_USER` is not set.
     #[error("the PAM host named no user")]
     NoUser,
-    /// A name that no account can have.
+    /// The user name is longer than the name of any account.
     #[error("the user name of {0} bytes is too long: at most {max} are allowed", max = limits::USER_NAME)]
     LongName(usize),
-    /// A name that could forge lines wherever it is shown.
-    #[error("the user name \"{0}\" has control characters in it: nobody can be called so")]
+    /// The user name could forge lines wherever it is shown.
+    #[error("the user name \"{0}\" has control characters: this is not allowed")]
     ControlCharacters(String),
     /// The name service failed.
     #[error("cannot look up user {name}: {source} (is the name service working?)")]
     Lookup {
-        /// Who.
+        /// The user.
         name: String,
-        /// Why.
+        /// The error.
         source: Errno,
     },
     /// The name service does not know the user.
     #[error("there is no user {0}: check `getent passwd`")]
     UnknownUser(String),
-    /// An account whose ids name nobody.
+    /// The uid or gid of the account is out of range.
     #[error("the account of user {name} cannot be used: {source}")]
     BadAccount {
-        /// Who.
+        /// The user.
         name: String,
-        /// Which id.
+        /// The id that is out of range.
         source: OutOfRange,
     },
 }
 
-/// The request for the login that `host` is about to make, named `token`.
+/// Builds the request to open a session for the login at `host`. `token` identifies the request.
 ///
-/// The user name must be whole, because it decides whose session this is; everything else is only
-/// shown, and clipped where it is too long.
+/// The user name must be complete, because it decides whose session this is. All other texts are only shown, and are
+/// clipped if they are too long.
 ///
 /// # Errors
-/// [`FactsError`] when it is not clear whose login it is.
+/// [`FactsError`] if the user is not identified.
 pub(crate) fn gather(host: &impl Host, options: &Options, token: Token) -> Result<Open, FactsError> {
     let user = user_name(host)?;
     let account = User::from_name(user.as_str())
@@ -59,13 +60,13 @@ pub(crate) fn gather(host: &impl Host, options: &Options, token: Token) -> Resul
         uid: Uid::try_from(account.uid.as_raw()).map_err(bad)?,
         gid: Gid::try_from(account.gid.as_raw()).map_err(bad)?,
         user: user.clone(),
-        service: shown(host, Item::Service).unwrap_or_default(),
+        service: item_text(host, Item::Service).unwrap_or_default(),
         class: options.class,
         kind: options.kind,
-        tty: shown(host, Item::Tty),
-        remote_host: shown(host, Item::RemoteHost),
-        remote_user: shown(host, Item::RemoteUser),
-        display: shown(host, Item::Display),
+        tty: item_text(host, Item::Tty),
+        remote_host: item_text(host, Item::RemoteHost),
+        remote_user: item_text(host, Item::RemoteUser),
+        display: item_text(host, Item::Display),
         runtime_dir: options.runtime_dir,
     })
 }
@@ -83,19 +84,19 @@ fn user_name(host: &impl Host) -> Result<UserName, FactsError> {
     Ok(name)
 }
 
-/// An item as text of at most `MAX` bytes; `None` where the host set none, or an empty one.
-pub(crate) fn shown<const MAX: usize>(host: &impl Host, item: Item) -> Option<Text<MAX>> {
-    /// The longest character of UTF-8: one that is cut here starts behind `MAX` and is clipped away.
-    const CHARACTER: usize = 4;
+/// An item as text of at most `MAX` bytes; `None` if the host has not set it, or has set it to an empty string.
+fn item_text<const MAX: usize>(host: &impl Host, item: Item) -> Option<Text<MAX>> {
+    /// The bytes of the longest character in UTF-8. A character that is cut off here starts after `MAX` and is clipped.
+    const MAX_CHARACTER: usize = 4;
     let bytes = host.item(item).filter(|bytes| !bytes.is_empty())?;
-    let head = bytes.get(..MAX + CHARACTER).unwrap_or(bytes);
+    let head = bytes.get(..MAX + MAX_CHARACTER).unwrap_or(bytes);
     Some(Text::clipped(&String::from_utf8_lossy(head)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::fake::FakeHost;
+    use crate::fake_host::FakeHost;
 
     fn gathered(host: &FakeHost) -> Result<Open, FactsError> {
         gather(host, &Options::default(), Token::new([7; 16]))

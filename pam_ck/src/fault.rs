@@ -1,16 +1,17 @@
-//! A panic on purpose, in builds with the feature `fault` only: the option `fault=PLACE` says where.
+//! A deliberate panic for tests. The option `fault=POINT` tells at which point. It exists only with the feature
+//! `fault`.
 
 use crate::options::Options;
 
-/// Before anything is done, at login and at logout.
+/// At the start of a login and of a logout.
 pub(crate) const START: &str = "start";
-/// The broker has opened the session, and the handle does not know its id yet.
+/// After the broker has opened the session, and before its id is stored on the handle.
 pub(crate) const OPENED: &str = "opened";
 
-/// Panics if `options` ask for it at `place`.
-#[expect(clippy::panic, reason = "it is what the feature is for")]
-pub(crate) fn strike(options: &Options, place: &str) {
-    if options.fault == place {
+/// Panics if `options` name this `point`.
+#[expect(clippy::panic, reason = "the feature exists for this panic")]
+pub(crate) fn panic_at(point: &str, options: &Options) {
+    if options.fault == point {
         panic!("asked for\nby the option");
     }
 }

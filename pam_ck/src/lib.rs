@@ -1,18 +1,23 @@
-//! `pam_ck.so`: asks the session broker for a session at login and gives it back at logout.
+//! `pam_ck.so`: opens a session with the session broker at a login, and closes it at the logout.
 //!
-//! It runs inside sshd, login, su: programs that it must never harm. So every failure is a line
-//! in the log and the login goes on (unless the option `strict` says otherwise), everything has
-//! one deadline, and nothing of it stays in its host.
+//! The module runs inside sshd, login and su, which it must never harm. Every failure therefore becomes a line in the
+//! log, and the login goes on, except with the option `strict`. There is one deadline for everything. Nothing of the
+//! module stays in its host.
 //!
 //! ```text
 //! libpam ──▶ pamh ──▶ guard ──▶ session ──▶ facts ──▶ client ──▶ environment
 //!          (unsafe) (panics)                          └ session.sock
 //! ```
 //!
-//! Every path that is used passes `lookup`, which waits for no lock that somebody else can hold.
-//!
-//! `pamh` has the two exported functions and every call into libpam; `session` is what they do,
-//! written against the trait `Host`, so that it can be tested where libpam would have to fail.
+//! - `pamh` has the two exported functions and every call into libpam.
+//! - `guard` keeps panics inside the module.
+//! - `session` is what the two functions do. It uses the trait `Host`, so that tests can replace libpam by a host
+//!   that fails.
+//! - `facts` collects the facts of the login, `client` asks the broker, and `environment` has the variables of the
+//!   login.
+//! - `host` is the trait, with what goes through it. `options` are the words of the pam.d line. `syslog` writes to
+//!   the log.
+//! - `lookup` looks up every path that is used. It never waits for a lock that another user can hold.
 #![deny(unsafe_code)]
 
 #[cfg(not(panic = "unwind"))]
@@ -21,14 +26,17 @@ compile_error!("a panic must not end sshd: build pam_ck with panic = \"unwind\""
 mod client;
 mod environment;
 mod facts;
+#[cfg(test)]
+mod fake_host;
 #[cfg(feature = "fault")]
 mod fault;
 mod guard;
+mod host;
 mod lookup;
 #[cfg(test)]
 mod lookup_tests;
 mod options;
-#[allow(unsafe_code, reason = "PAM is a C interface: every call over it is in this file")]
+#[allow(unsafe_code, reason = "PAM is a C interface, and every call to it is in this file")]
 mod pamh;
 mod session;
 mod syslog;

@@ -1,4 +1,4 @@
-//! That nothing is missing which is there, nor found which is not.
+//! Tests of `lookup`: a file that exists is found, and a file that does not exist is not found.
 
 use crate::lookup::{Last, Place, find};
 use nix::{
@@ -21,7 +21,7 @@ use std::{
     thread,
 };
 
-/// A directory of its own for the test `name`.
+/// Makes a directory for the test `name`.
 fn directory(name: &str) -> PathBuf {
     let path = env::temp_dir().join(format!("ck-lookup-{}-{name}", process::id()));
     let _ = fs::remove_dir_all(&path);
@@ -51,7 +51,7 @@ fn a_file_is_found_by_its_path_and_by_any_links() {
 }
 
 #[test]
-fn a_link_at_the_end_can_be_what_is_looked_for() {
+fn a_link_at_the_end_can_be_looked_up_itself() {
     let top = directory("kept");
     fs::create_dir(top.join("a")).unwrap();
     symlink("a", top.join("link")).unwrap();
@@ -63,7 +63,7 @@ fn a_link_at_the_end_can_be_what_is_looked_for() {
 }
 
 #[test]
-fn what_is_not_there_is_missing_and_links_end() {
+fn a_missing_file_is_not_found_and_endless_links_fail() {
     let top = directory("missing");
     symlink("nowhere", top.join("dangling")).unwrap();
     symlink("loop", top.join("loop")).unwrap();
@@ -75,7 +75,7 @@ fn what_is_not_there_is_missing_and_links_end() {
     fs::remove_dir_all(top).unwrap();
 }
 
-/// Looks `there` up `times` times while `disturb` goes on, over and over, in a mount namespace of its own.
+/// Looks up an existing directory `times` times, while `disturb` runs repeatedly in a mount namespace of its own.
 fn assert_nothing_hidden(top: &Path, times: usize, prepare: impl FnOnce() + Send, disturb: impl Fn() + Sync) {
     fs::create_dir(top.join("there")).unwrap();
     let (ready, over) = (Barrier::new(2), AtomicBool::new(false));
@@ -90,10 +90,10 @@ fn assert_nothing_hidden(top: &Path, times: usize, prepare: impl FnOnce() + Send
             }
         });
         ready.wait();
-        // More than there are processors: who looks up has to wait for one, too.
-        let look = || (0..times / LOOKERS).filter(|_| find(&top.join("there"), Last::Keep).is_err()).count();
-        let lookers: Vec<_> = (0..LOOKERS).map(|_| scope.spawn(look)).collect();
-        let hidden: usize = lookers.into_iter().map(|looker| looker.join().unwrap()).sum();
+        // There are more threads than processors, so that a look-up also has to wait for a processor.
+        let look = || (0..times / THREADS).filter(|_| find(&top.join("there"), Last::Keep).is_err()).count();
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(look)).collect();
+        let hidden: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
         over.store(true, Ordering::Relaxed);
         assert_eq!(hidden, 0);
     });
@@ -101,9 +101,9 @@ fn assert_nothing_hidden(top: &Path, times: usize, prepare: impl FnOnce() + Send
 }
 
 const NONE: Option<&str> = None;
-const LOOKERS: usize = 12;
+const THREADS: usize = 12;
 
-/// At the moment of a mount, the cache has no answer.
+/// At the moment of a mount, the cache does not answer.
 #[test]
 fn mounts_elsewhere_hide_nothing() {
     let top = directory("mounts");
@@ -114,21 +114,21 @@ fn mounts_elsewhere_hide_nothing() {
     assert_nothing_hidden(&top, 300_000, || (), disturb);
 }
 
-/// Every user can do that in a user namespace of theirs: for milliseconds at a time the cache has hardly any answer.
+/// Every user can do this in a user namespace. For milliseconds at a time, the cache hardly answers.
 #[test]
 fn namespaces_of_many_mounts_that_come_and_go_hide_nothing() {
     let top = directory("namespaces");
     let many = directory("many");
     let prepare = || {
         mount(Some("tmpfs"), &many, Some("tmpfs"), MsFlags::empty(), NONE).unwrap();
-        // Each has all that there is so far: 2^14 in the end.
+        // Each bind mount doubles the number of mounts: there are 2^14 in the end.
         for number in 0..14 {
             let place = many.join(number.to_string());
             fs::create_dir(&place).unwrap();
             mount(Some(&many), &place, NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE).unwrap();
         }
     };
-    // It goes with the thread.
+    // The namespace ends with the thread.
     let disturb = || {
         thread::scope(|scope| {
             scope.spawn(|| unshare(CloneFlags::CLONE_NEWNS).unwrap());

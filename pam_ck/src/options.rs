@@ -1,68 +1,68 @@
-//! What the pam.d line says after the module's name.
+//! The options of the module: the words after its name in the pam.d line.
 
 use ck_protocol::{Class, Kind, UnknownName};
 use std::{ffi::CStr, path::PathBuf, time::Duration};
 
-/// Where the broker listens, if `socket=` does not say otherwise.
-const SOCKET: &str = "/run/ck-broker/session.sock";
-/// How long a login waits for the broker, if `timeout=` does not say otherwise.
-const TIMEOUT: Duration = Duration::from_millis(1500);
-/// The shortest `timeout=`: less than a loaded machine needs for one answer helps nobody.
-const TIMEOUT_LEAST: Duration = Duration::from_millis(10);
-/// The longest `timeout=`: sshd's LoginGraceTime does not cover this wait, so something must.
-const TIMEOUT_MOST: Duration = Duration::from_secs(60);
+/// The broker's socket if there is no `socket=`.
+const DEFAULT_SOCKET: &str = "/run/ck-broker/session.sock";
+/// How long a login waits for the broker if there is no `timeout=`.
+const DEFAULT_TIMEOUT: Duration = Duration::from_millis(1500);
+/// The shortest `timeout=`. A loaded machine could not answer in less time.
+const MIN_TIMEOUT: Duration = Duration::from_millis(10);
+/// The longest `timeout=`. LoginGraceTime of sshd does not limit this wait.
+const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The options of one call, defaults where the line has none.
+/// The options of one call, with the defaults for those that the line does not have.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// `socket=PATH`: absolute.
+    /// `socket=PATH`: an absolute path.
     pub(crate) socket: PathBuf,
-    /// `timeout=MS`: for all of connect, send, receive and retry together.
+    /// `timeout=MS`: the time for connect, send, receive and retry together.
     pub(crate) timeout: Duration,
-    /// `class=NAME`: what `XDG_SESSION_CLASS` is to be.
+    /// `class=NAME`: the class of the session.
     pub(crate) class: Option<Class>,
-    /// `type=NAME`: what `XDG_SESSION_TYPE` is to be.
+    /// `type=NAME`: the type of the session.
     pub(crate) kind: Option<Kind>,
-    /// False by `runtime_dir=no`.
+    /// False with `runtime_dir=no`.
     pub(crate) runtime_dir: bool,
     /// `strict`: a failure refuses the login.
     pub(crate) strict: bool,
-    /// `debug`: success is logged as well.
+    /// `debug`: success is logged too.
     pub(crate) debug: bool,
-    /// `fault=PLACE`: where to panic.
+    /// `fault=POINT`: where to panic.
     #[cfg(feature = "fault")]
     pub(crate) fault: String,
-    /// What could not be understood, and has no effect.
+    /// The options that are invalid, and have no effect.
     pub(crate) ignored: Vec<OptionError>,
 }
 
-/// An option that is not understood.
+/// An option that is ignored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OptionError {
-    /// No option of ours.
+    /// The module has no such option.
     #[error(
         "unknown option {0} is ignored: there are socket= timeout= class= type= runtime_dir=no strict debug"
     )]
     Unknown(String),
-    /// `socket=` without an absolute path.
+    /// `socket=` is not an absolute path.
     #[error("option socket={0} is ignored: give an absolute path")]
     Socket(String),
-    /// `timeout=` without a number of milliseconds, or with one out of bounds.
+    /// `timeout=` is not a number of milliseconds, or out of range.
     #[error(
         "option timeout={0} is ignored: give milliseconds, {least} to {most}",
-        least = TIMEOUT_LEAST.as_millis(),
-        most = TIMEOUT_MOST.as_millis()
+        least = MIN_TIMEOUT.as_millis(),
+        most = MAX_TIMEOUT.as_millis()
     )]
     Timeout(String),
-    /// `class=` or `type=` with a word that is none.
+    /// `class=` or `type=` has an unknown name.
     #[error("option {option} is ignored: {source}")]
     Name {
         /// The whole option.
         option: String,
-        /// The words that are known.
+        /// The names that are known.
         source: UnknownName,
     },
-    /// `runtime_dir=` with anything but `no`.
+    /// `runtime_dir=` is anything but `no`.
     #[error("option runtime_dir={0} is ignored: only runtime_dir=no is understood")]
     RuntimeDir(String),
 }
@@ -70,8 +70,8 @@ pub(crate) enum OptionError {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            socket: SOCKET.into(),
-            timeout: TIMEOUT,
+            socket: DEFAULT_SOCKET.into(),
+            timeout: DEFAULT_TIMEOUT,
             class: None,
             kind: None,
             runtime_dir: true,
@@ -85,7 +85,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Takes over what `arguments` say; of an option that is given twice, the last one.
+    /// Sets the options in `arguments`. If an option is given twice, the last one counts.
     pub(crate) fn read<'a>(&mut self, arguments: impl Iterator<Item = &'a CStr>) {
         for argument in arguments {
             if let Err(error) = self.read_one(&argument.to_string_lossy()) {
@@ -106,7 +106,7 @@ impl Options {
             Some(("runtime_dir", "no")) => self.runtime_dir = false,
             Some(("runtime_dir", word)) => return Err(OptionError::RuntimeDir(word.to_owned())),
             #[cfg(feature = "fault")]
-            Some(("fault", place)) => place.clone_into(&mut self.fault),
+            Some(("fault", point)) => point.clone_into(&mut self.fault),
             _ => return Err(OptionError::Unknown(argument.to_owned())),
         }
         Ok(())
@@ -122,7 +122,7 @@ fn absolute(path: &str) -> Result<PathBuf, OptionError> {
 
 fn milliseconds(text: &str) -> Result<Duration, OptionError> {
     match text.parse().map(Duration::from_millis) {
-        Ok(time) if (TIMEOUT_LEAST..=TIMEOUT_MOST).contains(&time) => Ok(time),
+        Ok(time) if (MIN_TIMEOUT..=MAX_TIMEOUT).contains(&time) => Ok(time),
         _ => Err(OptionError::Timeout(text.to_owned())),
     }
 }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn every_option_of_the_contract_is_taken() {
+    fn every_option_is_read() {
         let options = read(&[
             c"socket=/s",
             c"timeout=250",
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn without_options_the_defaults_hold() {
+    fn without_options_there_are_defaults() {
         let options = read(&[]);
         assert_eq!(options.socket, PathBuf::from("/run/ck-broker/session.sock"));
         assert_eq!(options.timeout, Duration::from_millis(1500));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_changes_nothing_and_is_named() {
+    fn an_invalid_option_changes_nothing_and_is_named() {
         let bad = [
             c"timeout=abc",
             c"timeout=",
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_option_does_not_spoil_the_good_ones() {
+    fn an_invalid_option_does_not_affect_the_others() {
         let options = read(&[c"strict", c"colour=blue", c"timeout=20"]);
         assert!(options.strict);
         assert_eq!(options.timeout, Duration::from_millis(20));

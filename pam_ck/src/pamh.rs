@@ -1,9 +1,10 @@
-//! The C side: the two functions that libpam calls, and the calls into libpam.
+//! The C interface: the two functions that libpam calls, and all calls into libpam.
 
 use crate::{
     guard,
+    host::{Host, HostError, Item, Remembered, Status},
     options::Options,
-    session::{self, Host, HostError, Item, Remembered, Status},
+    session,
     syslog::{self, Level},
 };
 use pam_sys::{PamHandle, PamItemType, PamReturnCode, raw};
@@ -13,10 +14,10 @@ use std::{
     slice,
 };
 
-/// The name of what is kept on the handle.
-const DATA: &CStr = c"pam_ck_session";
+/// The name of the module's data on the handle.
+const DATA_NAME: &CStr = c"pam_ck_session";
 
-/// A login's handle. Made by an entry point, gone when it returns.
+/// The PAM handle of a login. It is valid until the entry point returns.
 struct Handle(NonNull<PamHandle>);
 
 /// `pam_sm_open_session(3)`
@@ -27,8 +28,8 @@ unsafe extern "C" fn pam_sm_open_session(
     argc: c_int,
     argv: *const *const c_char,
 ) -> c_int {
-    // SAFETY: libpam calls with the handle of a login that lasts longer than this call, and with
-    // the `argc` words of the configuration line in `argv`.
+    // SAFETY: libpam passes the handle of a login, which outlives this call, and in `argv` the `argc` words of the
+    // configuration line.
     unsafe { enter(pamh, argc, argv, session::open) }
 }
 
@@ -44,7 +45,7 @@ unsafe extern "C" fn pam_sm_close_session(
     unsafe { enter(pamh, argc, argv, session::close) }
 }
 
-/// Runs `act` behind the guard.
+/// Runs `action` behind the guard.
 ///
 /// # Safety
 /// `pamh` is null or a handle that lives until this returns; `argv` holds `argc` strings that do.
@@ -52,12 +53,12 @@ unsafe fn enter(
     pamh: *mut PamHandle,
     argc: c_int,
     argv: *const *const c_char,
-    act: fn(&mut Handle, &Options) -> Status,
+    action: fn(&mut Handle, &Options) -> Status,
 ) -> c_int {
     let Some(pamh) = NonNull::new(pamh) else { return PamReturnCode::SYSTEM_ERR as c_int };
-    // SAFETY: what this function's own contract says of `argc` and `argv`.
+    // SAFETY: this function has the same contract for `argc` and `argv`.
     let arguments = unsafe { arguments(argc, argv) };
-    match guard::run(&mut Handle(pamh), arguments, act) {
+    match guard::run(&mut Handle(pamh), arguments, action) {
         Status::Success => PamReturnCode::SUCCESS as c_int,
         Status::SessionError => PamReturnCode::SESSION_ERR as c_int,
     }
@@ -67,47 +68,46 @@ unsafe fn enter(
 /// `argv` holds `argc` strings that outlive `'a`.
 unsafe fn arguments<'a>(argc: c_int, argv: *const *const c_char) -> impl Iterator<Item = &'a CStr> {
     let words = match usize::try_from(argc) {
-        // SAFETY: not null, and `argc` pointers long by this function's contract.
+        // SAFETY: it is not null, and holds `argc` pointers by this function's contract.
         Ok(count) if !argv.is_null() => unsafe { slice::from_raw_parts(argv, count) },
         _ => &[],
     };
-    // SAFETY: each is null or a string by this function's contract.
+    // SAFETY: it is not null, so it is a string by this function's contract.
     words.iter().filter(|word| !word.is_null()).map(|&word| unsafe { CStr::from_ptr(word) })
 }
 
 impl Handle {
     fn set_data(&mut self, data: *mut c_void, cleanup: Cleanup) -> Result<(), HostError> {
-        // SAFETY: the handle lives (`enter`), and libpam copies the name. `cleanup` is the one for
-        // what `data` points to.
-        done(unsafe { raw::pam_set_data(self.0.as_ptr(), DATA.as_ptr(), data, cleanup) })
+        // SAFETY: the handle lives (`enter`), and libpam copies the name. `cleanup` fits what `data` points to.
+        check(unsafe { raw::pam_set_data(self.0.as_ptr(), DATA_NAME.as_ptr(), data, cleanup) })
     }
 }
 
-/// What libpam calls for data that is replaced, or at pam_end(3).
+/// The function that libpam calls for data that is replaced, and at pam_end(3).
 type Cleanup = Option<extern "C" fn(*mut PamHandle, *mut c_void, c_int)>;
 
 impl Host for Handle {
     fn item(&self, item: Item) -> Option<&[u8]> {
         let mut value = ptr::null();
         // SAFETY: the handle lives (`enter`), and libpam writes one pointer into `value`.
-        let code = unsafe { raw::pam_get_item(self.0.as_ptr(), number(item), &raw mut value) };
-        if done(code).is_err() || value.is_null() {
+        let code = unsafe { raw::pam_get_item(self.0.as_ptr(), item_number(item), &raw mut value) };
+        if check(code).is_err() || value.is_null() {
             return None;
         }
-        // SAFETY: all items of `Item` are strings, and libpam keeps an item until it is set again;
-        // nothing here sets one.
+        // SAFETY: all items of `Item` are strings. libpam keeps an item until it is set again, and nothing here sets
+        // one.
         Some(unsafe { CStr::from_ptr(value.cast()) }.to_bytes())
     }
 
     fn recall(&self) -> Option<Remembered> {
         let mut data = ptr::null();
         // SAFETY: the handle lives (`enter`), and libpam writes one pointer into `data`.
-        let code = unsafe { raw::pam_get_data(self.0.as_ptr(), DATA.as_ptr(), &raw mut data) };
-        if done(code).is_err() || data.is_null() {
+        let code = unsafe { raw::pam_get_data(self.0.as_ptr(), DATA_NAME.as_ptr(), &raw mut data) };
+        if check(code).is_err() || data.is_null() {
             return None;
         }
-        // SAFETY: only `remember` sets data of this name: a boxed `Remembered`, which libpam keeps
-        // until it is replaced.
+        // SAFETY: only `remember` sets data of this name. It is a boxed `Remembered`, which libpam keeps until it is
+        // replaced.
         Some(unsafe { *data.cast::<Remembered>() })
     }
 
@@ -120,7 +120,7 @@ impl Host for Handle {
     fn env(&self, name: &CStr) -> Option<&[u8]> {
         // SAFETY: the handle lives (`enter`).
         let value = unsafe { raw::pam_getenv(self.0.as_ptr(), name.as_ptr()) };
-        // SAFETY: null or a string of libpam's, which keeps it until the variable changes; that takes `&mut self`.
+        // SAFETY: it is a string of libpam, which keeps it until the variable changes. A change takes `&mut self`.
         (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) }.to_bytes())
     }
 
@@ -128,12 +128,12 @@ impl Host for Handle {
         let bad_item = |_| HostError(PamReturnCode::BAD_ITEM as c_int);
         let pair = CString::new(format!("{name}={value}")).map_err(bad_item)?;
         // SAFETY: the handle lives (`enter`), and libpam copies the string.
-        done(unsafe { raw::pam_putenv(self.0.as_ptr(), pair.as_ptr()) })
+        check(unsafe { raw::pam_putenv(self.0.as_ptr(), pair.as_ptr()) })
     }
 
-    fn take_env(&mut self, name: &CStr) -> Result<(), HostError> {
+    fn remove_env(&mut self, name: &CStr) -> Result<(), HostError> {
         // SAFETY: the handle lives (`enter`). A name without `=` deletes the variable.
-        done(unsafe { raw::pam_putenv(self.0.as_ptr(), name.as_ptr()) })
+        check(unsafe { raw::pam_putenv(self.0.as_ptr(), name.as_ptr()) })
     }
 
     fn log(&self, level: Level, message: &str) {
@@ -142,20 +142,22 @@ impl Host for Handle {
     }
 }
 
-/// Frees what `remember` boxed, and does nothing else: login and su end the handle in their child
-/// too, which is not the one that logs out.
+/// Frees what `remember` has boxed, and does nothing else. login and su also end the handle in their child, which
+/// does not log out.
 extern "C" fn forget(_: *mut PamHandle, data: *mut c_void, _: c_int) {
     if !data.is_null() {
-        // SAFETY: `remember` boxed it, and hands it either to libpam, which calls this once, or here.
+        // SAFETY: `remember` has boxed it. It is passed either to libpam, which calls this function once, or directly
+        // to this function.
         drop(unsafe { Box::from_raw(data.cast::<Remembered>()) });
     }
 }
 
-fn done(code: c_int) -> Result<(), HostError> {
+/// An error unless `code` is `PAM_SUCCESS`.
+fn check(code: c_int) -> Result<(), HostError> {
     if code == PamReturnCode::SUCCESS as c_int { Ok(()) } else { Err(HostError(code)) }
 }
 
-fn number(item: Item) -> c_int {
+fn item_number(item: Item) -> c_int {
     let item = match item {
         Item::User => PamItemType::USER,
         Item::Service => PamItemType::SERVICE,

@@ -1,91 +1,27 @@
-//! What a login and a logout do, whatever the host is.
+//! What the module does at a login and at a logout, for any host.
 
 use crate::{
     client::{Client, Failure},
     environment::{DirectoryError, check_directory, variables},
     facts::{FactsError, gather},
+    host::{Host, HostError, Remembered, Status},
     options::Options,
     syslog::Level,
 };
-use ck_protocol::{Open, Opened, Refusal, Reply, SessionId, SessionRef, SessionRequest, Token};
+use ck_protocol::{Open, Opened, Refusal, Reply, SessionRef, SessionRequest, Token};
 use rustix::{
     io::Errno,
     rand::{GetRandomFlags, getrandom},
 };
 use std::{ffi::CStr, time::Duration};
 
-/// How long a logout waits for the broker: it sees the leader end anyway.
+/// How long a logout waits for the broker at most. The broker notices the end of the leader anyway.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The variable by which it is seen that another session manager has a session for this login too.
-const ID: &CStr = c"XDG_SESSION_ID";
+/// The variable that names the session. If it is set before, another session manager has a session for this login too.
+const SESSION_ID: &CStr = c"XDG_SESSION_ID";
 
-/// What the program that the module runs in provides.
-pub(crate) trait Host {
-    /// An item as the host set it; `None` where it set none.
-    fn item(&self, item: Item) -> Option<&[u8]>;
-    /// What was last remembered on this login's handle.
-    fn recall(&self) -> Option<Remembered>;
-    /// Keeps `session` on this login's handle, in place of what was there.
-    fn remember(&mut self, session: Option<Remembered>) -> Result<(), HostError>;
-    /// A variable of the environment that the login will have, as modules have put it there up to now.
-    fn env(&self, name: &CStr) -> Option<&[u8]>;
-    /// Puts a variable into that environment.
-    fn put_env(&mut self, name: &str, value: &str) -> Result<(), HostError>;
-    /// Takes a variable out of it.
-    fn take_env(&mut self, name: &CStr) -> Result<(), HostError>;
-    /// Writes one line to the log.
-    fn log(&self, level: Level, message: &str);
-}
-
-/// The PAM items that are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Item {
-    /// `PAM_USER`
-    User,
-    /// `PAM_SERVICE`
-    Service,
-    /// `PAM_TTY`
-    Tty,
-    /// `PAM_RHOST`
-    RemoteHost,
-    /// `PAM_RUSER`
-    RemoteUser,
-    /// `PAM_XDISPLAY`
-    Display,
-}
-
-/// A session that was asked for, and that the broker may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Remembered {
-    /// How it was asked for.
-    pub(crate) token: Token,
-    /// Its id; `None` where no reply came.
-    pub(crate) id: Option<SessionId>,
-}
-
-/// A call into the host that failed, by its PAM return code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("PAM error {0}, see _pam_types.h")]
-pub(crate) struct HostError(pub(crate) i32);
-
-/// What the host gets to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    /// `PAM_SUCCESS`
-    Success,
-    /// `PAM_SESSION_ERR`
-    SessionError,
-}
-
-impl Status {
-    /// A failure is one for the host only where the administrator says so.
-    pub(crate) fn of_failure(options: &Options) -> Self {
-        if options.strict { Self::SessionError } else { Self::Success }
-    }
-}
-
-/// Why there is no session, or why it is still there.
+/// Why there is no session, or why it is not closed.
 #[derive(Debug, thiserror::Error)]
 enum SessionError {
     #[error(transparent)]
@@ -98,11 +34,13 @@ enum SessionError {
     NoAnswer(#[from] Failure),
     #[error("the session broker refused: {}", .0.message.as_str())]
     Refused(Refusal),
-    #[error("the session broker answered another question: install one release of all parts")]
+    #[error(
+        "the reply of the session broker does not match the request: install the same release of all parts"
+    )]
     OtherReply,
 }
 
-/// A session that is open, but of which the login cannot know everything.
+/// Why the environment of an open session is incomplete.
 #[derive(Debug, thiserror::Error)]
 enum EnvironmentError {
     #[error("cannot set {name}: {source}")]
@@ -111,10 +49,10 @@ enum EnvironmentError {
     Directory(#[from] DirectoryError),
 }
 
-/// A login: opens a session, unless this handle has one, and sets the environment.
+/// Opens a session at a login, unless this handle has one, and sets the environment.
 pub(crate) fn open<H: Host>(host: &mut H, options: &Options) -> Status {
     options.ignored.iter().for_each(|error| host.log(Level::Warning, &error.to_string()));
-    // su-l includes su: a stack can name the module twice.
+    // The service su-l includes su, so a stack can name the module twice.
     match host.recall() {
         Some(Remembered { id: Some(_), .. }) => return Status::Success,
         Some(Remembered { id: None, .. }) => return Status::of_failure(options),
@@ -136,14 +74,14 @@ pub(crate) fn open<H: Host>(host: &mut H, options: &Options) -> Status {
     Status::Success
 }
 
-/// A logout: closes the session of this handle, if it has one.
+/// Closes the session of this handle at a logout, if it has one.
 pub(crate) fn close<H: Host>(host: &mut H, options: &Options) -> Status {
     let Some(session) = host.recall() else { return Status::Success };
     match try_close(host, options, session) {
         Ok(()) if options.debug => host.log(Level::Info, "session closed"),
         Ok(()) => {}
         Err(error) => {
-            // Of a session that was never confirmed, the login has said what is wrong: one line each.
+            // If the session was never confirmed, the login has already logged the reason.
             if session.id.is_some() {
                 host.log(Level::Error, &format!("{error}; the session ends with this process"));
             }
@@ -155,11 +93,11 @@ pub(crate) fn close<H: Host>(host: &mut H, options: &Options) -> Status {
 
 fn try_open<H: Host>(host: &mut H, options: &Options) -> Result<String, SessionError> {
     let mut random = [0; 16];
-    // Early in boot an entropy pool that is not ready would block.
+    // Early in boot, an entropy pool that is not ready would block.
     getrandom(&mut random, GetRandomFlags::NONBLOCK).map_err(SessionError::Token)?;
     let token = Token::new(random);
     let facts = gather(host, options, token)?;
-    // Before asking: a session that could not be remembered could not be closed.
+    // This comes before the request: a session that is not remembered could not be closed.
     host.remember(Some(Remembered { token, id: None })).map_err(SessionError::Remember)?;
     let opened = match ask_to_open(&facts, options) {
         Ok(opened) => opened,
@@ -171,7 +109,7 @@ fn try_open<H: Host>(host: &mut H, options: &Options) -> Result<String, SessionE
         }
     };
     #[cfg(feature = "fault")]
-    crate::fault::strike(options, crate::fault::OPENED);
+    crate::fault::panic_at(crate::fault::OPENED, options);
     host.remember(Some(Remembered { token, id: Some(opened.id) })).map_err(SessionError::Remember)?;
     if let Err(error) = set_environment(host, &facts, &opened) {
         host.log(Level::Warning, &error.to_string());
@@ -189,12 +127,12 @@ fn ask_to_open(facts: &Open, options: &Options) -> Result<Opened, SessionError> 
 }
 
 fn set_environment(host: &mut impl Host, facts: &Open, opened: &Opened) -> Result<(), EnvironmentError> {
-    // logind and elogind know their sessions by these, and so do the programs that ask them: theirs stay.
-    let elsewhere = host.env(ID).is_some();
+    // logind and elogind, and programs that ask them, identify their sessions by these variables. So theirs stay.
+    let other_manager = host.env(SESSION_ID).is_some();
     let mut put = |name, value: &str| {
         host.put_env(name, value).map_err(|source| EnvironmentError::Put { name, source })
     };
-    for (name, value) in variables(opened).filter(|_| !elsewhere) {
+    for (name, value) in variables(opened).filter(|_| !other_manager) {
         put(name, &value)?;
     }
     if let Some(path) = &opened.runtime_dir {
@@ -205,11 +143,12 @@ fn set_environment(host: &mut impl Host, facts: &Open, opened: &Opened) -> Resul
 }
 
 fn try_close(host: &mut impl Host, options: &Options, session: Remembered) -> Result<(), SessionError> {
-    // First: whatever comes of it, the handle is free for another session.
+    // This comes first, so that the handle is free for another session in any case.
     host.remember(None).map_err(SessionError::Remember)?;
-    take_back(host, session);
+    remove_session_id(host, session);
     let client = Client::new(&options.socket, options.timeout.min(CLOSE_TIMEOUT));
-    // Not by the id: that may be of the session that this login was only a part of.
+    // The token is used, and not the id: if this login was part of another session, the id is that of the other
+    // session.
     match client.ask(&SessionRequest::Close(SessionRef::Token(session.token)))? {
         Reply::Closed => Ok(()),
         Reply::Refused(refusal) => Err(SessionError::Refused(refusal)),
@@ -217,16 +156,68 @@ fn try_close(host: &mut impl Host, options: &Options, session: Remembered) -> Re
     }
 }
 
-/// Takes the id out of the environment, if it is ours: the next session on this handle would take it for another
-/// manager's.
-fn take_back(host: &mut impl Host, session: Remembered) {
+/// Removes the id from the environment, if it is ours. Otherwise the next session on this handle would take it for
+/// the id of another manager.
+fn remove_session_id(host: &mut impl Host, session: Remembered) {
     let ours = session.id.map(|id| id.to_string());
-    if ours.is_some_and(|id| host.env(ID) == Some(id.as_bytes())) {
-        if let Err(error) = host.take_env(ID) {
-            host.log(Level::Warning, &format!("cannot take XDG_SESSION_ID back: {error}"));
+    if ours.is_some_and(|id| host.env(SESSION_ID) == Some(id.as_bytes())) {
+        if let Err(error) = host.remove_env(SESSION_ID) {
+            host.log(Level::Warning, &format!("cannot remove XDG_SESSION_ID: {error}"));
         }
     }
 }
 
 #[cfg(test)]
-pub(crate) mod fake;
+mod tests {
+    use super::*;
+    use crate::fake_host::FakeHost;
+    use ck_protocol::{Class, Kind, SessionId};
+
+    /// Options with a socket path at which no broker listens.
+    fn no_broker() -> Options {
+        Options { socket: "/nonexistent/session.sock".into(), ..Options::default() }
+    }
+
+    #[test]
+    fn no_session_is_requested_that_could_not_be_remembered() {
+        let mut host = FakeHost::of("root").broken();
+        assert_eq!(open(&mut host, &no_broker()), Status::Success);
+        let line =
+            "cannot keep data on the PAM handle: PAM error 5, see _pam_types.h; logging in without a session";
+        assert_eq!(*host.lines.borrow(), [(Level::Error, line.to_owned())]);
+    }
+
+    #[test]
+    fn a_session_that_was_certainly_not_opened_is_not_remembered() {
+        let mut host = FakeHost::of("root");
+        assert_eq!(open(&mut host, &no_broker()), Status::Success);
+        assert_eq!((host.session, host.lines.borrow().len()), (None, 1));
+        assert_eq!(close(&mut host, &no_broker()), Status::Success);
+        assert_eq!(host.lines.borrow().len(), 1);
+    }
+
+    #[test]
+    fn strict_decides_what_the_host_gets_after_a_failure() {
+        let strict = Options { strict: true, ..no_broker() };
+        let mut host = FakeHost::of("root");
+        assert_eq!(open(&mut host, &strict), Status::SessionError);
+        // If there was no reply the first time, a second open on the handle does not wait again.
+        host.session = Some(Remembered { token: Token::new([1; 16]), id: None });
+        assert_eq!(open(&mut host, &strict), Status::SessionError);
+        assert_eq!(open(&mut host, &no_broker()), Status::Success);
+        assert_eq!(host.lines.borrow().len(), 1);
+    }
+
+    #[test]
+    fn an_environment_that_cannot_be_set_is_a_warning() {
+        let mut host = FakeHost::of("root").broken();
+        let facts = gather(&host, &no_broker(), Token::new([1; 16])).unwrap();
+        let (class, kind) = (Class::User, Kind::Tty);
+        let opened = Opened { id: SessionId::new(7), class, kind, seat: None, vt: None, runtime_dir: None };
+        let error = set_environment(&mut host, &facts, &opened).unwrap_err();
+        assert_eq!(error.to_string(), "cannot set XDG_SESSION_ID: PAM error 5, see _pam_types.h");
+        host.broken = false;
+        set_environment(&mut host, &facts, &opened).unwrap();
+        assert_eq!(host.env["XDG_SESSION_ID"], "7");
+    }
+}

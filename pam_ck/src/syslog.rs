@@ -1,7 +1,6 @@
-//! One line to the system's log.
+//! Writes one line to the log of the system.
 //!
-//! Not by syslog(3), which leaves its descriptor open in the host and waits for a log daemon that
-//! has been stopped.
+//! syslog(3) is not used: it leaves its descriptor open in the host, and waits for a log daemon that is stopped.
 
 use crate::lookup::{Last, find};
 use ck_protocol::{Text, printable};
@@ -12,33 +11,34 @@ use rustix::{
 };
 use std::{fmt::Write, path::Path};
 
-/// Where the log daemon listens: `_PATH_LOG` of syslog.h.
+/// The socket of the log daemon: `_PATH_LOG` of syslog.h.
 const SOCKET: &str = "/dev/log";
-/// `LOG_AUTHPRIV`, RFC 5424 facility 10, in its place within a priority.
+/// `LOG_AUTHPRIV`: facility 10 of RFC 5424, at its position in a priority.
 const AUTHPRIV: u8 = 10 << 3;
-/// The longest line, in bytes: what RFC 3164 section 4.1 asks every log daemon to take.
-const LINE: usize = 1024;
+/// The longest line, in bytes: RFC 3164 section 4.1 requires every log daemon to accept it.
+const MAX_LINE: usize = 1024;
 
-/// How grave a line is: the severities of RFC 5424.
+/// The severity of a line, by RFC 5424.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
-    /// What was to be done was not.
+    /// The request failed.
     Error = 3,
-    /// It was done, but not all of it.
+    /// The request succeeded in part.
     Warning = 4,
-    /// It was done.
+    /// The request succeeded.
     Info = 6,
 }
 
-/// Sends `message` for a host whose PAM service is `service`, escaped and cut to one line.
-/// Never waits; a log that does not take the line at once goes without.
+/// Sends `message` for a host with the PAM service `service`, escaped and cut to one line.
+///
+/// This never waits. If the log does not accept the line at once, the line is lost.
 pub(crate) fn write(service: &str, level: Level, message: &str) {
     let line = line(service, getpid().as_raw_nonzero().get(), level, message);
-    // There is nowhere to say that the log is out of order.
+    // An error of the log cannot be reported anywhere.
     let _ = deliver(SOCKET, line.as_str());
 }
 
-fn line(service: &str, pid: i32, level: Level, message: &str) -> Text<LINE> {
+fn line(service: &str, pid: i32, level: Level, message: &str) -> Text<MAX_LINE> {
     let priority = AUTHPRIV | level as u8;
     let service = printable(service);
     let mut line = String::new();
@@ -48,7 +48,7 @@ fn line(service: &str, pid: i32, level: Level, message: &str) -> Text<LINE> {
 }
 
 fn deliver(path: &str, line: &str) -> Result<()> {
-    // Kept while we connect: users can hold /dev as any other directory.
+    // It is open while we connect: users can hold /dev like any other directory.
     let place = find(Path::new(path), Last::Follow)?;
     let address = SocketAddrUnix::new(&place.path)?;
     let log = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
@@ -68,12 +68,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_from_outside_can_start_a_line_or_make_one_longer() {
+    fn no_input_can_start_a_line_or_exceed_its_length() {
         let forged = line("su\n<80>x", 1, Level::Info, "user \"a\nb\u{1b}[2J\"");
         assert_eq!(
             forged.as_str(),
             r#"<86>su\u{a}<80>x[1]: pam_ck(su\u{a}<80>x:session): user "a\u{a}b\u{1b}[2J""#
         );
-        assert_eq!(line("sshd", 1, Level::Warning, &"x".repeat(70_000)).as_str().len(), LINE);
+        assert_eq!(line("sshd", 1, Level::Warning, &"x".repeat(70_000)).as_str().len(), MAX_LINE);
     }
 }

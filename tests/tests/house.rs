@@ -1,5 +1,6 @@
-//! The plan of the sources, as far as their text shows it: docs/ARCHITECTURE.md.
+//! The structure of the sources, as far as their text shows it: docs/ARCHITECTURE.md.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,14 @@ const SHIPPED: [&str; 6] =
 const STARTS: [&str; 5] = ["Command::new(", "posix_spawn(", "posix_spawnp(", "fork(", "execv"];
 /// The files that do it. The remover forks itself, and executes no program.
 const STARTERS: [&str; 2] = ["ck-broker/src/sys/spawn.rs", "ck-remove-directory/src/sys.rs"];
+
+/// The crates whose modules have no circle. In ck-protocol, modules use the type aliases of lib.rs, which exports them.
+const LAYERED: [&str; 3] = ["ck-core", "ck-remove-directory", "pam_ck"];
+/// The name of the root of a crate among its modules.
+const ROOT: &str = "lib";
+
+/// For each module of a crate, the modules that it uses. A module is a file or a folder directly in `src`.
+type Graph = BTreeMap<String, BTreeSet<String>>;
 
 fn project(path: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)
@@ -46,4 +55,153 @@ fn programs_are_started_in_one_place() {
         sources().into_iter().filter(|(_, text)| starts(text)).map(|(path, _)| path).collect();
     starters.sort();
     assert_eq!(starters, STARTERS);
+}
+
+#[test]
+fn the_modules_of_a_crate_have_no_circle() {
+    let circles: Vec<String> = LAYERED
+        .iter()
+        .filter_map(|name| Some(format!("{name}: {}", circle(&graph(name))?.join(" -> "))))
+        .collect();
+    assert!(circles.is_empty(), "{circles:#?}");
+}
+
+#[test]
+fn a_circle_is_found() {
+    let graph = |edges: &[(&str, &str)]| -> Graph {
+        let mut graph = Graph::new();
+        for (from, to) in edges {
+            graph.entry((*from).to_owned()).or_default().insert((*to).to_owned());
+        }
+        graph
+    };
+    assert_eq!(circle(&graph(&[("a", "b"), ("b", "c"), ("a", "c")])), None);
+    let found = circle(&graph(&[("a", "b"), ("b", "c"), ("c", "d"), ("d", "b")]));
+    assert_eq!(found.expect("a circle").join(" "), "b c d b");
+    assert_eq!(first_names("{a, b::{c, d}, e::{self, f}}; {g}"), ["a", "b", "e"]);
+    assert_eq!(first_names("a::b; c"), ["a"]);
+}
+
+/// The graph of a crate, without test modules. It has the uses of modules through `crate::` and `super::`.
+fn graph(name: &str) -> Graph {
+    let folder = format!("{name}/src/");
+    let files: Vec<(Vec<String>, String)> = sources()
+        .into_iter()
+        .filter_map(|(path, text)| Some((module_path(path.strip_prefix(&folder)?), without_comments(&text))))
+        .collect();
+    let root = &files.iter().find(|(path, _)| path.is_empty()).expect("lib.rs").1;
+    let of_tests = modules_of_tests(root);
+    let modules: BTreeSet<String> = files
+        .iter()
+        .filter_map(|(path, _)| path.first())
+        .filter(|module| !of_tests.contains(*module))
+        .cloned()
+        .collect();
+    let exported = exported(root, &modules);
+    let mut graph = Graph::from([(ROOT.to_owned(), modules.clone())]);
+    for (path, text) in files {
+        let Some(module) = path.first().filter(|module| modules.contains(*module)) else { continue };
+        let uses = used_names(&text, path.len()).into_iter().map(|used| match exported.get(&used) {
+            _ if modules.contains(&used) => used,
+            Some(owner) => owner.clone(),
+            None => ROOT.to_owned(),
+        });
+        graph.entry(module.clone()).or_default().extend(uses.filter(|used| used != module));
+    }
+    graph
+}
+
+/// The module path of the file at `path` in `src`. It is empty for lib.rs.
+fn module_path(path: &str) -> Vec<String> {
+    let path = path.trim_end_matches(".rs");
+    path.split('/').filter(|name| !matches!(*name, "mod" | "lib")).map(str::to_owned).collect()
+}
+
+fn without_comments(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// The modules that lib.rs declares for tests only.
+fn modules_of_tests(root: &str) -> BTreeSet<String> {
+    let declarations = root.split("#[cfg(test)]\n").skip(1).filter_map(|rest| rest.strip_prefix("mod "));
+    declarations.filter_map(|rest| Some(rest.split_once(';')?.0.to_owned())).collect()
+}
+
+/// The names that lib.rs imports or exports, each with its module. Other modules can use them as `crate::NAME`.
+fn exported(root: &str, modules: &BTreeSet<String>) -> BTreeMap<String, String> {
+    let statements =
+        root.split(';').filter_map(|statement| statement.split_once("use ")).map(|(_, used)| used);
+    let of_modules =
+        statements.filter_map(|used| used.split_once("::")).filter(|(module, _)| modules.contains(*module));
+    of_modules
+        .flat_map(|(module, rest)| identifiers(rest).map(|name| (name.to_owned(), module.to_owned())))
+        .collect()
+}
+
+/// The names in the root of the crate that a file uses. `depth` is the length of the module path of the file, and so the
+/// number of `super::` that lead to the root.
+fn used_names(text: &str, depth: usize) -> Vec<String> {
+    let from_root = |prefix: &str| -> Vec<String> {
+        let uses = text.match_indices(prefix).filter(|(at, _)| !text[..*at].ends_with(is_of_identifier));
+        let rests =
+            uses.map(|(at, _)| &text[at + prefix.len()..]).filter(|rest| !rest.starts_with("super::"));
+        rests.flat_map(first_names).map(str::to_owned).collect()
+    };
+    [from_root("crate::"), from_root(&"super::".repeat(depth))].concat()
+}
+
+/// The first name of the path at the beginning of `text`, or of each path in braces there.
+fn first_names(text: &str) -> Vec<&str> {
+    let Some(group) = text.strip_prefix('{') else { return identifiers(text).next().into_iter().collect() };
+    let (mut depth, mut start, mut paths) = (0, 0, Vec::new());
+    for (at, character) in group.char_indices() {
+        match character {
+            ',' | '}' if depth == 0 => {
+                paths.push(&group[start..at]);
+                start = at + 1;
+                if character == '}' {
+                    break;
+                }
+            }
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    paths.into_iter().filter_map(|path| identifiers(path).next()).collect()
+}
+
+fn identifiers(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|character| !is_of_identifier(character)).filter(|word| !word.is_empty())
+}
+
+fn is_of_identifier(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+/// A circle in the graph, from a module back to itself.
+fn circle(graph: &Graph) -> Option<Vec<String>> {
+    let mut done = BTreeSet::new();
+    graph.keys().find_map(|module| circle_from(graph, module, &mut Vec::new(), &mut done))
+}
+
+/// A circle that is reachable from `module`. The modules in `way` lead to `module`. Those in `done` reach no circle.
+fn circle_from(
+    graph: &Graph,
+    module: &str,
+    way: &mut Vec<String>,
+    done: &mut BTreeSet<String>,
+) -> Option<Vec<String>> {
+    if let Some(start) = way.iter().position(|passed| passed == module) {
+        return Some(way[start..].iter().cloned().chain([module.to_owned()]).collect());
+    }
+    if done.contains(module) {
+        return None;
+    }
+    way.push(module.to_owned());
+    let used = graph.get(module).into_iter().flatten();
+    let found = used.into_iter().find_map(|used| circle_from(graph, used, way, done));
+    way.pop();
+    done.insert(module.to_owned());
+    found
 }

@@ -1,12 +1,11 @@
-//! System calls that fail on the way from root to the user, and some that only say that they did not: whatever is not
-//! the user for good touches nothing.
-
-use std::fs;
+//! System calls that fail while the child becomes the user, and system calls that do nothing but return success. A
+//! process that is not the user for good must touch nothing.
 
 use crate::stage::{Outcome, Stage, through};
+use std::fs;
 
-/// Runs the remover, each of whose processes meets `fault` (as strace(1) spells it), after `words`; nothing may be
-/// touched, the one line must say `step`, and the exit status whether to try again is of use.
+/// Runs the remover after `words`, with `fault` (in the syntax of strace(1)) injected into each of its processes.
+/// Nothing may be touched, the only line must contain `step`, and the exit status must be `status`.
 fn assert_untouched(words: &[&str], fault: &str, step: &str, status: i32) {
     let stage = Stage::new();
     stage.user_file("precious");
@@ -30,7 +29,7 @@ fn assert_untouched(words: &[&str], fault: &str, step: &str, status: i32) {
 #[test]
 fn a_call_that_fails_ends_it() {
     for (fault, step) in [
-        // RLIMIT_NPROC, or the pids of a cgroup, are used up.
+        // RLIMIT_NPROC or pids.max of a cgroup is reached.
         ("clone,fork,vfork,clone3:error=EAGAIN", "cannot start a child process"),
         ("pipe2:error=EMFILE", "cannot make a pipe"),
         ("setgroups:error=ENOMEM", "cannot leave root's groups (setgroups): "),
@@ -40,12 +39,14 @@ fn a_call_that_fails_ends_it() {
         ("capset:error=EPERM", "cannot drop the capabilities (capset): "),
         ("prctl:error=EINVAL:when=2+", "(prctl)"),
     ] {
-        let machines = fault.contains("EAGAIN") || fault.contains("EMFILE") || fault.contains("ENOMEM");
-        assert_untouched(&[], fault, step, if machines { 4 } else { 1 });
+        let out_of_resources =
+            fault.contains("EAGAIN") || fault.contains("EMFILE") || fault.contains("ENOMEM");
+        assert_untouched(&[], fault, step, if out_of_resources { 4 } else { 1 });
     }
 }
 
-/// A kernel that does not do what it says, a sandbox, a bug in a library: what was set is read back.
+/// A call may do nothing because of a sandbox, or a bug in the kernel or in a library. Everything that was set is
+/// read back.
 #[test]
 fn a_call_that_did_nothing_ends_it() {
     let with_groups = ["setpriv", "--groups=0,4,27"];

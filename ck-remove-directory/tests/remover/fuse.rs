@@ -1,21 +1,23 @@
-//! A FUSE file system of the user's whose server answers only what it takes to open a file in it: what asks for
-//! anything else, waits, and cannot be killed while it does.
-
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{JoinHandle, sleep, spawn};
-use std::time::Duration;
-
-use nix::mount::{MsFlags, mount};
-use rustix::fs::{CWD, FileType, Mode, OFlags, makedev, mknodat, open};
+//! A FUSE file system of the user's. Its server answers only the requests that are needed to open a file in it. A
+//! process that makes any other request waits, and cannot be killed meanwhile.
 
 use crate::stage::{Stage, USER};
+use nix::mount::{MsFlags, mount};
+use rustix::fs::{CWD, FileType, Mode, OFlags, makedev, mknodat, open};
+use std::{
+    fs::File,
+    io::{Read, Write},
+    os::fd::AsRawFd,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{JoinHandle, sleep, spawn},
+    time::Duration,
+};
 
-/// Requests that are answered (linux/fuse.h); FUSE_STATX with ENOSYS.
+/// The requests that are answered (linux/fuse.h). FUSE_STATX is answered with ENOSYS.
 const LOOKUP: u32 = 1;
 const GETATTR: u32 = 3;
 const OPEN: u32 = 14;
@@ -23,14 +25,14 @@ const INIT: u32 = 26;
 const STATX: u32 = 52;
 const ENOSYS: i32 = 38;
 
-/// The server's end; the mount answers with errors once it is dropped.
+/// The server. Once it is dropped, the mount answers with errors.
 pub(crate) struct Server {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Mounts the file system on `on` and answers whose its root is, and that there is a file of every name.
+    /// Mounts the file system on `on`. Tells who owns its root, and that a file of every name exists.
     pub(crate) fn start(stage: &Stage, on: &Path) -> Self {
         let node = stage.beside("fuse");
         mknodat(CWD, &node, FileType::CharacterDevice, Mode::RUSR | Mode::WUSR, makedev(10, 229)).unwrap();
@@ -44,7 +46,7 @@ impl Server {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let server = Self { stop, thread: Some(spawn(move || serve(device, &stopped))) };
-        // From now on the kernel knows the owner.
+        // The kernel knows the owner from now on.
         std::fs::metadata(on).expect("the root's attributes");
         server
     }
@@ -80,7 +82,7 @@ fn serve(mut device: File, stop: &AtomicBool) {
     }
 }
 
-/// `struct fuse_init_out`: protocol 7.31, nothing special.
+/// `struct fuse_init_out`: protocol 7.31, without any flags.
 fn init_answer() -> Vec<u8> {
     let words = [7_u32, 31, 4096, 0, 0, 4096];
     let mut body: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -88,16 +90,16 @@ fn init_answer() -> Vec<u8> {
     body
 }
 
-/// The root's number, and that of the file.
+/// The inode numbers of the root and of the file.
 const ROOT: u8 = 1;
 const FILE: u8 = 2;
 
-/// `struct fuse_attr_out`: valid for a day.
+/// `struct fuse_attr_out`, valid for a day.
 fn attributes(node: u8) -> Vec<u8> {
     [le(&[86_400, 0]), attr(node)].concat()
 }
 
-/// `struct fuse_entry_out`: the file, valid for a day.
+/// `struct fuse_entry_out` of the file, valid for a day.
 fn entry() -> Vec<u8> {
     [le(&[u64::from(FILE), 0, 86_400, 86_400, 0]), attr(FILE)].concat()
 }

@@ -1,11 +1,14 @@
-//! What cannot go, and is its owner's again as it was.
+//! Directories that stay: their owner gets them back as they were.
 
-use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
-use std::path::Path;
-
-use crate::mounted::mount_tmpfs;
-use crate::stage::{Outcome, Stage, USER, chmod, through};
+use crate::{
+    mounted::mount_tmpfs,
+    stage::{Outcome, Stage, USER, chmod, through},
+};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, chown},
+    path::Path,
+};
 
 /// Owner, group and permissions.
 fn of(path: &Path) -> (u32, u32, u32) {
@@ -35,7 +38,7 @@ fn what_stays_is_as_it_was() {
     directory(&stage, "", USER, USER + 7, 0o2750);
     let names = ["", "theirs", "open", "open/read", "roots"];
     let before = names.map(|name| of(&stage.inside(name)));
-    // Without CAP_FSETID and CAP_FOWNER, as the broker's remover is.
+    // The second time without CAP_FSETID and CAP_FOWNER, as the broker starts the remover.
     let few = ["setpriv", "--bounding-set=-fsetid,-fowner"];
     for words in [&[][..], &few] {
         let command = stage.command(&[]);
@@ -47,7 +50,7 @@ fn what_stays_is_as_it_was() {
     assert!(!stage.inside("open/read/other").exists());
 }
 
-/// Root's walk ends deep down, at its deadline: each of its calls takes long.
+/// Every call of root's pass is slow, so the pass reaches its deadline deep in the tree.
 #[test]
 fn what_there_was_no_time_for_is_as_it_was() {
     let stage = Stage::on_tmpfs();
@@ -64,7 +67,7 @@ fn what_there_was_no_time_for_is_as_it_was() {
     chmod(&stage.run(), 0o710);
     let slow = ["strace", "-f", "-qq", "-o/dev/null", "-e", "inject=unlinkat:delay_exit=10000"];
     let outcome = Outcome::of(through(&slow, &stage.command(&["--deadline=2"])).output().unwrap());
-    // Another run will come further.
+    // Another run will get further.
     assert_eq!(outcome.code, Some(4), "{outcome:?}");
     let mut path = stage.run();
     for depth in 0..=20 {
@@ -78,7 +81,7 @@ fn what_there_was_no_time_for_is_as_it_was() {
     }
 }
 
-/// Nothing is known any more of what a run had taken that was killed.
+/// The original owner of a directory that a killed run has seized is unknown.
 #[test]
 fn after_a_killed_run_it_is_the_users_alone() {
     let mut stage = Stage::new();
@@ -94,7 +97,7 @@ fn after_a_killed_run_it_is_the_users_alone() {
     }
 }
 
-/// Emptied by root, and then it cannot be detached.
+/// Root empties the tmpfs, and then cannot detach it.
 #[test]
 fn a_tmpfs_that_stays_is_as_it_was() {
     let stage = Stage::with_private_mounts();

@@ -1,24 +1,27 @@
-//! Directories whose lock is held: what has to wait for it, waits for as long as the user likes, and not even SIGKILL
-//! ends it.
+//! Directories whose lock is held. A process that needs the lock waits for as long as the user wants, and SIGKILL
+//! does not end it.
 
-use std::path::Path;
-use std::process::Child;
-use std::time::{Duration, Instant};
+use crate::{
+    fuse::Server,
+    holder::Holder,
+    privileges::{field, stop_users_child},
+    stage::{Outcome, Stage, through},
+};
+use std::{
+    path::Path,
+    process::Child,
+    time::{Duration, Instant},
+};
 
-use crate::fuse::Server;
-use crate::holder::Holder;
-use crate::privileges::{field, stop_worker};
-use crate::stage::{Outcome, Stage, through};
-
-/// How long the command may take that meets such a directory: a second until the child is killed, one until it is
-/// left behind, for each of two children.
+/// The time that the command may take with such a directory: for each of two children, a second until it is killed,
+/// and a second until it is left behind.
 const LIMIT: Duration = Duration::from_secs(6);
 
-/// A directory of the user's, with something in it, whose lock is held while there is the server.
+/// A directory of the user's that is not empty. Its lock is held as long as the server runs.
 struct Held {
     stage: Stage,
     server: Server,
-    // Ends after the server only, so that the server is to be dropped first: it is bound last.
+    // It ends only after the server has ended. The tests bind the server last, so that it is dropped first.
     _holder: Holder,
 }
 
@@ -33,7 +36,8 @@ fn hold(name: &str) -> Held {
     Held { stage, server, _holder: holder }
 }
 
-/// Exit 3, one line, and the same child in the object: it is still there, in a wait that cannot be interrupted.
+/// Asserts exit status 3, one line, and the same child in the JSON object. The child must still be in an
+/// uninterruptible wait.
 pub(crate) fn assert_left_behind(outcome: &Outcome, stage: &Stage) -> i32 {
     let child = outcome.json()["abandoned"].as_i64().unwrap_or_else(|| panic!("{outcome:?}"));
     let path = stage.run();
@@ -74,7 +78,7 @@ fn a_child_of_the_users_that_hangs_is_left_behind() {
     stage.assert_gone();
 }
 
-/// The user stops the child that would hang in root's place.
+/// The user stops their own child, which would hang, so that root's child hangs instead.
 #[test]
 fn a_child_of_roots_that_hangs_is_left_behind_too() {
     let Held { stage, _holder, server } = hold("sub");
@@ -83,18 +87,19 @@ fn a_child_of_roots_that_hangs_is_left_behind_too() {
     }
     let started = Instant::now();
     let remover = stage.command(&["--json"]).spawn().unwrap();
-    let worker = stop_worker(&remover);
+    let users_child = stop_users_child(&remover);
     let outcome = finish(remover, started);
     let child = assert_left_behind(&outcome, &stage);
     assert_eq!(field(child, "Uid")[0], "0");
-    assert_ne!(child, worker.as_raw());
+    assert_ne!(child, users_child.as_raw());
     drop(server);
     assert_ends(child);
     stage.remove(&[]).assert_silent_success();
     stage.assert_gone();
 }
 
-/// The directory itself, in a directory that others can read: its name is never waited for.
+/// The lock of the directory itself is held, in a parent directory that others can read. The look-up of its name
+/// never waits.
 #[test]
 fn the_directory_itself_can_be_held() {
     let Held { stage, _holder, server } = hold("");
@@ -107,7 +112,7 @@ fn the_directory_itself_can_be_held() {
     stage.assert_gone();
 }
 
-/// Whoever started the command can end it at any time: the process that hangs is another one.
+/// The caller can end the command at any time, because another process hangs.
 #[test]
 fn a_command_whose_child_hangs_can_be_killed() {
     let Held { stage, _holder, server: _server } = hold("sub");
@@ -119,8 +124,8 @@ fn a_command_whose_child_hangs_can_be_killed() {
     assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
 }
 
-/// A user who stops the child time and again, starves it, or pins it to a processor that is busy: it makes progress,
-/// but most of the time it waits. Root goes on before the user's share of the time is over.
+/// The user stops the child repeatedly, starves it, or pins it to a busy processor. The child makes progress, but
+/// waits most of the time. Root continues before the user's share of the time is over.
 #[test]
 fn a_child_that_mostly_waits_does_not_go_on_for_long() {
     let stage = Stage::on_tmpfs();

@@ -1,14 +1,16 @@
 //! Processes of the user's that work against the removal.
 
-use std::process::Child;
-use std::time::{Duration, Instant};
-
+use crate::{
+    privileges::stop_users_child,
+    stage::{Outcome, Stage, as_user},
+};
 use nix::sys::signal::{Signal, kill};
+use std::{
+    process::Child,
+    time::{Duration, Instant},
+};
 
-use crate::privileges::stop_worker;
-use crate::stage::{Outcome, Stage, as_user};
-
-/// A process of the user's that is ended with the test.
+/// A process of the user's. It ends with the test.
 pub(crate) struct Opponent(Child);
 
 impl Opponent {
@@ -38,7 +40,7 @@ fn files_made_all_the_time_are_outrun() {
     stage.assert_gone();
 }
 
-/// A new login's directory, at the path of the one that is being removed.
+/// The directory of a new login takes the path of the directory that is being removed.
 #[test]
 fn another_directory_in_its_place_is_not_removed() {
     let stage = Stage::on_tmpfs();
@@ -46,10 +48,10 @@ fn another_directory_in_its_place_is_not_removed() {
         stage.user_file(number.to_string());
     }
     let remover = stage.command(&[]).spawn().unwrap();
-    let worker = stop_worker(&remover);
+    let child = stop_users_child(&remover);
     std::fs::rename(stage.run(), stage.beside("retired")).unwrap();
     stage.user_directory("");
-    kill(worker, Signal::SIGCONT).unwrap();
+    kill(child, Signal::SIGCONT).unwrap();
     let outcome = Outcome::of(remover.wait_with_output().unwrap());
     let line = format!("ck-remove-directory: {}: Stale file handle (ESTALE)\n", stage.run().display());
     assert_eq!((outcome.code, outcome.stderr), (Some(1), line));
@@ -57,7 +59,7 @@ fn another_directory_in_its_place_is_not_removed() {
     assert_eq!(std::fs::read_dir(stage.beside("retired")).unwrap().count(), 0);
 }
 
-/// Directories moved about under a deep walk: wherever `..` leads then, nothing outside may go.
+/// The user moves directories while a walk is deep in them. Nothing outside may be removed, wherever `..` leads.
 #[test]
 fn moving_directories_leads_nowhere() {
     let stage = Stage::new();

@@ -1,13 +1,13 @@
-//! A file system that does not answer, in the directory and on it.
+//! A file system that does not answer, mounted in the directory and on it.
 
-use std::time::{Duration, Instant};
-
+use crate::{
+    fuse::Server,
+    held::assert_left_behind,
+    mounted::handle,
+    stage::{Outcome, Stage},
+};
 use nix::mount::{MntFlags, umount2};
-
-use crate::fuse::Server;
-use crate::held::assert_left_behind;
-use crate::mounted::handle;
-use crate::stage::{Outcome, Stage};
+use std::time::{Duration, Instant};
 
 #[test]
 fn inside_it_is_detached() {

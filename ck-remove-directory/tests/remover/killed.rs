@@ -1,33 +1,37 @@
-//! kill -9 at any instant: the next run finishes what the killed one began.
+//! kill -9 at any moment: the next run finishes what the killed run began.
 
-use std::fs;
-use std::time::{Duration, Instant, SystemTime};
+use crate::{
+    mounted::{bind, mount_tmpfs},
+    privileges::{descendants, field},
+    stage::{Outcome, Stage, USER},
+    tree,
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use std::{
+    fs,
+    time::{Duration, Instant, SystemTime},
+};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+/// The longest time before a removal is killed, in microseconds. It is about the duration of a removal.
+const MAX_DELAY: u128 = 25_000;
 
-use crate::mounted::{bind, mount_tmpfs};
-use crate::privileges::{descendants, field};
-use crate::stage::{Outcome, Stage, USER};
-use crate::tree;
-
-/// Longest time that a removal goes on before it is killed, in microseconds: about as long as one takes.
-const LONGEST: u128 = 25_000;
-
-/// Kills the command, or its child if `child` and there is one, some time after it was started.
+/// Kills the command, or its child if `child` and if there is one, some time after the start.
 fn kill_at_some_time(stage: &Stage, child: bool) -> Outcome {
     let remover = stage.command(&[]).spawn().unwrap();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let delay = now.as_nanos() / 7 % LONGEST;
+    let delay = now.as_nanos() / 7 % MAX_DELAY;
     std::thread::sleep(Duration::from_micros(delay.try_into().unwrap()));
     let children = descendants(remover.id());
     let command = remover.id().try_into().unwrap();
     let victim = children.last().copied().filter(|_| child).unwrap_or(command);
     let _ = kill(Pid::from_raw(victim), Signal::SIGKILL);
     let outcome = Outcome::of(remover.wait_with_output().unwrap());
-    for worker in children {
+    for child in children {
         let until = Instant::now() + Duration::from_secs(5);
-        while !matches!(field(worker, "State").first().map(String::as_str), None | Some("Z")) {
+        while !matches!(field(child, "State").first().map(String::as_str), None | Some("Z")) {
             assert!(Instant::now() < until, "the child is still there");
         }
     }
@@ -54,12 +58,13 @@ fn kill_and_repeat(mount: bool) {
             mount_tmpfs(&stage.run());
         }
         fill(&stage);
-        // More than once, each time further on.
+        // Twice: the second run starts where the first was killed.
         for _ in 0..2 {
             let outcome = kill_at_some_time(&stage, round % 2 == 0);
-            // The first child of one that is mounted only asks what it is; nothing is done without its answer.
+            // For a mounted directory, the first child only asks for the file system. Without its answer, nothing is
+            // done.
             let unanswered = outcome.code == Some(2) && outcome.stderr.contains("does not answer");
-            // The command itself, or the child that does its work.
+            // Either the command itself was killed, or the child that does the work.
             let killed = outcome.code.is_none()
                 || (outcome.code == Some(4) && outcome.stderr.contains("Interrupted system call (EINTR)"));
             assert!(killed || outcome.code == Some(0) || unanswered, "{outcome:?}");

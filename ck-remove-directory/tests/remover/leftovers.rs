@@ -1,9 +1,7 @@
-//! What cannot go: named with its errno, one line each, and everything else gone.
-
-use std::fs;
-use std::os::unix::fs::symlink;
+//! What cannot be removed is named with its errno, one line each. Everything else is gone.
 
 use crate::stage::{Stage, USER, chmod, name};
+use std::{fs, os::unix::fs::symlink};
 
 #[test]
 fn one_immutable_file_stays_and_nothing_else() {
@@ -29,7 +27,7 @@ fn one_immutable_file_stays_and_nothing_else() {
     assert!(!stage.inside("other").exists() && !stage.inside("a/other").exists());
 }
 
-/// Two of them far down: going over the tree again for each level would take for ever.
+/// Two immutable files deep in the tree. One pass for each level would take for ever.
 #[test]
 fn what_stays_far_down_costs_one_line_and_no_time() {
     let mut stage = Stage::new();
@@ -46,12 +44,12 @@ fn what_stays_far_down_costs_one_line_and_no_time() {
     let outcome = stage.remove(&["--json"]);
     assert_eq!((outcome.code, outcome.stderr.lines().count()), (Some(1), 2), "{outcome:?}");
     assert_eq!(outcome.json()["passes"], 2);
-    // More where deep directories are lifted out of what stays.
+    // More are removed if deep directories are lifted out of those that stay.
     assert!(outcome.json()["removed"].as_u64() >= Some(103), "{outcome:?}");
     assert!(started.elapsed().as_secs() < 3, "{:?}", started.elapsed());
 }
 
-/// chattr +i on a directory: it stays, with what is directly in it, but what is further down goes.
+/// chattr +i on a directory: the directory and the names directly in it stay. Everything below these is removed.
 #[test]
 fn what_is_below_an_immutable_directory_goes() {
     let mut stage = Stage::new();
@@ -66,7 +64,8 @@ fn what_is_below_an_immutable_directory_goes() {
     assert!(!stage.inside("fixed/sub/file").exists() && !stage.inside("fixed/sub/deep").exists());
 }
 
-/// A link is removed before anything could follow it, unless it cannot be: then nothing may follow it either.
+/// A link is usually removed before anything could follow it. A link that cannot be removed must not be followed
+/// either.
 #[test]
 fn a_link_that_stays_is_not_followed() {
     let mut stage = Stage::new();
@@ -122,7 +121,7 @@ fn beyond_a_hundred_they_are_counted() {
     assert_eq!(outcome.json()["leftovers_not_named"], 5);
 }
 
-/// The user's own permissions are no reason to stay, nor is a directory of another user's.
+/// Neither missing permissions nor another owner keep a directory from being removed.
 #[test]
 fn another_users_directory_inside_goes() {
     let stage = Stage::new();

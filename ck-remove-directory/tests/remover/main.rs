@@ -1,14 +1,9 @@
-//! The real command, as root, on directories of its own under the temporary directory.
+//! Tests of the real command, as root, on directories below the temporary directory.
 //!
-//! [`stage`] makes a user's directory and runs the command on it; the rest are the tests, by what they are
-//! about.
+//! [`stage`] makes a user's directory and runs the command on it. [`tree`], [`fuse`] and [`holder`] provide what
+//! tests need. The other modules are the tests, one subject each.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test ends where something is not as it should be"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first error")]
 
 mod failing_calls;
 mod fuse;

@@ -1,14 +1,16 @@
-//! Mounts: on the directory, in it, and already detached.
-
-use std::fs::{self, File, OpenOptions};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{OpenOptionsExt, chown};
-use std::path::Path;
-
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use rustix::fs::{Mode, OFlags, openat};
+//! Mounts on the directory, mounts in it, and a mount that is already detached.
 
 use crate::stage::{Outcome, Stage, USER, chmod, remover, through};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use rustix::fs::{Mode, OFlags, openat};
+use std::{
+    fs::{self, File, OpenOptions},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{OpenOptionsExt, chown},
+    },
+    path::Path,
+};
 
 pub(crate) fn mount_tmpfs(on: &Path) {
     mount(Some("tmpfs"), on, Some("tmpfs"), MsFlags::empty(), Some("mode=0700,uid=2001,gid=2001"))
@@ -24,7 +26,7 @@ pub(crate) fn handle(path: &Path) -> File {
     OpenOptions::new().read(true).custom_flags(flags).open(path).unwrap()
 }
 
-/// What is in a directory of which there is only a descriptor.
+/// The number of names in a directory, through its descriptor.
 fn names_in(directory: &File) -> usize {
     fs::read_dir(format!("/proc/self/fd/{}", directory.as_raw_fd())).unwrap().count()
 }
@@ -41,11 +43,11 @@ fn a_tmpfs_there_is_emptied_detached_and_its_mount_point_removed() {
     let bytes = outcome.json()["bytes"].as_u64().unwrap();
     assert!((3 << 20..4 << 20).contains(&bytes), "{bytes} bytes given back");
     assert_eq!((&outcome.json()["mounts_detached"], &outcome.json()["removed"]), (&1.into(), &3.into()));
-    assert_eq!(names_in(&inside), 0, "emptied, for those who still have it open");
+    assert_eq!(names_in(&inside), 0, "emptied, for processes that still have it open");
     stage.assert_gone();
 }
 
-/// A broker that is restarted starts one while the one before is still at work.
+/// After a restart, the broker starts a remover while the earlier one still works.
 #[test]
 fn several_at_the_same_directory_do_not_hinder_each_other() {
     let stage = Stage::with_private_mounts();
@@ -66,7 +68,7 @@ fn several_at_the_same_directory_do_not_hinder_each_other() {
     }
 }
 
-/// The one before was killed after it had detached what was mounted there.
+/// An earlier remover was killed after it detached the tmpfs and before it removed the mount point.
 #[test]
 fn an_empty_mount_point_goes_where_only_root_can_have_made_it() {
     let stage = Stage::new();
@@ -82,7 +84,7 @@ fn an_empty_mount_point_goes_where_only_root_can_have_made_it() {
     stage.assert_gone();
 }
 
-/// ConsoleKit stacked a second tmpfs on the first after a crash.
+/// After a crash, ConsoleKit mounted a second tmpfs on the first.
 #[test]
 fn stacked_tmpfs_go_one_after_the_other() {
     let stage = Stage::with_private_mounts();
@@ -97,7 +99,7 @@ fn stacked_tmpfs_go_one_after_the_other() {
     stage.assert_gone();
 }
 
-/// So deep that no path leads there, and only the walk finds them.
+/// The mounts are so deep that no path can name them. Only the walk finds them.
 #[test]
 fn any_number_of_mounts_on_one_name_is_taken_off() {
     let stage = Stage::with_private_mounts();
@@ -112,7 +114,7 @@ fn any_number_of_mounts_on_one_name_is_taken_off() {
     }
     let outcome = stage.remove(&["--json"]);
     outcome.assert_silent_success();
-    // The user's, and one of root's.
+    // One pass of the user, and one of root.
     assert_eq!((&outcome.json()["mounts_detached"], &outcome.json()["passes"]), (&300.into(), &2.into()));
     stage.assert_gone();
 }
@@ -131,7 +133,7 @@ fn a_mount_point_of_roots_below_the_tmpfs_goes_if_it_is_empty() {
     let outcome = stage.remove(&[]);
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.stderr.contains("Directory not empty (ENOTEMPTY)"), "{outcome:?}");
-    assert!(stage.inside("roots").exists(), "root's own files beneath are not the user's to lose");
+    assert!(stage.inside("roots").exists(), "root's own files beneath are not removed");
 }
 
 #[test]
@@ -209,7 +211,7 @@ fn a_detached_tmpfs_is_emptied_through_its_descriptor() {
     let detached = handle(&stage.run());
     umount2(&stage.run(), MntFlags::MNT_DETACH).unwrap();
     fs::remove_dir(stage.run()).unwrap();
-    // A later login's: the path is only a name now.
+    // A later login has its directory there. The path is only a name now.
     stage.user_directory("");
     stage.user_file("new");
     let stdin = detached.try_clone().unwrap();
@@ -218,7 +220,7 @@ fn a_detached_tmpfs_is_emptied_through_its_descriptor() {
     assert_eq!((&outcome.json()["gone"], &outcome.json()["removed"]), (&true.into(), &6.into()));
     assert_eq!(names_in(&detached), 0);
     stage.assert_canary();
-    assert!(stage.inside("new").exists(), "what is at the path now is not ours");
+    assert!(stage.inside("new").exists(), "the directory that is at the path now is not removed");
 }
 
 #[test]

@@ -1,17 +1,19 @@
-//! Directories moved out of the tree, and back, while the remover is in them.
+//! Directories that are moved out of the tree, and back, while the remover is in them.
 
-use std::fs;
-use std::time::{Duration, Instant};
-
+use crate::{
+    hostile::Opponent,
+    privileges::{roots_child, stop_in, stop_users_child_in},
+    stage::{Outcome, Stage, USER, chmod},
+    tree::{self, own},
+};
 use nix::sys::signal::{Signal, kill};
 use rustix::fs::{Mode, OFlags, mkdirat, open, openat};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
-use crate::hostile::Opponent;
-use crate::privileges::{roots_child, stop_in, stop_worker_in};
-use crate::stage::{Outcome, Stage, USER, chmod};
-use crate::tree::{self, own};
-
-/// Landlock: the child keeps a descriptor of a directory that is no longer the user's to lose.
+/// The child has a descriptor of a directory that is now outside. Landlock denies every change in it.
 #[test]
 fn what_was_moved_outside_stays_as_it_is() {
     let stage = Stage::on_tmpfs();
@@ -22,11 +24,11 @@ fn what_was_moved_outside_stays_as_it_is() {
         stage.user_file(format!("{bottom}{number}"));
     }
     let remover = stage.command(&["--json"]).spawn().unwrap();
-    let worker = stop_worker_in(&remover, &stage.inside(bottom.trim_end_matches('/')));
+    let child = stop_users_child_in(&remover, &stage.inside(bottom.trim_end_matches('/')));
     fs::rename(stage.inside("d/".repeat(10)), stage.outside("moved")).unwrap();
     let before = tree::read(&stage.outside(""));
-    assert!(before.len() > 100, "the child was in the middle of it");
-    kill(worker, Signal::SIGCONT).unwrap();
+    assert!(before.len() > 100, "the child was in the middle of its work");
+    kill(child, Signal::SIGCONT).unwrap();
     let outcome = Outcome::of(remover.wait_with_output().unwrap());
     outcome.assert_silent_success();
     assert_eq!(outcome.json()["confined"], true);
@@ -34,12 +36,12 @@ fn what_was_moved_outside_stays_as_it_is() {
     stage.assert_gone();
 }
 
-/// Root's own walk, which is not confined: the way up out of a directory that was moved away leads to where
-/// it is now, and is not taken.
+/// The pass of root is not confined. From a directory that was moved away, `..` leads to its new place. Root does not
+/// go there.
 #[test]
 fn a_directory_moved_outside_does_not_take_roots_walk_along() {
     let stage = Stage::on_tmpfs();
-    // What would be lost: the name that the walk would look for.
+    // This would be removed: it has the name that the walk would look for.
     fs::create_dir(stage.outside("d")).unwrap();
     let mut at = open(stage.run(), OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap();
     for _ in 0..200 {
@@ -57,11 +59,11 @@ fn a_directory_moved_outside_does_not_take_roots_walk_along() {
     kill(root, Signal::SIGCONT).unwrap();
     Outcome::of(remover.wait_with_output().unwrap()).assert_silent_success();
     assert!(stage.outside("moved").exists() && stage.outside("d").exists());
-    assert!(!stage.outside("moved/d").exists(), "what was below it had been reached before");
+    assert!(!stage.outside("moved/d").exists(), "the walk was below it before it was moved");
     stage.assert_gone();
 }
 
-/// A subtree that goes to and fro all the time, with something of the user's own beside it.
+/// A subtree is moved out and back all the time. Other files of the user and of root lie beside it.
 #[test]
 fn a_subtree_that_goes_out_and_back_takes_nothing_along() {
     let stage = Stage::on_tmpfs();

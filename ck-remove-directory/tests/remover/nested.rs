@@ -1,15 +1,14 @@
-//! Mounts in the directory: found in the kernel's list and gone before the user's pass.
+//! Mounts in the directory are found in the kernel's list, and detached before the user's pass.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-
+use crate::{
+    mounted::{bind, mount_tmpfs},
+    stage::{Stage, USER, name},
+    tree,
+};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use std::{fs, os::unix::fs::PermissionsExt};
 
-use crate::mounted::{bind, mount_tmpfs};
-use crate::stage::{Stage, USER, name};
-use crate::tree;
-
-/// How many mounts there are in this test's mount namespace whose point has `part` in it.
+/// The number of mounts in this test's mount namespace whose mount point contains `part`.
 fn mounts_at(part: &str) -> usize {
     let table = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
     table.lines().filter(|line| line.contains(part)).count()
@@ -19,7 +18,7 @@ fn mounts_at(part: &str) -> usize {
 fn every_kind_is_gone_before_the_users_pass_and_its_source_is_intact() {
     let stage = Stage::with_private_mounts();
     tree::plant(&stage.outside("same"), USER);
-    // Another file system, with the user's own files.
+    // Another file system, with files of the user.
     let other = stage.beside("other");
     fs::create_dir(&other).unwrap();
     mount_tmpfs(&other);
@@ -49,7 +48,7 @@ fn every_kind_is_gone_before_the_users_pass_and_its_source_is_intact() {
     umount2(&other, MntFlags::MNT_DETACH).unwrap();
 }
 
-/// As the broker retires a plain directory: renamed, with all that is mounted in it.
+/// The broker retires a plain directory by renaming it, with everything that is mounted in it.
 #[test]
 fn mounts_that_moved_along_are_found_where_they_are_now() {
     let stage = Stage::with_private_mounts();
@@ -57,7 +56,7 @@ fn mounts_that_moved_along_are_found_where_they_are_now() {
     bind(&stage.outside("same"), &stage.user_directory("a/b"));
     fs::create_dir(stage.beside("retired")).unwrap();
     fs::rename(stage.run(), stage.beside("retired/1")).unwrap();
-    // A later login's, with the same names in it.
+    // The directory of a later login has the same names.
     bind(&stage.outside("same"), &stage.user_directory("a/b"));
     let before = tree::read(&stage.outside(""));
     let mut command = crate::stage::remover();
@@ -71,7 +70,7 @@ fn mounts_that_moved_along_are_found_where_they_are_now() {
     stage.remove(&[]).assert_silent_success();
 }
 
-/// A directory whose name begins like the one that is removed, and a mount that it hides.
+/// A directory whose name begins like that of the removed one, and a mount that the removed tmpfs hides.
 #[test]
 fn mounts_beside_it_and_beneath_it_are_left_alone() {
     let stage = Stage::with_private_mounts();
@@ -85,14 +84,14 @@ fn mounts_beside_it_and_beneath_it_are_left_alone() {
     mount(Some("tmpfs"), &stage.user_directory("ro"), Some("tmpfs"), read_only, None::<&str>).unwrap();
     let outcome = stage.remove(&["--json"]);
     outcome.assert_silent_success();
-    // The read-only one, the directory's own, and then the one that it hid.
+    // The read-only tmpfs, the tmpfs of the directory itself, and the bind mount that it hid.
     assert_eq!(outcome.json()["mounts_detached"], 3, "{outcome:?}");
     assert_eq!(mounts_at("/run2"), 1);
     stage.assert_gone();
     umount2(&beside, MntFlags::MNT_DETACH).unwrap();
 }
 
-/// Directories in which a name is not the directory owner's to remove.
+/// Sticky directories, in which the owner of the directory cannot remove every name.
 #[test]
 fn sticky_directories_and_other_users_files_go() {
     let stage = Stage::new();

@@ -1,13 +1,14 @@
-//! What is in everyday runtime directories, and what makes a walk run out of something.
-
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::os::unix::net::UnixListener;
-use std::time::Instant;
+//! The contents of everyday runtime directories, and trees that would exhaust descriptors, stack or time.
 
 use crate::stage::{Outcome, Stage, chmod, name, through};
+use std::{
+    fs,
+    os::unix::{fs::symlink, net::UnixListener},
+    time::Instant,
+};
 
-/// The call of the original report: contents the user's, parent root's. It ended in SIGTRAP there.
+/// The first failure of ConsoleKit2's remover: the contents are the user's and the parent is root's. It ended in
+/// SIGTRAP.
 #[test]
 fn the_users_contents_go_and_then_the_directory() {
     let stage = Stage::new();
@@ -21,7 +22,7 @@ fn the_users_contents_go_and_then_the_directory() {
     stage.assert_gone();
 }
 
-/// `/var/run/user/1000` in that report: /var/run is a link everywhere.
+/// That failure was at `/var/run/user/1000`, and /var/run is a link everywhere.
 #[test]
 fn a_link_of_roots_on_the_way_is_followed() {
     let stage = Stage::new();
@@ -104,7 +105,7 @@ fn three_thousand_levels_need_few_descriptors() {
     stage.assert_gone();
 }
 
-/// Side branches below the depth at which directories further up are closed and opened again.
+/// Branches below the depth at which directories further up are closed and opened again.
 #[test]
 fn a_deep_tree_with_branches_goes_in_one_pass() {
     let stage = Stage::on_tmpfs();

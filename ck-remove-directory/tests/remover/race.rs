@@ -1,25 +1,29 @@
-//! Directories exchanged with links while they are removed, half a minute long.
+//! Directories that are exchanged with links while they are removed, for half a minute.
 
-use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use crate::{
+    mounted::mount_tmpfs,
+    stage::{Stage, USER},
+    tree,
+};
+use rustix::{
+    fs::{CWD, Gid, RenameFlags, Uid, renameat_with},
+    thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid},
+};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, symlink},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
-use rustix::fs::{CWD, Gid, RenameFlags, Uid, renameat_with};
-use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+/// The duration of a race.
+const RACE_DURATION: Duration = Duration::from_secs(30);
 
-use crate::mounted::mount_tmpfs;
-use crate::stage::{Stage, USER};
-use crate::tree;
-
-/// How long the race lasts.
-const RACE: Duration = Duration::from_secs(30);
-
-/// Tasks of the user's that exchange.
+/// The number of tasks of the user that exchange names.
 const RACERS: usize = 8;
 
-/// Becomes the user, in this thread only: to the kernel it is a task like a process.
+/// Makes this thread the user. To the kernel, a thread is a task like a process.
 fn become_user() {
     let (uid, gid) = (Uid::from_raw(USER), Gid::from_raw(USER));
     set_thread_groups(&[]).unwrap();
@@ -27,17 +31,17 @@ fn become_user() {
     set_thread_res_uid(uid, uid, uid).unwrap();
 }
 
-/// Makes directories and links in `run` and exchanges them, over and over.
+/// Makes directories and links in `run`, and exchanges them repeatedly. Returns the number of exchanges.
 fn exchange(run: &Path, canaries: &[PathBuf], racer: usize, stop: &AtomicBool) -> u64 {
     become_user();
     let (mut exchanged, mut round) = (0, 0);
     while !stop.load(Ordering::Relaxed) {
         for canary in canaries {
-            // Names of their own each time: these racers must not follow a link themselves.
+            // The names are new each time, so that the racers do not follow a link themselves.
             round += 1;
             let directory = run.join(format!("d{racer}-{round}"));
             let link = run.join(format!("l{racer}-{round}"));
-            // The names that are in the canaries, so that a step too far finds them.
+            // The canaries have the same names, so that a step outside would find them.
             let _ = fs::create_dir_all(directory.join("a/b"));
             for file in ["file1", "a/file2", "a/b/file3"] {
                 let _ = fs::write(directory.join(file), "");
@@ -55,7 +59,7 @@ fn exchange(run: &Path, canaries: &[PathBuf], racer: usize, stop: &AtomicBool) -
     exchanged
 }
 
-/// Runs the race on directories that `prepare` makes ready; what it must not touch is root's and the user's.
+/// Runs a race on directories that `prepare` makes. The canaries outside, of root and of the user, must not change.
 fn race(stage: &Stage, prepare: impl Fn(&Stage)) {
     let canaries = [stage.outside("roots"), stage.outside("users")];
     tree::plant(&canaries[0], 0);
@@ -72,10 +76,10 @@ fn race(stage: &Stage, prepare: impl Fn(&Stage)) {
                 })
             })
             .collect();
-        let until = Instant::now() + RACE;
+        let until = Instant::now() + RACE_DURATION;
         while Instant::now() < until {
             prepare(stage);
-            // Something for root's own walk, which is the one that could do most harm.
+            // Work for the pass of root, which could do most harm.
             let _ = fs::create_dir_all(stage.inside("roots/a/b"));
             std::thread::sleep(Duration::from_millis(20));
             let outcome = stage.remove(&["--deadline=1", "--json"]);
@@ -104,7 +108,7 @@ fn exchanged_links_lead_nowhere_from_a_tmpfs() {
     race(&Stage::on_tmpfs(), |stage| {
         stage.user_directory("");
         let device = |path: &Path| fs::metadata(path).unwrap().dev();
-        // What is left beneath it from the time before is hidden now, and the next removal's second layer.
+        // The tmpfs hides what the last removal has left. The next removal meets it beneath the tmpfs.
         if device(&stage.run()) == device(&stage.beside("")) {
             mount_tmpfs(&stage.run());
         }

@@ -1,10 +1,11 @@
-//! What the command will not do, and how it says so: exit 2, one line, nothing touched.
-
-use std::fs;
-use std::os::unix::fs::{chown, symlink};
-use std::path::Path;
+//! What the command refuses: exit status 2, one line, nothing touched.
 
 use crate::stage::{Outcome, Stage, USER, chmod, remover, through};
+use std::{
+    fs,
+    os::unix::fs::{chown, symlink},
+    path::Path,
+};
 
 fn call(arguments: &[&str]) -> Outcome {
     Outcome::of(remover().args(arguments).output().unwrap())
@@ -14,7 +15,7 @@ fn call_on(path: &Path) -> Outcome {
     Outcome::of(remover().arg("--uid=2001").arg("--dest").arg(path).output().unwrap())
 }
 
-/// A stage with something to lose.
+/// A stage with a file that must not be removed.
 fn stage_with_file() -> Stage {
     let stage = Stage::new();
     stage.user_file("precious");
@@ -79,7 +80,7 @@ fn a_way_that_others_can_bend() {
     symlink(stage.beside(""), theirs.join("link")).unwrap();
     call_on(&theirs.join("link/run")).assert_refused("a link");
     call_on(&theirs.join("dir")).assert_silent_success();
-    assert!(!theirs.join("dir").exists(), "a sticky directory of root's is a way like /tmp");
+    assert!(!theirs.join("dir").exists(), "a sticky directory of root's, like /tmp, may be on the way");
     assert_untouched(&stage);
 }
 
@@ -120,7 +121,7 @@ fn a_descriptor_that_is_no_tmpfs_directory() {
 fn anybody_but_root() {
     let stage = stage_with_file();
     let user = ["setpriv", "--reuid=2001", "--regid=2001", "--clear-groups"];
-    // The build's own directory may be closed to the user.
+    // The user may not be able to enter the build directory.
     let copy = stage.beside("remover");
     fs::copy(env!("CARGO_BIN_EXE_ck-remove-directory"), &copy).unwrap();
     let mut inner = std::process::Command::new(copy);

@@ -1,25 +1,27 @@
-//! Large trees, side by side with `rm -rf` on an equal one, and with few descriptors.
+//! Large trees: the number of open descriptors, and the time in comparison with `rm -rf`.
 
-use std::fs;
-use std::path::Path;
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
-
+use crate::{
+    privileges::descendants,
+    stage::{Outcome, Stage, through},
+};
 use rustix::fs::{Mode, OFlags, openat};
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command},
+    time::{Duration, Instant},
+};
 
-use crate::privileges::descendants;
-use crate::stage::{Outcome, Stage, through};
+/// The time that a removal may take, as a multiple of the time of `rm -rf`.
+const MAX_RATIO: f64 = 1.15;
 
-/// Times the time of `rm -rf` that a removal may take.
-const LIMIT: f64 = 1.15;
-
-/// Pairs that are measured, because other things run on the same processors meanwhile.
+/// The number of pairs that are measured. There are several because other programs use the processors too.
 const PAIRS: usize = 3;
 
-/// Descriptors that the command and its child may have open, each.
-const DESCRIPTORS: usize = 64;
+/// The number of descriptors that the command and each of its children may have open.
+const MAX_DESCRIPTORS: usize = 64;
 
-/// Makes a tree in the directory.
+/// Makes a tree in a directory.
 type Make = fn(&Stage, &str);
 
 fn a_million_files(stage: &Stage, name: &str) {
@@ -37,7 +39,7 @@ fn fifty_thousand_levels(stage: &Stage, name: &str) {
     stage.user_chain(name, 50_000);
 }
 
-/// Waits for the command, and counts the descriptors that it and its children have open meanwhile.
+/// Waits for the command. Returns the highest number of descriptors that it or one of its children had open.
 fn watch_descriptors(command: &mut Child) -> usize {
     let count = |pid: i32| fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
     let mut most = 0;
@@ -64,16 +66,16 @@ fn time_of_removal(stage: &Stage, names: u64) -> Duration {
     let elapsed = started.elapsed();
     let outcome = Outcome::of(command.wait_with_output().unwrap());
     outcome.assert_silent_success();
-    assert!((2..=DESCRIPTORS).contains(&most), "{most} descriptors");
+    assert!((2..=MAX_DESCRIPTORS).contains(&most), "{most} descriptors");
     assert_eq!(outcome.json()["removed"], names);
-    // Root's as well where the user's child has had to wait too long for a processor.
+    // A second pass, of root, runs if the user's child had to wait too long for a processor.
     assert!(outcome.json()["passes"].as_u64() <= Some(2), "{outcome:?}");
     elapsed
 }
 
-/// Measures pairs; one must be within the limit. Each goes first in turn: the kernel frees the inodes of
-/// what was removed some time later, at the expense of whatever runs then.
-#[expect(clippy::print_stdout, reason = "a benchmark shows what it has measured")]
+/// Measures pairs, of which one must be within the limit. The two programs take turns in going first: the kernel
+/// frees removed inodes later, which slows down the program that runs then.
+#[expect(clippy::print_stdout, reason = "a benchmark prints its measurements")]
 fn compare(make: Make, names: u64) {
     let mut ratios = Vec::new();
     for pair in 0..PAIRS {
@@ -88,10 +90,10 @@ fn compare(make: Make, names: u64) {
         println!("{removal:.2?}, rm -rf {rm:.2?}: {ratio:.2} times");
         ratios.push(ratio);
     }
-    assert!(ratios.iter().any(|ratio| *ratio <= LIMIT), "times of rm -rf: {ratios:.2?}");
+    assert!(ratios.iter().any(|ratio| *ratio <= MAX_RATIO), "times of rm -rf: {ratios:.2?}");
 }
 
-/// The tree goes, with few descriptors.
+/// Asserts that the tree is removed with few descriptors.
 fn assert_goes(make: Make, names: u64) {
     let stage = Stage::on_tmpfs();
     make(&stage, "tree");

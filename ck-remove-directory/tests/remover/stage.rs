@@ -1,47 +1,54 @@
-//! A directory per test, with a runtime directory in it and a canary beside it that must stay as it is.
+//! A directory for each test. It holds a runtime directory, and beside it a canary that must not change.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::{CloneFlags, unshare};
+use nix::{
+    mount::{MntFlags, MsFlags, mount, umount2},
+    sched::{CloneFlags, unshare},
+};
 use rustix::fs::{IFlags, Mode, OFlags, ioctl_getflags, ioctl_setflags, mkdirat, open, openat};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::{
+            ffi::OsStrExt,
+            fs::{DirBuilderExt, PermissionsExt, chown},
+            process::CommandExt,
+        },
+    },
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+};
 
-/// The user of every test: only a number, no account.
+/// The user of every test: a uid without an account.
 pub(crate) const USER: u32 = 2001;
 
-/// The text in the canary.
-const SONG: &str = "still here";
+/// The content of the canary.
+const CANARY: &str = "still here";
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// A root-owned directory with `run` (the user's), and `outside/canary` (root's) in it.
+/// A directory of root's that holds `run`, which is the user's, and `outside/canary`, which is root's.
 pub(crate) struct Stage {
     base: PathBuf,
     immutable: Vec<OwnedFd>,
 }
 
 impl Stage {
-    /// On the disk, where every kernel knows immutable files.
+    /// A stage on the disk, where every kernel supports immutable files.
     pub(crate) fn new() -> Self {
         let base = fresh_directory();
         Self::in_place(base)
     }
 
-    /// The same, in a mount namespace of this test's own thread.
+    /// A stage on the disk. The thread of this test gets its own mount namespace.
     pub(crate) fn with_private_mounts() -> Self {
         make_mounts_private();
         Self::new()
     }
 
-    /// The same, on a tmpfs: for what is large.
+    /// A stage on a tmpfs, for large trees. The thread of this test gets its own mount namespace.
     pub(crate) fn on_tmpfs() -> Self {
         make_mounts_private();
         let base = fresh_directory();
@@ -52,17 +59,17 @@ impl Stage {
     fn in_place(base: PathBuf) -> Self {
         let stage = Self { base, immutable: Vec::new() };
         fs::create_dir(stage.outside("")).unwrap();
-        fs::write(stage.outside("canary"), SONG).unwrap();
+        fs::write(stage.outside("canary"), CANARY).unwrap();
         stage.user_directory("");
         stage
     }
 
-    /// The user's runtime directory, which is what is removed.
+    /// The user's runtime directory, which is to be removed.
     pub(crate) fn run(&self) -> PathBuf {
         self.base.join("run")
     }
 
-    /// `name` in the user's runtime directory; that directory itself for "".
+    /// The path of `name` in the user's runtime directory. For "", the path of that directory.
     pub(crate) fn inside(&self, name: impl AsRef<Path>) -> PathBuf {
         match name.as_ref() {
             name if name.as_os_str().is_empty() => self.run(),
@@ -70,17 +77,17 @@ impl Stage {
         }
     }
 
-    /// `name` in a root-owned directory beside it.
+    /// The path of `name` in a directory of root's beside it.
     pub(crate) fn outside(&self, name: &str) -> PathBuf {
         self.base.join("outside").join(name)
     }
 
-    /// `name` in the root-owned directory that holds everything.
+    /// The path of `name` in the directory that holds everything.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.base.join(name)
     }
 
-    /// Makes directories down to `name`, each the user's.
+    /// Makes the directories down to `name`. Each is the user's.
     pub(crate) fn user_directory(&self, name: &str) -> PathBuf {
         let mut path = self.run();
         for part in std::iter::once("").chain(name.split('/').filter(|part| !part.is_empty())) {
@@ -100,7 +107,7 @@ impl Stage {
         path
     }
 
-    /// Makes `depth` directories, each in the one before, in `name`.
+    /// Makes a chain of `depth` directories in `name`, each in the one before.
     pub(crate) fn user_chain(&self, name: &str, depth: usize) {
         let mut at =
             open(self.user_directory(name), OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap();
@@ -111,24 +118,24 @@ impl Stage {
         }
     }
 
-    /// Makes `path` undeletable, even for root, until the test is over.
+    /// Makes `path` immutable, also for root, until the test is over.
     pub(crate) fn make_immutable(&mut self, path: &Path) {
         let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).unwrap();
         set_immutable(&file, true);
         self.immutable.push(file);
     }
 
-    /// What was immutable is out of reach, with the tmpfs that it was on.
+    /// Forgets the immutable files: they are gone with their tmpfs.
     pub(crate) fn forget_immutable(&mut self) {
         self.immutable.clear();
     }
 
-    /// `--uid` and `--dest` for the user's runtime directory, and `more`.
+    /// Runs the command with `--uid` and `--dest` for the user's runtime directory, and with the arguments `more`.
     pub(crate) fn remove(&self, more: &[&str]) -> Outcome {
         Outcome::of(self.command(more).output().unwrap())
     }
 
-    /// The same, not started yet.
+    /// The same command, not yet started.
     pub(crate) fn command(&self, more: &[&str]) -> Command {
         let mut command = remover();
         command.args(["--uid", "2001", "--dest"]).arg(self.run()).args(more);
@@ -141,7 +148,7 @@ impl Stage {
     }
 
     pub(crate) fn assert_canary(&self) {
-        assert_eq!(fs::read_to_string(self.outside("canary")).expect("the canary"), SONG);
+        assert_eq!(fs::read_to_string(self.outside("canary")).expect("the canary"), CANARY);
     }
 }
 
@@ -156,7 +163,7 @@ impl Drop for Stage {
     }
 }
 
-/// What the command said and how it ended.
+/// The output of the command, and its exit status.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
@@ -173,12 +180,12 @@ impl Outcome {
         }
     }
 
-    /// Exit 0, and nothing said.
+    /// Asserts exit status 0 and nothing on standard error.
     pub(crate) fn assert_silent_success(&self) {
         assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""), "{self:?}");
     }
 
-    /// Exit 2 and one line that has `word` in it.
+    /// Asserts exit status 2, and one line that contains `word`.
     pub(crate) fn assert_refused(&self, word: &str) {
         assert_eq!((self.code, self.stderr.lines().count()), (Some(2), 1), "{self:?}");
         assert!(self.stderr.starts_with("ck-remove-directory: ") && self.stderr.contains(word), "{self:?}");
@@ -196,7 +203,7 @@ pub(crate) fn remover() -> Command {
     command
 }
 
-/// The same command after `words`, such as `setpriv ...`.
+/// The command `inner`, started by `words`, such as `setpriv ...`.
 pub(crate) fn through(words: &[&str], inner: &Command) -> Command {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).arg(inner.get_program()).args(inner.get_args());

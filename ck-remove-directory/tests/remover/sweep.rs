@@ -1,15 +1,18 @@
-//! `--sweep`: mount points that nobody needs any more.
+//! `--sweep`: mount points that are no longer needed.
 
-use std::fs;
-use std::os::unix::fs::{chown, symlink};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use crate::{
+    fuse::Server,
+    mounted::{bind, mount_tmpfs},
+    stage::{Outcome, Stage, USER, chmod, remover, through},
+};
+use std::{
+    fs,
+    os::unix::fs::{chown, symlink},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
-use crate::fuse::Server;
-use crate::mounted::{bind, mount_tmpfs};
-use crate::stage::{Outcome, Stage, USER, chmod, remover, through};
-
-/// A directory of root's own.
+/// Makes a directory that is private to root.
 fn retired(stage: &Stage) -> PathBuf {
     let path = stage.beside("retired");
     fs::create_dir(&path).unwrap();
@@ -36,7 +39,7 @@ fn what_is_called_empty_goes_with_what_is_mounted_there() {
         fs::create_dir(retired.join(name)).unwrap();
     }
     fs::write(retired.join("2001-5/file"), "").unwrap();
-    // More than anybody would count to.
+    // Any number of mounts may be stacked.
     for _ in 0..300 {
         mount_tmpfs(&retired.join("empty-2"));
     }
@@ -73,7 +76,7 @@ fn one_that_cannot_go_is_named_and_stops_no_other() {
     symlink(stage.outside(""), retired.join("empty-4")).unwrap();
     let outcome = sweep(&retired, &[]);
     let line = |name: &str, why: &str| format!("ck-remove-directory: {}/{name}: {why}", retired.display());
-    // A file is a mount point too; a link goes itself, and not what it leads to.
+    // A file can be a mount point too. A link is removed, and its target is not.
     let expected = line("empty-2", "Directory not empty (ENOTEMPTY)");
     assert_eq!((outcome.code, outcome.stderr.trim_end()), (Some(1), expected.as_str()));
     assert_eq!(names(&retired), ["empty-2"]);

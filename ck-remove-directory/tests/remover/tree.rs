@@ -1,14 +1,16 @@
-//! What is in a directory, to be compared with what is there later.
+//! The contents of a tree, for a comparison with its later contents.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
-/// Everything in a tree by path: mode, owner, and content of files or target of links.
+/// Everything in a tree, by path: mode, owner, and the content of a file or the target of a link.
 pub(crate) type Tree = BTreeMap<PathBuf, (u32, u32, Vec<u8>)>;
 
-/// Reads all that is in `top`, links not followed, and `top` itself.
+/// Reads `top` and everything in it, without following links.
 pub(crate) fn read(top: &Path) -> Tree {
     let mut tree = Tree::new();
     let mut ahead = vec![top.to_owned()];
@@ -27,7 +29,7 @@ pub(crate) fn read(top: &Path) -> Tree {
     tree
 }
 
-/// Makes a tree of `uid`'s at `top`: directories in each other, and files in each.
+/// Makes a tree at `top` that belongs to `uid`: nested directories with files in each.
 pub(crate) fn plant(top: &Path, uid: u32) {
     for directory in ["", "a", "a/b", "c"] {
         let directory = top.join(directory);

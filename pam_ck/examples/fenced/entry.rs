@@ -1,4 +1,4 @@
-//! The entry points of `pam-floor`, and what libpam is asked: its unsafe code.
+//! The unsafe code of `pam-floor`: its entry points, and the calls into libpam.
 #![allow(unsafe_code, reason = "a PAM module is a C interface")]
 
 use super::{close, open};
@@ -9,7 +9,7 @@ use std::{
     ptr, slice,
 };
 
-// Built in, as in pam_ck.so: see pam_ck/build.rs.
+// The unwinder is linked in, as in pam_ck.so: see pam_ck/build.rs.
 #[cfg_attr(static_unwinder, link(name = "gcc_eh", kind = "static", modifiers = "-bundle"))]
 unsafe extern "C" {}
 
@@ -21,10 +21,10 @@ unsafe extern "C" fn pam_sm_open_session(
     argc: c_int,
     argv: *const *const c_char,
 ) -> c_int {
-    // SAFETY: libpam's contract: the handle lives, and `argv` has `argc` strings.
+    // SAFETY: libpam guarantees that the handle lives and that `argv` has `argc` strings.
     let uid = unsafe { uid_of(argc, argv).or_else(|| looked_up(pamh)) };
     match uid.and_then(open) {
-        // SAFETY: the handle lives; libpam copies the string.
+        // SAFETY: the handle lives, and libpam copies the string.
         Some(()) => unsafe { raw::pam_putenv(pamh, c"XDG_RUNTIME_DIR=/run/user/2001".as_ptr()) },
         None => PamReturnCode::SESSION_ERR as c_int,
     }
@@ -48,21 +48,21 @@ unsafe extern "C" fn pam_sm_close_session(
 /// `argv` has `argc` strings.
 unsafe fn uid_of(argc: c_int, argv: *const *const c_char) -> Option<u32> {
     let count = usize::try_from(argc).ok().filter(|&count| count > 0)?;
-    // SAFETY: the caller's promise.
+    // SAFETY: `argv` has `argc` strings by this function's contract.
     let first = unsafe { CStr::from_ptr(*slice::from_raw_parts(argv, count).first()?) };
     first.to_str().ok()?.strip_prefix("uid=")?.parse().ok()
 }
 
 /// # Safety
-/// `pamh` is a handle that lives.
+/// `pamh` is a live handle.
 unsafe fn looked_up(pamh: *mut PamHandle) -> Option<u32> {
     let mut name = ptr::null();
-    // SAFETY: the caller's promise; libpam writes one pointer, to a string that it keeps.
+    // SAFETY: the handle lives by this function's contract. libpam writes one pointer, to a string that it keeps.
     let code = unsafe { raw::pam_get_item(pamh, PamItemType::USER as c_int, &raw mut name) };
     if code != PamReturnCode::SUCCESS as c_int || name.is_null() {
         return None;
     }
-    // SAFETY: the item is a string, and nobody sets it meanwhile.
+    // SAFETY: the item is a string, and nothing sets it meanwhile.
     let name = unsafe { CStr::from_ptr(name.cast()) };
     Some(User::from_name(name.to_str().ok()?).ok()??.uid.as_raw())
 }

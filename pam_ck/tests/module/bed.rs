@@ -1,4 +1,4 @@
-//! Where a test takes place.
+//! The test bed: a pam.d, a place for a socket, and a log, for one test.
 
 use crate::{
     application::Application,
@@ -24,14 +24,14 @@ use std::{
     time::Duration,
 };
 
-/// A directory with a pam.d, a socket's place and a log, gone with the test.
+/// A directory with a pam.d, a place for a socket and a log. It is removed with the test.
 pub(crate) struct Bed {
     directory: PathBuf,
     log: OwnedFd,
 }
 
 impl Bed {
-    /// A bed for the calling thread, whose `/dev/log` from now on is the bed's.
+    /// A bed for the calling thread. From now on, `/dev/log` of this thread is that of the bed.
     pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         assert!(Uid::effective().is_root(), "these tests need root: run them as root");
@@ -40,7 +40,7 @@ impl Bed {
         let directory = env::temp_dir().join(format!("pam-ck-{}-{number}", process::id()));
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(directory.join("pam.d")).unwrap();
-        // libpam complains to the log where it has none.
+        // Without this file, libpam writes a complaint to the log.
         fs::write(directory.join("pam.d/other"), "").unwrap();
         fs::create_dir(directory.join("dev")).unwrap();
         fs::set_permissions(&directory, PermissionsExt::from_mode(0o755)).unwrap();
@@ -48,45 +48,45 @@ impl Bed {
         Self { directory, log }
     }
 
-    /// A path in the bed's directory.
+    /// A path in the directory of the bed.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
-    /// Where the module looks for the broker.
+    /// The path of the broker's socket.
     pub(crate) fn socket(&self) -> PathBuf {
         self.path("session.sock")
     }
 
-    /// A broker of root's that gives `answers`, one a connection.
+    /// Starts a broker that root owns. It gives one of `answers` to each connection.
     pub(crate) fn broker(&self, answers: impl IntoIterator<Item = Answer>) -> Broker {
         Broker::start(&self.socket(), 0, answers)
     }
 
-    /// A login of `user` whose stack is the module with `options` and `socket=`.
+    /// A login of `user`. The PAM stack is the module with `options` and `socket=`.
     pub(crate) fn login(&self, user: &[u8], options: &str) -> Application {
         let line = self.line(built::module(), options);
         self.login_by(&line, "ck-test", user)
     }
 
-    /// The line of a pam.d file for `module`.
+    /// A line of a pam.d file for `module`.
     pub(crate) fn line(&self, module: &Path, options: &str) -> String {
         format!("session required {} socket={} {options}\n", module.display(), self.socket().display())
     }
 
-    /// A login of `user` by the PAM service `service` whose stack is `lines`.
+    /// A login of `user` through the PAM service `service`. The PAM stack is `lines`.
     pub(crate) fn login_by(&self, lines: &str, service: &str, user: &[u8]) -> Application {
         fs::write(self.path("pam.d").join(service), lines).unwrap();
         Application::start(&self.path("pam.d"), service, user)
     }
 
-    /// The lines that have come to the log, without the part before the message.
+    /// Takes the lines out of the log. Returns them without the part before the message.
     pub(crate) fn log(&self) -> Vec<String> {
         let head = format!("<83>ck-test[{}]: pam_ck(ck-test:session): ", process::id());
         self.raw_log().iter().map(|line| line.strip_prefix(&head).unwrap_or(line).to_owned()).collect()
     }
 
-    /// The lines that have come to the log, as they were sent; they are taken out of it.
+    /// Takes the lines out of the log. Returns them as they were sent.
     pub(crate) fn raw_log(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let mut room = [0; 8192];
@@ -96,10 +96,10 @@ impl Bed {
         lines
     }
 
-    /// Fills the log's queue to the brim, as it is once its reader has stopped.
-    pub(crate) fn stuff_log(&self) {
+    /// Fills the queue of the log, as it is after its reader has stopped.
+    pub(crate) fn fill_log(&self) {
         let log = net::SocketAddrUnix::new("/dev/log").unwrap();
-        // Two writers: the queue and one writer's own memory both have a limit.
+        // There are two writers, because both the queue and the memory of one writer have a limit.
         for _ in 0..2 {
             let flags = net::SocketFlags::CLOEXEC | net::SocketFlags::NONBLOCK;
             let writer =
@@ -109,7 +109,7 @@ impl Bed {
         }
     }
 
-    /// A directory of `owner` with `mode`, as a runtime directory would be.
+    /// Makes a directory that could be a runtime directory, with `owner` and `mode`.
     pub(crate) fn runtime_dir(&self, owner: u32, mode: u32) -> PathBuf {
         let path = self.path("runtime");
         fs::create_dir(&path).unwrap();
@@ -121,13 +121,13 @@ impl Bed {
 
 impl Drop for Bed {
     fn drop(&mut self) {
-        // First, or the next bed of this thread would find a `/dev` that has been removed.
+        // This comes first. Otherwise the next bed of this thread would find a `/dev` that was removed.
         let _ = umount2("/dev", MntFlags::MNT_DETACH);
         let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
-/// Makes `dev` the `/dev` of the calling thread and of those that it starts, and listens at its `log`.
+/// Mounts `dev` on `/dev` for the calling thread and the threads that it starts, and listens on its `log`.
 fn listen_to_log(dev: &Path) -> OwnedFd {
     unshare(CloneFlags::CLONE_NEWNS).unwrap();
     let none: Option<&str> = None;
@@ -139,12 +139,12 @@ fn listen_to_log(dev: &Path) -> OwnedFd {
     log
 }
 
-/// An account of every system that is not root's.
+/// The uid of `daemon`, an account that every system has.
 pub(crate) fn daemon() -> u32 {
     User::from_name("daemon").unwrap().unwrap().uid.as_raw()
 }
 
-/// Runs `body`, which must not take five seconds: then `rescue` frees what it hangs on, and the test fails.
+/// Runs `body`, which must end within five seconds. Otherwise `rescue` frees what it waits for, and the test fails.
 pub(crate) fn promptly(body: impl FnOnce(), rescue: impl FnOnce() + Send) {
     let (over, is_over) = mpsc::channel::<()>();
     thread::scope(|scope| {
@@ -154,13 +154,15 @@ pub(crate) fn promptly(body: impl FnOnce(), rescue: impl FnOnce() + Send) {
             assert!(prompt, "the login hangs");
         });
         body();
-        // The other thread may have given up.
+        // The other thread may have timed out already.
         let _ = over.send(());
     });
 }
 
-/// Runs `body` in a process of its own, where no other test has threads or descriptors. Returns
-/// what that process wrote, in the process that asked; `name` is the path of the calling test.
+/// Runs `body` in a new process, where no other test has threads or descriptors. `name` is the path of the calling
+/// test.
+///
+/// Returns the output of that process in the calling process, and `None` in the new process.
 pub(crate) fn alone(name: &str, body: impl FnOnce()) -> Option<Output> {
     const INSIDE: &str = "PAM_CK_TEST_ALONE";
     if env::var_os(INSIDE).is_some() {

@@ -1,4 +1,4 @@
-//! A broker that does what the test says.
+//! A broker that gives the answers that the test chooses.
 
 use ck_protocol::{
     Class, Kind, Message, Open, Opened, PROTOCOL, PathText, Refusal, RefusalCode, Reply, SessionId,
@@ -17,23 +17,23 @@ use std::{
     time::Duration,
 };
 
-/// What becomes of one connection.
+/// What the broker does with one connection.
 pub(crate) enum Answer {
     /// The request is read and answered.
     Reply(Reply),
-    /// The request is read and answered with a packet that may be no frame.
+    /// The request is read and answered with a packet that may be malformed.
     Bytes(Vec<u8>),
-    /// The request is read, and the connection closed.
+    /// The request is read, and the connection is closed.
     HangUp,
-    /// The connection is closed, its request unread.
+    /// The connection is closed without reading the request.
     Slam,
-    /// The same, but for a word on why.
+    /// A reply is sent, and the connection is closed without reading the request.
     TurnAway(Reply),
-    /// The request is read, and that is all, until the broker ends.
+    /// The request is read. The connection stays open until the broker ends.
     Silence,
-    /// The request is read, and the connection closed after a while.
+    /// The request is read, and the connection is closed after this time.
     HangUpLate(Duration),
-    /// The request is read, and answered after a while.
+    /// The request is read, and answered after this time.
     Late(Duration, Reply),
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Listens at `path` as `owner`, in a queue that is long enough for any test.
+    /// Listens on `path` as `owner`. The queue is long enough for any test.
     pub(crate) fn start(path: &Path, owner: u32, answers: impl IntoIterator<Item = Answer>) -> Self {
         let listener = Arc::new(listen(path, owner, 16));
         let (done, requests) = mpsc::channel();
@@ -55,12 +55,12 @@ impl Broker {
         Self { listener, requests, thread: Some(thread) }
     }
 
-    /// The next request, once its connection is over at this end (with `Silence`: once it is read).
+    /// Waits for the next request. Returns it after its connection was closed (with `Silence`: after it was read).
     pub(crate) fn request(&self) -> SessionRequest {
         self.requests.recv_timeout(Duration::from_secs(10)).expect("a request")
     }
 
-    /// The next request, which must be to open.
+    /// Waits for the next request, which must be `Open`.
     pub(crate) fn open_request(&self) -> Open {
         match self.request() {
             SessionRequest::Open(open) => *open,
@@ -68,14 +68,14 @@ impl Broker {
         }
     }
 
-    /// Ends the broker; true if nobody asked anything that was not looked at.
+    /// Ends the broker. True if the test has taken all requests.
     pub(crate) fn had_no_more(mut self) -> bool {
         self.stop();
         self.requests.try_recv().is_err()
     }
 
     fn stop(&mut self) {
-        // Wakes accept(2).
+        // This wakes accept(2).
         let _ = net::shutdown(&self.listener, Shutdown::Both);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -89,18 +89,18 @@ impl Drop for Broker {
     }
 }
 
-/// A socket at `path` whose connections look to peers like `owner`'s, with room for `queue` + 1 of them.
+/// Listens on `path` with the credentials of `owner`. The queue has room for `queue` + 1 connections.
 pub(crate) fn listen(path: &Path, owner: u32, queue: i32) -> OwnedFd {
     let socket = seqpacket();
     net::bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
-    // The kernel takes the credentials of the thread that calls listen(2).
+    // Peers see the credentials of the thread that called listen(2).
     set_thread_res_uid(None, Uid::from_raw(owner), None).unwrap();
     net::listen(&socket, queue).unwrap();
     set_thread_res_uid(None, Uid::ROOT, None).unwrap();
     socket
 }
 
-/// A socket as brokers and modules have it.
+/// A socket of the type that broker and module use.
 pub(crate) fn seqpacket() -> OwnedFd {
     net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap()
 }
@@ -143,11 +143,11 @@ fn serve(listener: &OwnedFd, answers: Vec<Answer>, done: &mpsc::Sender<SessionRe
 
 fn send(peer: &OwnedFd, reply: &Reply) {
     let mut room = [0; limits::REPLY];
-    // A module that no longer waits is part of some tests.
+    // In some tests, the module no longer waits.
     let _ = net::send(peer, PROTOCOL.newest().encode(reply, &mut room).unwrap(), SendFlags::NOSIGNAL);
 }
 
-/// Session `id`, remote, without a runtime directory.
+/// The remote session `id`, without a runtime directory.
 pub(crate) fn session(id: u64) -> Opened {
     let (class, kind) = (Class::User, Kind::Tty);
     Opened { id: SessionId::new(id), class, kind, seat: None, vt: None, runtime_dir: None }
@@ -164,7 +164,7 @@ pub(crate) fn opened_in(path: &Path) -> Answer {
     Answer::Reply(Reply::Opened(Opened { runtime_dir, ..session(7) }))
 }
 
-/// A refusal that says `message`.
+/// A refusal with `message`.
 pub(crate) fn refused(message: &str) -> Answer {
     Answer::Reply(Reply::Refused(Refusal {
         code: RefusalCode::Busy,

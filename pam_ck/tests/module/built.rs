@@ -1,4 +1,4 @@
-//! The shared object itself.
+//! The shared object: how it is built, what it exports, and what it needs.
 
 use std::{
     env,
@@ -7,15 +7,14 @@ use std::{
     sync::OnceLock,
 };
 
-/// Builds the module in the profile that the tests have and returns its path. Cargo does not do so
-/// by itself: nothing can link to a cdylib.
+/// Builds the module in the profile of the tests, and returns its path. Cargo does not build it for the tests,
+/// because nothing can link to a cdylib.
 pub(crate) fn module() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| build(&[], &target()))
 }
 
-/// The module that panics on purpose, in a target directory of its own: it must never lie where an
-/// install would find it.
+/// Builds the module that panics on demand, in a target directory of its own. An installation must never find it.
 pub(crate) fn faulty_module() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| build(&["--features", "fault"], &target().join("fault")))
@@ -37,7 +36,7 @@ fn build(features: &[&str], target: &Path) -> PathBuf {
     path.expect("cargo names the module").into()
 }
 
-/// The symbols of `module` that libpam could call.
+/// The symbols that `module` exports.
 fn exported(module: &Path) -> Vec<String> {
     let nm = Command::new("nm")
         .args(["--dynamic", "--defined-only", "--format=just-symbols"])
@@ -52,7 +51,7 @@ fn only_the_two_session_functions_are_exported() {
 }
 
 #[test]
-fn it_brings_no_library_into_the_host_but_what_is_there_already() {
+fn it_needs_only_libraries_that_a_host_has_already() {
     let readelf = Command::new("readelf").args(["--dynamic", "--wide"]).arg(module()).output().unwrap();
     let dynamic = String::from_utf8(readelf.stdout).unwrap();
     let needed: Vec<_> = dynamic.lines().filter(|line| line.contains("(NEEDED)")).collect();

@@ -17,7 +17,7 @@ fn a_logout_closes_by_its_token_and_frees_the_handle() {
     let broker = bed.broker([opened(1), CLOSED, opened(2)]);
     let mut login = bed.login(b"root", "");
     assert_eq!(login.open(), SUCCESS);
-    // The id may be of a session that this login is only a part of.
+    // If the login is part of another session, the id is that of the other session.
     let token = broker.open_request().token;
     assert_eq!(login.close(), SUCCESS);
     assert_eq!(broker.request(), SessionRequest::Close(SessionRef::Token(token)));
@@ -39,9 +39,9 @@ fn a_session_that_was_never_confirmed_is_closed_by_its_token() {
     assert_eq!(broker.request(), SessionRequest::Close(SessionRef::Token(token)));
 }
 
-/// One line a login, and not a second one that says a session ends which there never was.
+/// There is one line for a login. A second line, about the end of a session that was never opened, would be wrong.
 #[test]
-fn a_logout_does_not_complain_again_of_a_broker_that_stands_still() {
+fn a_logout_does_not_log_again_that_the_broker_is_stopped() {
     let bed = Bed::new();
     let _broker = bed.broker([Answer::Silence, Answer::Silence]);
     let mut login = bed.login(b"root", "timeout=50");

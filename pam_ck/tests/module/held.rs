@@ -1,4 +1,4 @@
-//! Directories that somebody holds, so that a look-up of a name that is not cached there never ends.
+//! Directories that a process holds, so that the look-up of a name that is not cached never ends.
 
 use crate::{
     application::{Application, SUCCESS},
@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Logs in while somebody holds `directory`.
+/// Logs in while a process holds `directory`.
 fn log_in_while_held(directory: &Path, login: &mut Application) {
     let holder = Holder::of(directory);
     promptly(|| assert_eq!(login.open(), SUCCESS), || drop(holder));
@@ -63,7 +63,7 @@ fn a_log_that_is_not_there_is_not_waited_for() {
 }
 
 #[test]
-fn symlinks_lead_to_the_broker_and_to_the_log() {
+fn symlinks_to_the_broker_and_to_the_log_are_followed() {
     let bed = Bed::new();
     let broker = Broker::start(&bed.path("by-link"), 0, [opened(7)]);
     symlink(bed.path(""), bed.path("link")).unwrap();

@@ -1,5 +1,6 @@
-//! Somebody who holds a directory: who reads it keeps its lock until there is memory for what was read, and that
-//! never comes. A user has such memory by FUSE; here, where root is, userfaultfd(2) is shorter.
+//! Holds a directory. A process that reads a directory holds its lock until the memory for the names is there, and
+//! this memory never arrives. Users can make such memory with FUSE. Tests run as root, and userfaultfd(2) takes less
+//! code.
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
@@ -20,18 +21,18 @@ use std::{
     time::Duration,
 };
 
-/// One page of any architecture that there is.
+/// At least one page on every architecture.
 const ROOM: usize = 65_536;
 /// `UFFD_API` and `UFFDIO_REGISTER_MODE_MISSING` of linux/userfaultfd.h.
 const API: u64 = 0xAA;
 const MISSING: u64 = 1;
 
-/// struct uffdio_api: version, features, and what the kernel can do.
+/// struct uffdio_api: version, features, supported ioctls.
 type Handshake = [u64; 3];
-/// struct uffdio_register: from where, how much, how, and what can be done there.
+/// struct uffdio_register: start, length, mode, supported ioctls.
 type Register = [u64; 4];
 
-/// Holds a directory until it is dropped: nobody finds a name there any more that is not in the kernel's cache.
+/// Holds a directory until it is dropped. Meanwhile, every look-up of a name that is not in the kernel's cache waits.
 pub(crate) struct Holder {
     memory: Option<OwnedFd>,
     reader: Option<JoinHandle<()>>,
@@ -41,15 +42,15 @@ pub(crate) struct Holder {
 impl Holder {
     /// Holds `directory`.
     pub(crate) fn of(directory: &Path) -> Self {
-        // SAFETY: what this process reads of its own memory stays as it is until `read` hands some of it over.
+        // SAFETY: this affects no memory until `read` registers some.
         let memory = unsafe { userfaultfd(UserfaultfdFlags::CLOEXEC | UserfaultfdFlags::NONBLOCK) }.unwrap();
         let listing =
             open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap();
         let reader = read(&memory, listing);
-        // The first access to that memory: from here on the reader has the lock. (Told only of a descriptor that does
-        // not block.)
+        // This waits for the first access to that memory. From here on the reader has the lock. (poll(2) reports it
+        // only for a descriptor that does not block.)
         poll(&mut [PollFd::new(&memory, PollFlags::IN)], None).unwrap();
-        // A reader alone lets others read. Behind one who waits for writing, all of them wait.
+        // A reader alone lets others read. Once a writer waits, all further readers wait behind it.
         let maker = make(directory.join("made-by-the-holder"));
         Self { memory: Some(memory), reader: Some(reader), maker: Some(maker) }
     }
@@ -57,7 +58,7 @@ impl Holder {
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        // Without it the memory is like any other.
+        // Without the userfaultfd, the memory is ordinary memory.
         drop(self.memory.take());
         for thread in [self.reader.take(), self.maker.take()] {
             thread.expect("it was started").join().unwrap();
@@ -65,17 +66,17 @@ impl Drop for Holder {
     }
 }
 
-/// Reads what `listing` is open on into memory that `memory` gives, which it never does.
+/// Reads `listing` into memory that `memory` has to provide. It never does.
 fn read(memory: &OwnedFd, listing: OwnedFd) -> JoinHandle<()> {
-    // SAFETY: a new mapping at a place of the kernel's choice is nobody's.
+    // SAFETY: the kernel chooses the address, so no other mapping is touched.
     let room = unsafe {
         mmap_anonymous(ptr::null_mut(), ROOM, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
     };
     let address = room.unwrap().expose_provenance();
     let mut handshake: Handshake = [API, 0, 0];
     let mut register: Register = [address as u64, ROOM as u64, MISSING, 0];
-    // SAFETY: the codes are those of linux/userfaultfd.h, and so is the layout; only `ROOM` is handed over,
-    // which nobody but the reader touches.
+    // SAFETY: the codes and the layout are those of linux/userfaultfd.h. Only `ROOM` is registered, and only the
+    // reader touches it.
     unsafe {
         ioctl(memory, Updater::<{ opcode::read_write::<Handshake>(0xAA, 0x3F) }, _>::new(&mut handshake))
             .unwrap();
@@ -84,15 +85,15 @@ fn read(memory: &OwnedFd, listing: OwnedFd) -> JoinHandle<()> {
     }
     thread::spawn(move || {
         let start = ptr::with_exposed_provenance_mut::<MaybeUninit<u8>>(address);
-        // SAFETY: the mapping is of that size, and this thread's alone until it is unmapped below.
+        // SAFETY: the mapping has this size, and only this thread uses it until it is unmapped below.
         let room = unsafe { slice::from_raw_parts_mut(start, ROOM) };
         let _: Option<io::Result<_>> = RawDir::new(listing, room).next();
-        // SAFETY: the slice is not used any more.
+        // SAFETY: the slice is no longer used.
         unsafe { munmap(start.cast(), ROOM) }.unwrap();
     })
 }
 
-/// Makes `path` once the lock of its directory is free; returns when that is waited for.
+/// Starts a thread that makes `path`. Returns when the thread waits for the lock of the directory.
 fn make(path: PathBuf) -> JoinHandle<()> {
     let (tell, told) = mpsc::channel();
     let maker = thread::spawn(move || {
@@ -100,7 +101,7 @@ fn make(path: PathBuf) -> JoinHandle<()> {
         fs::create_dir(&path).unwrap();
     });
     let stat = format!("/proc/self/task/{}/stat", told.recv().unwrap());
-    // "pid (name) state": D is a wait that no signal ends.
+    // "pid (name) state": D is an uninterruptible wait.
     while !fs::read_to_string(&stat).unwrap().contains(") D ") {
         thread::sleep(Duration::from_millis(1));
     }

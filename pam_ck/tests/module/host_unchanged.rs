@@ -1,4 +1,4 @@
-//! What the module leaves in its host: nothing.
+//! The module leaves nothing in its host.
 
 use crate::{
     SESSION_ERR,
@@ -20,23 +20,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// As /proc shows it: `O_CLOEXEC` of asm-generic/fcntl.h.
+/// `O_CLOEXEC` of asm-generic/fcntl.h, as /proc shows it.
 const O_CLOEXEC: u32 = 0o2_000_000;
 
-/// What the module could leave behind in this process.
+/// Everything that the module could leave in this process.
 #[derive(Debug, PartialEq)]
 struct Traces {
     descriptors: BTreeMap<PathBuf, PathBuf>,
     cwd: PathBuf,
-    /// Threads, umask, ids and signals: blocked, ignored, caught.
+    /// Threads, umask, ids, and the blocked, ignored and caught signals.
     status: Vec<String>,
     environment: BTreeMap<String, String>,
-    /// Of each signal, and the stack for them: `SigCgt` tells only of those that have none of ours.
+    /// The handler of each signal, and the alternate stack. `SigCgt` only tells which signals have a handler.
     handlers: Vec<(usize, c_int)>,
 }
 
 fn traces() -> Traces {
-    // Without the listing's own descriptor: its number depends on what accept(2) has in reserve.
+    // The descriptor of this listing is left out: its number depends on accept(2) in other threads.
     let listing = Path::new("/proc").join(process::id().to_string()).join("fd");
     let descriptors = fs::read_dir("/proc/self/fd").unwrap().flatten().map(|entry| entry.path());
     let descriptors = descriptors.filter_map(|path| Some((path.clone(), fs::read_link(path).ok()?)));
@@ -58,8 +58,8 @@ fn wrote_nothing(output: &Output) -> bool {
     output.stderr.is_empty()
 }
 
-/// A bed in a process whose name service has loaded what it keeps. The module has not been in it yet:
-/// what it does once in a process must show as well.
+/// A bed in a process in which the name service has loaded its libraries. The module is not loaded yet, so that what
+/// it does only once in a process is noticed too.
 fn bed() -> Bed {
     let bed = Bed::new();
     assert!(User::from_name("nobody-at-all").unwrap().is_none());
@@ -88,7 +88,7 @@ fn failures_change_nothing() {
     let output = alone("host_unchanged::failures_change_nothing", || {
         let bed = bed();
         let before = traces();
-        // Open and close in vain, an open that is hung up on twice, and an answer that is none.
+        // An open and a close without an answer, an open with two hang-ups, and a malformed answer.
         let answers =
             [Answer::Silence, Answer::Silence, Answer::HangUp, Answer::Slam, Answer::Bytes(vec![0])];
         let broker = bed.broker(answers);
@@ -99,7 +99,7 @@ fn failures_change_nothing() {
         drop(broker);
         let mut login = bed.login(b"root", "no-such-option");
         assert_eq!((login.open(), login.close()), (SUCCESS, SUCCESS));
-        // The broker's thread has been joined, but /proc may show it for a moment longer.
+        // The thread of the broker was joined, but /proc may show it a moment longer.
         let over = Instant::now() + Duration::from_secs(1);
         while traces() != before && Instant::now() < over {
             thread::sleep(Duration::from_millis(5));
@@ -109,7 +109,7 @@ fn failures_change_nothing() {
     assert!(output.iter().all(wrote_nothing), "{output:?}");
 }
 
-/// libpam looks at errno itself on the way to its host, so here the module is called without it.
+/// libpam itself changes errno, so the module is called without it.
 #[test]
 fn errno_is_as_it_was() {
     alone("host_unchanged::errno_is_as_it_was", || {
@@ -120,7 +120,7 @@ fn errno_is_as_it_was() {
             let after = login.errno_after(built::module(), function, &[&socket, "no-such-option"], 4242);
             assert_eq!(after, 4242, "{function}");
         }
-        assert!(!bed.raw_log().is_empty(), "it did something");
+        assert!(!bed.raw_log().is_empty(), "the module has done something");
     });
 }
 
@@ -141,7 +141,7 @@ fn a_program_started_meanwhile_inherits_nothing() {
     });
 }
 
-/// The descriptors of this process that are not closed on exec.
+/// The descriptors of this process that are not close-on-exec.
 fn inherited() -> Vec<PathBuf> {
     let descriptors = fs::read_dir("/proc/self/fdinfo").unwrap().flatten().map(|entry| entry.path());
     let stays = |path: &PathBuf| {
@@ -163,7 +163,7 @@ fn the_module_can_be_unloaded() {
         assert_eq!((login.open(), login.close()), (SUCCESS, SUCCESS));
         assert!(mapped());
         drop(login);
-        assert!(!mapped(), "something in it, such as a thread-local with a destructor, pins it");
+        assert!(!mapped(), "something in the module pins it, such as a thread-local with a destructor");
     });
 }
 
@@ -180,10 +180,10 @@ fn a_panic_is_a_line_in_the_log_and_nothing_else() {
             assert_eq!((login.open(), login.close()), (code, code));
             assert_eq!(bed.log(), [line, line]);
         }
-        // Without the option the same build is as good as the other.
+        // Without the option, this build works like the other one.
         assert_eq!(login("").open(), SUCCESS);
         broker.open_request();
-        // A session that the module could not take note of any more is closed at logout.
+        // A session whose id the module could not store is closed at the logout.
         let mut login = login("fault=opened");
         assert_eq!((login.open(), login.close()), (SUCCESS, SUCCESS));
         let token = broker.open_request().token;

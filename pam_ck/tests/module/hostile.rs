@@ -1,4 +1,4 @@
-//! Input that nobody would send by mistake.
+//! Hostile input.
 
 use crate::{
     application::SUCCESS,
@@ -10,7 +10,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use pam_sys::PamItemType;
 use std::{fs::File, os::fd::AsRawFd, path::Path};
 
-/// The one line in the log of a login whose broker answers `answer`.
+/// Logs in at a broker that gives `answer`. Returns the only line in the log.
 fn line_after(answer: Answer) -> String {
     let bed = Bed::new();
     let _broker = bed.broker([answer]);
@@ -27,7 +27,7 @@ fn packet(reply: &Reply) -> Vec<u8> {
 }
 
 #[test]
-fn replies_that_are_none() {
+fn malformed_replies() {
     let good = packet(&Reply::Opened(session(7)));
     let trailing = [&good[..], b"x"].concat();
     assert!(
@@ -36,7 +36,7 @@ fn replies_that_are_none() {
     );
     assert!(line_after(Answer::Bytes(good[..good.len() - 1].to_vec())).contains("malformed frame"));
     assert!(line_after(Answer::Bytes(vec![PROTOCOL.newest().number(), 99])).contains("malformed frame"));
-    // The class of the session, as only a newer broker would know it.
+    // The class of the session has a value that this version does not know.
     let mut unknown = good.clone();
     assert_eq!(std::mem::replace(&mut unknown[3], 99), 0);
     assert!(line_after(Answer::Bytes(unknown)).contains("malformed frame"));
@@ -51,7 +51,7 @@ fn replies_that_are_none() {
 fn replies_to_another_question() {
     for reply in [Reply::Closed, Reply::End] {
         let line = line_after(Answer::Reply(reply));
-        assert!(line.starts_with("the session broker answered another question"), "{line}");
+        assert!(line.starts_with("the reply of the session broker does not match the request"), "{line}");
     }
 }
 
@@ -82,7 +82,7 @@ fn a_socket_of_somebody_else_gets_no_request() {
 }
 
 #[test]
-fn users_that_cannot_be() {
+fn invalid_users() {
     let bed = Bed::new();
     let broker = bed.broker([opened(1)]);
     let long = vec![b'a'; 65_536];
@@ -107,7 +107,7 @@ fn items_that_are_too_long_are_clipped() {
     let bed = Bed::new();
     let broker = bed.broker([opened(1)]);
     let mut login = bed.login(b"root", "");
-    // A far longer one libpam itself refuses, where it writes an audit record.
+    // If libpam writes an audit record, it refuses a much longer value itself.
     login.set(PamItemType::RHOST, "€".repeat(300).as_bytes());
     login.set(PamItemType::TTY, b"a\xff\nb");
     assert_eq!(login.open(), SUCCESS);
@@ -126,7 +126,7 @@ fn a_socket_path_that_is_too_long() {
 }
 
 #[test]
-fn options_that_are_none_do_no_harm() {
+fn invalid_options_do_no_harm() {
     let bed = Bed::new();
     let broker = bed.broker([opened(1)]);
     let mut login =
@@ -139,7 +139,7 @@ fn options_that_are_none_do_no_harm() {
 
 #[test]
 fn a_hung_fuse_mount_on_the_runtime_directory_holds_nobody_up() {
-    // Before the bed takes the place of /dev. A kernel without FUSE has nothing that could hang.
+    // This comes before the bed replaces /dev. Without FUSE in the kernel, nothing can hang.
     let Ok(fuse) = File::options().read(true).write(true).open("/dev/fuse") else { return };
     let bed = Bed::new();
     let runtime = bed.runtime_dir(daemon(), 0o700);
@@ -147,7 +147,7 @@ fn a_hung_fuse_mount_on_the_runtime_directory_holds_nobody_up() {
     mount(Some("hung"), &runtime, Some("fuse"), MsFlags::empty(), Some(options.as_str())).unwrap();
     let _broker = bed.broker([opened_in(&runtime)]);
     let mut login = bed.login(b"daemon", "");
-    // Closing it ends the mount, and with it any call that waits for an answer from it.
+    // Closing the descriptor ends the mount, and with it every call that waits for an answer.
     promptly(|| assert_eq!(login.open(), SUCCESS), || drop(fuse));
     assert_eq!((login.env("XDG_SESSION_ID").as_deref(), login.env("XDG_RUNTIME_DIR")), (Some("7"), None));
     umount2(&runtime, MntFlags::MNT_DETACH).unwrap();

@@ -1,4 +1,4 @@
-//! Logins that go well, and those that go on without a session.
+//! Logins that get a session, and logins that go on without one.
 
 use crate::{
     SESSION_ERR,
@@ -38,7 +38,7 @@ fn a_login_gets_its_session_and_the_broker_its_facts() {
     assert_eq!(env, ["7", "user", "tty"]);
     assert_eq!(login.env("XDG_RUNTIME_DIR").unwrap(), runtime.to_str().unwrap());
     assert_eq!((login.env("XDG_SEAT"), login.env("XDG_VTNR")), (None, None));
-    assert!(bed.raw_log().is_empty(), "a login that goes well is the broker's to log");
+    assert!(bed.raw_log().is_empty(), "the broker logs a login that succeeds");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_console_login_learns_its_seat() {
 }
 
 #[test]
-fn what_another_session_manager_has_set_stays_and_the_session_is_ours_all_the_same() {
+fn variables_of_another_session_manager_stay() {
     let bed = Bed::new();
     let seat = Some(Text::clipped("seat0"));
     let here = Opened { seat, vt: Some(Vt::try_from(2).unwrap()), ..session(8) };
@@ -134,7 +134,7 @@ fn no_broker_costs_a_login_no_time() {
         assert_eq!(login.open(), SUCCESS);
         start.elapsed()
     };
-    // The best of some: the machine may be busy with other tests.
+    // The fastest of ten counts, because the machine may be busy with other tests.
     let best = (0..10).map(|_| took()).min().unwrap();
     assert!(best < Duration::from_millis(10), "took {best:?}");
 }
@@ -166,7 +166,7 @@ fn a_refusal_is_logged_escaped_and_the_login_goes_on() {
     let line = r"the session broker refused: too many\u{a}sessions; logging in without a session";
     assert_eq!(bed.log(), [line]);
     assert_eq!(bed.login(b"root", "strict").open(), SESSION_ERR);
-    // Nothing was opened: the same login may ask again.
+    // Nothing was opened, so the same login may ask again.
     assert_eq!(login.open(), SUCCESS);
     assert_eq!(login.env("XDG_SESSION_ID").unwrap(), "3");
 }
@@ -220,7 +220,7 @@ fn a_host_that_is_not_root_goes_without() {
 #[test]
 fn a_log_daemon_that_has_stopped_holds_nobody_up() {
     let bed = Bed::new();
-    bed.stuff_log();
+    bed.fill_log();
     let mut login = bed.login(b"root", "");
     promptly(|| assert_eq!(login.open(), SUCCESS), || assert!(!bed.log().concat().contains("broker")));
 }

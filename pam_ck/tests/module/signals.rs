@@ -1,4 +1,4 @@
-//! What a process does with its signals.
+//! The signal handlers of the test process.
 
 use nix::{
     libc,
@@ -8,12 +8,12 @@ use std::{ffi::c_int, mem, ptr};
 
 extern "C" fn note(_: c_int) {}
 
-/// Lets SIGUSR1 interrupt system calls: a handler that does nothing, without `SA_RESTART`.
+/// Lets SIGUSR1 interrupt system calls. The handler does nothing, and `SA_RESTART` is not set.
 pub(crate) fn let_signals_interrupt() {
     handle(Signal::SIGUSR1, SigHandler::Handler(note));
 }
 
-/// Undoes what Rust's runtime does for SIGPIPE, so that this process is like login.
+/// Sets SIGPIPE to its default, as it is in login. Rust's runtime ignores it.
 pub(crate) fn die_of_broken_pipes() {
     handle(Signal::SIGPIPE, SigHandler::SigDfl);
 }
@@ -24,18 +24,18 @@ fn handle(signal: Signal, handler: SigHandler) {
     unsafe { sigaction(signal, &action) }.unwrap();
 }
 
-/// The handler and the flags of each signal, and where the alternate stack is.
+/// The handler and the flags of each signal, and the address and the flags of the alternate stack.
 pub(crate) fn handlers() -> Vec<(usize, c_int)> {
     let handler = |signal| {
-        // SAFETY: a null action only asks; all-zero bytes are a value of the structure.
+        // SAFETY: all-zero bytes are a valid value of the structure.
         let mut action: libc::sigaction = unsafe { mem::zeroed() };
-        // SAFETY: as above; libc writes into `action`, which lives as long as the call.
+        // SAFETY: a null action changes nothing. libc writes into `action`, which outlives the call.
         unsafe { libc::sigaction(signal, ptr::null(), &raw mut action) };
         (action.sa_sigaction, action.sa_flags)
     };
-    // SAFETY: as above.
+    // SAFETY: all-zero bytes are a valid value of the structure.
     let mut stack: libc::stack_t = unsafe { mem::zeroed() };
-    // SAFETY: a null stack only asks, and libc writes into `stack`.
+    // SAFETY: a null stack changes nothing. libc writes into `stack`, which outlives the call.
     unsafe { libc::sigaltstack(ptr::null(), &raw mut stack) };
     (1..=libc::SIGRTMAX()).map(handler).chain([(stack.ss_sp.addr(), stack.ss_flags)]).collect()
 }

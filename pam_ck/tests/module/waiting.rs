@@ -1,4 +1,4 @@
-//! Brokers that are slow, stopped, overloaded, or that hang up.
+//! Brokers that are slow, stopped or overloaded, and brokers that hang up.
 
 use crate::{
     application::SUCCESS,
@@ -19,15 +19,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Room for a machine that is busy with other tests.
+/// The time that a busy machine may take in addition.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// Runs a login with `timeout=ms`, which must take that time and little more; returns its log.
-fn waits(bed: &Bed, ms: u64) -> Vec<String> {
+/// Runs a login with `timeout=ms`, which must take this time and at most [`SLACK`] more. Returns its log.
+fn log_in_until_timeout(bed: &Bed, ms: u64) -> Vec<String> {
     let start = Instant::now();
     assert_eq!(bed.login(b"root", &format!("timeout={ms}")).open(), SUCCESS);
     let took = start.elapsed();
-    // The kernel counts in ticks.
+    // The kernel rounds the timeout to ticks.
     let least = Duration::from_millis(ms - 10);
     assert!((least..least + SLACK).contains(&took), "took {took:?}");
     bed.log()
@@ -37,7 +37,7 @@ fn waits(bed: &Bed, ms: u64) -> Vec<String> {
 fn a_broker_that_never_answers() {
     let bed = Bed::new();
     let _broker = bed.broker([Answer::Silence]);
-    let log = waits(&bed, 300);
+    let log = log_in_until_timeout(&bed, 300);
     assert!(log.len() == 1 && log[0].contains("it gave no answer within 300 ms"), "{log:?}");
 }
 
@@ -45,7 +45,7 @@ fn a_broker_that_never_answers() {
 fn a_broker_that_never_accepts() {
     let bed = Bed::new();
     let _listener = listen(&bed.socket(), 0, 8);
-    let log = waits(&bed, 300);
+    let log = log_in_until_timeout(&bed, 300);
     assert!(log.len() == 1 && log[0].contains("it gave no answer within 300 ms"), "{log:?}");
 }
 
@@ -55,7 +55,7 @@ fn a_broker_whose_queue_is_full() {
     let _listener = listen(&bed.socket(), 0, 0);
     let first = seqpacket();
     connect(&first, &SocketAddrUnix::new(bed.socket()).unwrap()).unwrap();
-    let log = waits(&bed, 300);
+    let log = log_in_until_timeout(&bed, 300);
     assert!(log.len() == 1 && log[0].contains("it took no connection within 300 ms"), "{log:?}");
 }
 
@@ -69,7 +69,7 @@ fn a_queue_that_gets_room_is_used_at_once() {
     thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(Duration::from_millis(100));
-            // First the one that fills the queue; the module is hung up on as well.
+            // The first connection is the one that fills the queue. The module's connections are closed too.
             while let Ok(peer) = net::accept(&listener) {
                 drop(peer);
             }
@@ -108,7 +108,7 @@ fn a_broker_that_hangs_up_again_is_not_asked_a_third_time() {
     assert_eq!(first.token, second.token);
     let log = bed.log();
     assert!(log.len() == 1 && log[0].contains("it hung up (see its log)"), "{log:?}");
-    // It may have opened the session all the same.
+    // The broker may have opened the session nevertheless.
     assert_eq!(login.close(), SUCCESS);
     broker.request();
     assert!(broker.had_no_more());
@@ -118,7 +118,7 @@ fn a_broker_that_hangs_up_again_is_not_asked_a_third_time() {
 fn the_retry_has_the_same_deadline() {
     let bed = Bed::new();
     let _broker = bed.broker([Answer::HangUpLate(Duration::from_millis(1200)), Answer::Silence]);
-    let log = waits(&bed, 1400);
+    let log = log_in_until_timeout(&bed, 1400);
     assert!(log.len() == 1 && log[0].contains("it gave no answer within 1400 ms"), "{log:?}");
 }
 
@@ -144,19 +144,19 @@ fn a_broker_that_dies_over_a_request_may_have_opened_the_session() {
 }
 
 #[test]
-fn a_broker_that_slams_the_door_sends_the_host_no_signal() {
-    alone("waiting::a_broker_that_slams_the_door_sends_the_host_no_signal", || {
+fn a_connection_that_is_closed_at_once_sends_the_host_no_signal() {
+    alone("waiting::a_connection_that_is_closed_at_once_sends_the_host_no_signal", || {
         die_of_broken_pipes();
         let bed = Bed::new();
-        // Often enough for some to come between connect(2) and send(2).
+        // This is often enough for some to be closed between connect(2) and send(2).
         let _broker = bed.broker((0..400).map(|_| Answer::Slam));
         (0..100).for_each(|_| assert_eq!(bed.login(b"root", "timeout=10").open(), SUCCESS));
     });
 }
 
-/// Whichever of the two is first: the broker that hangs up, or the request.
+/// The refusal is logged whether the broker closes the connection before or after the request is sent.
 #[test]
-fn a_broker_that_turns_the_module_away_is_heard() {
+fn a_refusal_before_the_request_is_logged() {
     let bed = Bed::new();
     let Answer::Reply(refusal) = refused("you may not") else { panic!() };
     let broker = bed.broker((0..100).map(|_| Answer::TurnAway(refusal.clone())));
@@ -194,7 +194,7 @@ fn signals_neither_break_the_wait_nor_prolong_it() {
             });
             let mut login = bed.login(b"root", "timeout=5000");
             let opened = login.open();
-            let log = waits(&bed, 300);
+            let log = log_in_until_timeout(&bed, 300);
             over.store(true, Ordering::Relaxed);
             assert_eq!((opened, login.env("XDG_SESSION_ID")), (SUCCESS, Some("5".into())));
             assert!(log[0].contains("it gave no answer within 300 ms"), "{log:?}");

@@ -1,19 +1,23 @@
-//! What is mounted in the directory, from the kernel's own list, taken off before anything walks there.
+//! Detaching what is mounted in the directory, as the kernel lists it, before any pass.
 //!
-//! Only mounts that sit on the directory's own file system are looked for by name. Those on top of them or
-//! further inside go in the same call (MNT_DETACH takes a mount with all that is below it), because the way
-//! to them leads through file systems that may never answer.
+//! Only mounts on the file system of the directory itself are looked up by name. Mounts on top of these, or inside
+//! them, are detached by the same call (MNT_DETACH detaches a mount with everything mounted below it). The paths to
+//! them lead through file systems that may never answer.
 
-use std::ffi::CString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use crate::{
+    mounts::detach,
+    resolve::{BENEATH, HANDLE, INSIDE, proc_path},
+};
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, openat2, readlinkat, statx},
+    io::{self, Errno},
+};
+use std::{
+    ffi::CString,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, openat2, readlinkat, statx};
-use rustix::io::{self, Errno};
-
-use crate::mounts::{BENEATH, INSIDE, detach, path_of};
-use crate::parents::HANDLE;
-
-/// Where the kernel lists what is mounted in this mount namespace (proc_pid_mountinfo(5)).
+/// The kernel's list of the mounts in this mount namespace (proc_pid_mountinfo(5)).
 const MOUNT_TABLE: &str = "/proc/self/mountinfo";
 
 /// A line of the mount table.
@@ -21,15 +25,15 @@ const MOUNT_TABLE: &str = "/proc/self/mountinfo";
 struct Mount {
     id: u64,
     parent: u64,
-    /// Where it is mounted, as a path from this process's root.
+    /// The mount point, as a path from the root of this process.
     point: Vec<u8>,
 }
 
-/// Detaches what is mounted beneath `directory`, deepest first; returns how many mounts are gone.
+/// Detaches what is mounted beneath `directory`, deepest first. Returns how many mounts are gone.
 ///
-/// Never touches the file systems that are mounted. Whatever cannot be found or detached is left to the
-/// walk, which meets each mount again: this is for speed and order, and no failure of it matters. A
-/// `directory` whose own mount is already detached has no place in the list, and so nothing beneath it has.
+/// The mounted file systems are never touched. Failures do not matter: this saves time and order, and the pass of
+/// root meets every remaining mount again. If the mount of `directory` is itself detached already, the table lists
+/// neither it nor anything beneath it.
 pub(crate) fn detach_all(directory: BorrowedFd<'_>) -> u64 {
     find_and_detach(directory).unwrap_or(0)
 }
@@ -37,26 +41,26 @@ pub(crate) fn detach_all(directory: BorrowedFd<'_>) -> u64 {
 fn find_and_detach(directory: BorrowedFd<'_>) -> io::Result<u64> {
     let table = parse(&std::fs::read(MOUNT_TABLE).map_err(|_| Errno::NOENT)?);
     let own = mount_id(directory)?;
-    let top = readlinkat(CWD, path_of(directory), Vec::new())?;
+    let top = readlinkat(CWD, proc_path(directory), Vec::new())?;
     let mut beneath: Vec<(&Mount, &[u8])> = table
         .iter()
         .filter(|mount| mount.parent == own)
         .filter_map(|mount| Some((mount, mount.point.strip_prefix(top.to_bytes())?.strip_prefix(b"/")?)))
         .collect();
-    beneath.sort_by_key(|(_, way)| std::cmp::Reverse(way.iter().filter(|&&byte| byte == b'/').count()));
-    Ok(beneath.into_iter().map(|(mount, way)| take_off(directory, mount, way, &table)).sum())
+    beneath.sort_by_key(|(_, path)| std::cmp::Reverse(path.iter().filter(|&&byte| byte == b'/').count()));
+    Ok(beneath.into_iter().map(|(mount, path)| detach_stack(directory, mount, path, &table)).sum())
 }
 
-/// Detaches `mount` and what is stacked on it; `way` leads from `directory` to it.
-fn take_off(directory: BorrowedFd<'_>, mount: &Mount, way: &[u8], table: &[Mount]) -> u64 {
-    let mut expected = family(mount.id, table);
+/// Detaches `mount` and what is stacked on it. `path` leads from `directory` to it.
+fn detach_stack(directory: BorrowedFd<'_>, mount: &Mount, path: &[u8], table: &[Mount]) -> u64 {
+    let mut expected = subtree(mount.id, table);
     let mut detached = 0;
-    while let Ok((uppermost, id)) = open_mounted(directory, way) {
-        // The user can rename what leads to it: then this is another mount, and none of those listed here.
+    while let Ok((uppermost, id)) = open_mounted(directory, path) {
+        // The user can rename directories on the path. It then leads to a mount that is not in the list.
         if !expected.contains(&id) || detach(uppermost.as_fd()).is_err() {
             break;
         }
-        let gone = family(id, table);
+        let gone = subtree(id, table);
         detached += gone.iter().filter(|id| expected.contains(id)).count();
         expected.retain(|id| !gone.contains(id));
         if id == mount.id {
@@ -66,8 +70,8 @@ fn take_off(directory: BorrowedFd<'_>, mount: &Mount, way: &[u8], table: &[Mount
     u64::try_from(detached).unwrap_or(u64::MAX)
 }
 
-/// The mount `id` and all that is mounted on it, on those, and so on.
-fn family(id: u64, table: &[Mount]) -> Vec<u64> {
+/// The ids of the mount `id`, of the mounts on it, of the mounts on those, and so on.
+fn subtree(id: u64, table: &[Mount]) -> Vec<u64> {
     let mut ids = vec![id];
     let mut next = 0;
     while let Some(&parent) = ids.get(next) {
@@ -79,24 +83,24 @@ fn family(id: u64, table: &[Mount]) -> Vec<u64> {
     ids
 }
 
-/// The root of the uppermost mount on `way`, and that mount's id.
+/// Opens the root of the uppermost mount at `path`. Returns it with the id of that mount.
 ///
-/// The way there stays on the directory's own file system; only the last step goes onto the mount, and
-/// takes a handle to its root, which asks nothing of the file system there.
-fn open_mounted(directory: BorrowedFd<'_>, way: &[u8]) -> io::Result<(OwnedFd, u64)> {
-    let cut = way.iter().rposition(|&byte| byte == b'/');
-    let (holder, name) = match cut.map(|cut| way.split_at(cut)) {
-        Some((holder, name)) => (holder, name.strip_prefix(b"/").unwrap_or(name)),
-        None => (b".".as_slice(), way),
+/// All components but the last stay on the file system of the directory. Only the last step enters the mount. It
+/// takes a handle to the root, which asks nothing of the mounted file system.
+fn open_mounted(directory: BorrowedFd<'_>, path: &[u8]) -> io::Result<(OwnedFd, u64)> {
+    let slash = path.iter().rposition(|&byte| byte == b'/');
+    let (parent, name) = match slash.map(|slash| path.split_at(slash)) {
+        Some((parent, name)) => (parent, name.strip_prefix(b"/").unwrap_or(name)),
+        None => (b".".as_slice(), path),
     };
     let name = CString::new(name).map_err(|_| Errno::INVAL)?;
-    let holder = openat2(directory, holder, HANDLE | OFlags::DIRECTORY, Mode::empty(), INSIDE)?;
-    let root = openat2(&holder, &name, HANDLE, Mode::empty(), BENEATH)?;
+    let parent = openat2(directory, parent, HANDLE | OFlags::DIRECTORY, Mode::empty(), INSIDE)?;
+    let root = openat2(&parent, &name, HANDLE, Mode::empty(), BENEATH)?;
     let id = mount_id(root.as_fd())?;
     Ok((root, id))
 }
 
-/// The id of the mount that `fd` is on, as the mount table has it; ENOSYS before Linux 5.8.
+/// The id of the mount that `fd` is on, as in the mount table. ENOSYS before Linux 5.8.
 fn mount_id(fd: BorrowedFd<'_>) -> io::Result<u64> {
     let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
     let found = statx(fd, c"", flags, StatxFlags::MNT_ID)?;
@@ -104,12 +108,12 @@ fn mount_id(fd: BorrowedFd<'_>) -> io::Result<u64> {
     known.then_some(found.stx_mnt_id).ok_or(Errno::NOSYS)
 }
 
-/// The mounts of a mount table; a line that is not understood is left out.
+/// Parses a mount table. Lines that are not understood are left out.
 fn parse(table: &[u8]) -> Vec<Mount> {
     table.split(|&byte| byte == b'\n').filter_map(parse_line).collect()
 }
 
-/// `36 35 98:0 /root /mount/point rw ...`
+/// Parses `36 35 98:0 /root /mount/point rw ...`.
 fn parse_line(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|&byte| byte == b' ');
     let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse().ok();
@@ -117,20 +121,20 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     Some(Mount { id, parent, point: unescape(fields.nth(2)?) })
 }
 
-/// Undoes the table's own escapes: `\040` for a space, and so on.
+/// Undoes the escapes of the table: `\040` for a space, and so on.
 fn unescape(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((&first, after)) = rest.split_first() {
-        let (byte, after) = escaped(rest).unwrap_or((first, after));
+        let (byte, after) = parse_escape(rest).unwrap_or((first, after));
         bytes.push(byte);
         rest = after;
     }
     bytes
 }
 
-/// The byte that an escape stands for, and what follows the escape.
-fn escaped(text: &[u8]) -> Option<(u8, &[u8])> {
+/// The byte of an escape, and what follows the escape.
+fn parse_escape(text: &[u8]) -> Option<(u8, &[u8])> {
     let (digits, after) = text.strip_prefix(b"\\")?.split_first_chunk::<3>()?;
     let byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()?;
     Some((byte, after))
@@ -147,7 +151,7 @@ mod tests {
             parse(table.as_bytes());
         }
 
-        /// A user chooses the names; the kernel escapes what would end a field or a line (seq_path(), `" \t\n\\"`).
+        /// A user chooses the names. The kernel escapes what would end a field or a line (seq_path(), `" \t\n\\"`).
         #[test]
         fn every_name_is_read_as_it_is(name in proptest::collection::vec(1_u8.., 1..40)) {
             let escaped: Vec<u8> = name.iter().flat_map(|&byte| match byte {
@@ -171,16 +175,16 @@ mod tests {
     }
 
     #[test]
-    fn an_escape_that_is_none_stays_as_it_is() {
+    fn an_invalid_escape_is_kept() {
         assert_eq!(unescape(b"a\\9\\04"), b"a\\9\\04");
         assert_eq!(unescape(b"\\777"), b"\\777", "no byte");
     }
 
     #[test]
-    fn a_family_is_all_that_is_mounted_on_it() {
+    fn a_subtree_is_all_that_is_mounted_on_a_mount() {
         let mount = |id, parent| Mount { id, parent, point: Vec::new() };
         let table = [mount(2, 1), mount(3, 2), mount(4, 3), mount(5, 1), mount(1, 1)];
-        assert_eq!(family(2, &table), [2, 3, 4]);
-        assert_eq!(family(1, &table).len(), 5, "a mount that is its own parent ends it too");
+        assert_eq!(subtree(2, &table), [2, 3, 4]);
+        assert_eq!(subtree(1, &table).len(), 5, "a mount that is its own parent ends it too");
     }
 }
