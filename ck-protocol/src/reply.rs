@@ -105,7 +105,7 @@ pub struct Status {
     pub hooks_failed: u64,
     /// When the configuration was read that counts.
     pub configured_at: Timestamp,
-    /// Why not all is as the configuration file says now, where that was to be read again.
+    /// Why the last reload was not fully applied.
     pub configuration_problem: Option<Message>,
 }
 

@@ -59,7 +59,7 @@ enum ClientError {
     HungUp,
     #[error("it gave no answer within {ms} ms (is it stopped or overloaded?)", ms = .0.as_millis())]
     Silent(Duration),
-    #[error("its answer is none: {0}")]
+    #[error("invalid reply: {0}")]
     Reply(DecodeError),
 }
 

@@ -36,7 +36,7 @@ pub struct Settings {
     pub level: LevelFilter,
     /// How runtime directories are made.
     pub mount_options: MountOptions,
-    /// To whom they are left, if to anybody.
+    /// The other manager that owns the runtime root, if one runs.
     pub yields_to: Option<Rival>,
     /// How long the directory of a user who has left stays.
     pub stop_delay: Duration,

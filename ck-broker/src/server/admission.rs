@@ -21,14 +21,14 @@ use std::{
 /// What is said to those for whom there is no place.
 const TOO_MANY: &str = "too many connections: try again later";
 /// How long no connection is accepted after descriptors have run out.
-const BREATHER: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// A descriptor that is given up to turn somebody away when there is none besides. Without it a
-/// login would wait for its deadline, and the listener would go on waking us.
+/// A reserve descriptor, closed to accept and refuse one connection when the process has none left. Without it a
+/// login would wait for its deadline, and the listener would stay readable.
 #[derive(Debug)]
-pub(super) struct Spare(Option<OwnedFd>);
+pub(super) struct ReserveDescriptor(Option<OwnedFd>);
 
-impl Spare {
+impl ReserveDescriptor {
     /// Holds one, if there is one.
     pub(super) fn take() -> Self {
         Self(eventfd(0, EventfdFlags::CLOEXEC).ok())
@@ -46,7 +46,7 @@ impl Server {
             match self.listener(door).accept() {
                 Ok(Some(socket)) => self.welcome(socket, door),
                 Ok(None) => return,
-                Err(Errno::MFILE | Errno::NFILE) if self.spare.0.is_some() => self.shed(door),
+                Err(Errno::MFILE | Errno::NFILE) if self.reserve.0.is_some() => self.shed(door),
                 Err(errno) => return self.pause_accepting(errno),
             }
         }
@@ -54,7 +54,7 @@ impl Server {
 
     /// Turns away who waits first, at once, by the descriptor that is kept for that.
     fn shed(&mut self, door: Door) {
-        self.spare.0 = None;
+        self.reserve.0 = None;
         if let Ok(Some(socket)) = self.listener(door).accept() {
             log::warn!("connection refused: no more descriptors: raise the broker's limit (RLIMIT_NOFILE)");
             answer::turn_away(
@@ -64,26 +64,26 @@ impl Server {
             );
             self.close(socket, door);
         }
-        self.spare = Spare::take();
+        self.reserve = ReserveDescriptor::take();
     }
 
     /// Stops accepting for a while: a listener that stays readable would wake us at once again.
     fn pause_accepting(&mut self, errno: Errno) {
-        log::warn!("cannot accept connections: {errno}; trying again in {} ms", BREATHER.as_millis());
+        log::warn!("cannot accept connections: {errno}; trying again in {} ms", ACCEPT_RETRY.as_millis());
         self.poller.unwatch(&self.modules);
         self.admin_poller.unwatch(&self.admin);
-        self.accept_again = Some(Instant::now() + BREATHER);
+        self.accept_again = Some(Instant::now() + ACCEPT_RETRY);
     }
 
     /// Accepts again, after a pause.
     pub(super) fn resume_accepting(&mut self) {
         self.accept_again = None;
-        if self.spare.0.is_none() {
-            self.spare = Spare::take();
+        if self.reserve.0.is_none() {
+            self.reserve = ReserveDescriptor::take();
         }
         if let Err(errno) = self.listen() {
             log::error!("cannot listen again: {errno}");
-            self.accept_again = Some(Instant::now() + BREATHER);
+            self.accept_again = Some(Instant::now() + ACCEPT_RETRY);
         }
     }
 

@@ -21,7 +21,7 @@ pub(super) struct Configured {
     seats: Vec<(ShortName, Vec<ShortName>)>,
     /// When they were read.
     pub(super) at: Timestamp,
-    /// Why not all is as the file says.
+    /// Why the last reload was not fully applied.
     pub(super) problem: Option<Message>,
 }
 

@@ -41,7 +41,7 @@ use crate::{
     poller::{Poller, Token},
     sessions::Sessions,
 };
-use admission::Spare;
+use admission::ReserveDescriptor;
 use ck_core::{events::Subscriptions, policy::Policy};
 use ck_protocol::{SessionId, SessionRef, Timestamp};
 use configure::Configured;
@@ -82,7 +82,7 @@ pub enum ServerError {
 #[derive(Debug)]
 pub(crate) struct Server {
     poller: Poller,
-    /// Nested in `poller`: what is waited for of `admin.sock`.
+    /// epoll set for admin.sock, nested in `poller`.
     admin_poller: Poller,
     signals: SignalFd,
     configured: Configured,
@@ -93,7 +93,7 @@ pub(crate) struct Server {
     /// Set while nobody is let in at `admin.sock`, because much waits for the disposal.
     admin_closed: bool,
     disposal: Disposal,
-    spare: Spare,
+    reserve: ReserveDescriptor,
     policy: Policy,
     /// How many descriptors can be open.
     descriptors: usize,

@@ -2,7 +2,7 @@
 
 use super::{
     Server, ServerError,
-    admission::Spare,
+    admission::ReserveDescriptor,
     configure::Configured,
     disposal::Disposal,
     door::{Door, Listener},
@@ -95,7 +95,7 @@ impl Server {
             disposal: Disposal::new(!admin.refuses_descriptors),
             modules,
             admin,
-            spare: Spare::take(),
+            reserve: ReserveDescriptor::take(),
             policy: Policy::default(),
             descriptors,
             limits: Limits::within(descriptors, settings.hooks.parallel),

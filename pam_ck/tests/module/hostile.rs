@@ -31,8 +31,7 @@ fn malformed_replies() {
     let good = packet(&Reply::Opened(session(7)));
     let trailing = [&good[..], b"x"].concat();
     assert!(
-        line_after(Answer::Bytes(trailing))
-            .contains("its answer is none: malformed frame: 1 bytes are left over")
+        line_after(Answer::Bytes(trailing)).contains("invalid reply: malformed frame: 1 bytes are left over")
     );
     assert!(line_after(Answer::Bytes(good[..good.len() - 1].to_vec())).contains("malformed frame"));
     assert!(line_after(Answer::Bytes(vec![PROTOCOL.newest().number(), 99])).contains("malformed frame"));
