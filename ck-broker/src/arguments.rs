@@ -3,8 +3,9 @@
 use crate::{
     config::HistoryPlace,
     directories::runtime_dir::{IN_ROOT, Task},
-    history, places,
-    server::CLOSE_DESCRIPTORS,
+    history,
+    net::deferred_close::OPTION as CLOSE_DESCRIPTORS,
+    places,
 };
 use std::path::PathBuf;
 
@@ -41,7 +42,7 @@ pub enum Command {
     /// Print the version.
     Version,
     /// End when standard input does. The broker itself starts such a process, for the descriptors that
-    /// it then holds: [`crate::server::CLOSE_DESCRIPTORS`].
+    /// it then holds: `--close-descriptors`.
     CloseDescriptors,
     /// Do this in the root of the runtime directories. The broker itself starts such a process: [`IN_ROOT`].
     InRoot(Task, PathBuf),

@@ -4,21 +4,23 @@
 //! `ck-core` holds the rules: the registry of sessions, the policy, the subscriptions, and the order of hooks and
 //! teardowns. This crate tells it what happened, and carries out what it returns.
 //!
-//! - [`server`] is the loop: sockets, peers, requests, and carrying out effects;
-//! - [`hooks`] runs root's programs when sessions come and go;
-//! - [`runtime_dir`] makes and retires directories in microseconds; [`jobs`] tears down what was
-//!   retired, in processes of its own;
-//! - [`places`] makes the directories that it works in what they must be;
-//! - [`store`] keeps what a restart must find, and [`history`] what people want to know later;
-//! - `lookup` asks for names without waiting for anybody; [`process`] and [`console`] ask the kernel, [`rival`] looks for another daemon of this kind;
-//!   [`privileges`] gives up what is not needed; [`start`] puts it all together from
-//!   [`arguments`], [`configuration`] and the [`settings`] that this comes to, [`log_sink`] says what
-//!   happens, and [`supervisor`] how the broker is, to whoever has started it.
+//! Each folder uses only folders below it in this list, and no component uses another:
 //!
-//! There is no `unsafe` but in `sys`, for what neither nix nor rustix can do.
+//! - [`start`], `broker`: from the command line ([`arguments`]) to the loop. `broker` owns the components and carries what one of
+//!   them tells to another;
+//! - `api`: what modules and people may ask;
+//! - components, with one interface (`component`): `net` (sockets, connections, admission), [`sessions`] (registry, records, leaders),
+//!   [`directories`] (make, retire, tear down), [`hooks`], [`history`], [`console`];
+//! - [`config`]: the file, and what it comes to on this machine; [`other_manager`]: whether another daemon makes the directories;
+//! - [`places`]: the two places that the broker works in; [`process`]: what the kernel knows of a process;
+//! - `poller` (epoll), `lookup` and `pin` (names), [`privileges`], [`log_sink`], [`supervisor`];
+//! - `sys`: starts programs, and holds the only unsafe code.
+//!
 #![deny(unsafe_code)]
 
+mod api;
 pub mod arguments;
+mod broker;
 mod component;
 pub mod config;
 pub mod console;
@@ -29,14 +31,14 @@ pub mod log_sink;
 /// The module's file: what it does without waiting, the broker does as well.
 #[path = "../../pam_ck/src/lookup.rs"]
 mod lookup;
+mod net;
+pub mod other_manager;
 mod pin;
 pub mod places;
 mod poll;
 mod poller;
 pub mod privileges;
 pub mod process;
-pub mod rival;
-pub mod server;
 pub mod sessions;
 pub mod start;
 pub mod supervisor;

@@ -2,6 +2,7 @@
 
 use crate::{
     arguments::{self, ArgumentError, Command, MakePlaces, Options},
+    broker::{self, Broker, BrokerError, Parts},
     config::{Backing, ConfigurationError, SettingsError, Source},
     console::Switcher,
     directories::{
@@ -13,7 +14,6 @@ use crate::{
     log_sink::{self, Target},
     places::{self, LockError, PlacesError, Wanted},
     privileges,
-    server::{self, Parts, Server, ServerError},
     sessions::store::{LingerDir, StateDir, Store, StoreError},
     supervisor,
     sys::{
@@ -66,7 +66,7 @@ enum StartError {
     #[error(transparent)]
     Root(#[from] RootError),
     #[error(transparent)]
-    Server(#[from] ServerError),
+    Broker(#[from] BrokerError),
     #[error("cannot read what is to be written into the history: {0}")]
     History(io::Error),
     #[error("cannot write to the descriptor of --ready-fd: {0}")]
@@ -192,7 +192,7 @@ fn say_last(options: &Options, error: &StartError) {
 
 fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     inherited::tidy()?;
-    let signals = server::receive_signals()?;
+    let signals = broker::receive_signals()?;
     let source = source(options);
     let settings = source.read()?;
     log_sink::install(target(options.syslog), settings.level).map_err(StartError::Log)?;
@@ -222,7 +222,7 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     let directories = directories::Parts { root, teardowns, claims: Claims::open(state.users())?, places };
     let parts = Parts { directories, unfinished, linger, descriptors, passed, source, signals };
     let seats = settings.seats.clone();
-    let mut server = Server::open(state.path(), store, parts, settings)?;
+    let mut server = Broker::open(state.path(), store, parts, settings)?;
     let has_vts = server.seats(seats, Switcher::beside(&own));
     if let Err(error) = privileges::drop_excess(has_vts) {
         log::warn!("goes on with more privileges than it needs: {error}");

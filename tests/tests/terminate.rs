@@ -6,7 +6,7 @@ use ck_tests::{Machine, Running, wait_until};
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(10);
-/// How long a leader has before it is killed, as `ck-broker/src/server/terminate.rs` has it.
+/// How long a leader has before it is killed, as `ck-broker/src/sessions/leaders.rs` has it.
 const GRACE: Duration = Duration::from_secs(5);
 
 fn json(machine: &Machine, command: &[&str]) -> Value {

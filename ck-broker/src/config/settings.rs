@@ -3,7 +3,7 @@
 use super::{
     Backing, Configuration, ConfigurationError, HistoryPlace, HookRules, Hooks, MountOptions, RuntimeDir,
 };
-use crate::rival::{self, Rival};
+use crate::other_manager::{self, OtherManager};
 use ck_core::{model::Services, policy::Policy};
 use ck_protocol::ShortName;
 use log::LevelFilter;
@@ -37,7 +37,7 @@ pub struct Settings {
     /// How runtime directories are made.
     pub mount_options: MountOptions,
     /// The other manager that owns the runtime root, if one runs.
-    pub yields_to: Option<Rival>,
+    pub yields_to: Option<OtherManager>,
     /// How long the directory of a user who has left stays.
     pub stop_delay: Duration,
     /// Where the history is.
@@ -61,13 +61,13 @@ pub enum SettingsError {
     /// Somebody else makes and removes directories there.
     #[error(
         "{} (process {}) manages {}: stop it and keep it from starting, or set kind = \"none\" in [runtime_dir] (or start with --beside-logind) to have sessions without directories",
-        rival.name, rival.pid, root.display()
+        manager.name, manager.pid, root.display()
     )]
     Managed {
         /// The root of the runtime directories.
         root: PathBuf,
         /// Who does.
-        rival: Rival,
+        manager: OtherManager,
     },
 }
 
@@ -79,12 +79,12 @@ impl Source {
     pub fn read(&self) -> Result<Settings, SettingsError> {
         let configuration = self.configuration()?;
         let makes = configuration.runtime_dir.kind != Backing::None;
-        let rival = makes.then(|| rival::of(&self.runtime_root)).flatten();
-        match rival {
-            Some(rival) if !self.beside_logind => {
-                Err(SettingsError::Managed { root: self.runtime_root.clone(), rival })
+        let manager = makes.then(|| other_manager::of(&self.runtime_root)).flatten();
+        match manager {
+            Some(manager) if !self.beside_logind => {
+                Err(SettingsError::Managed { root: self.runtime_root.clone(), manager })
             }
-            rival => Ok(Settings::of(configuration, rival)),
+            manager => Ok(Settings::of(configuration, manager)),
         }
     }
 
@@ -99,7 +99,7 @@ impl Source {
 }
 
 impl Settings {
-    fn of(configuration: Configuration, yields_to: Option<Rival>) -> Self {
+    fn of(configuration: Configuration, yields_to: Option<OtherManager>) -> Self {
         let Configuration { runtime_dir, history, log, hooks, admin, seats, services } = configuration;
         let policy = Policy { listing: admin.list, group: admin.group.gid() };
         let services = services.into_iter().map(|(name, service)| (name, service.into()));

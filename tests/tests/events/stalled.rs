@@ -147,7 +147,7 @@ const CANNOT_REFUSE: &str = r#"
     exec @ARGV or die "$ARGV[0]: $!";
 "#;
 
-/// What the kernel lets through is neither taken nor closed by the broker: see `server/disposal.rs`.
+/// What the kernel lets through is neither taken nor closed by the broker: see `net/deferred_close.rs`.
 #[test]
 fn a_subscriber_that_pushes_a_descriptor_is_hung_up_on_where_the_kernel_lets_it_through() {
     let guarded = Guarded::up_by(&["perl", "-e", CANNOT_REFUSE, "/usr/sbin/ck-broker"], "");

@@ -37,9 +37,9 @@ fn constant(source: &str, name: &str) -> String {
 
 #[test]
 fn limits_of_the_protocol_are_those_of_the_broker() {
-    let source = source("ck-broker/src/server/limits.rs");
+    let source = source("ck-broker/src/net/limits.rs");
     let of = |name| constant(&source, name);
-    let rates = self::source("ck-broker/src/server/rates.rs");
+    let rates = self::source("ck-broker/src/net/rates.rs");
     let page = page("ck-broker-ipc");
     let part = unescaped(&page.part(".SS", "Limits").join("\n")).replace(',', "");
     let (admin, part_of) = (of("ADMIN_CONNECTIONS"), of("SUBSCRIBERS_PART"));

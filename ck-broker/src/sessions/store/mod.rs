@@ -1,8 +1,7 @@
 //! What survives a restart of the broker, in the private part of its state directory:
 //!
 //! - `sessions/<id>`: a [`SessionRecord`], written before the login is answered;
-//! - `users/<uid>`: "the runtime directory of this uid is ours", written before it is made; then it is added which it is
-//!   ([`Made`]);
+//! - `users/<uid>`: the claims of [`crate::directories`];
 //! - `next-id`: no session id from this one on was ever given away;
 //! - `lock`: held while a broker runs.
 //!

@@ -1,9 +1,10 @@
 //! What the peers of `admin.sock` may see and do: each answer looks it up in the one table.
 
-use super::{
-    Server, answer,
-    connection::{Connection, Outbox},
-    door::Door,
+use crate::{
+    api,
+    broker::Broker,
+    net::connection::{Connection, PendingReply},
+    poller::Endpoint,
 };
 use ck_core::{
     model::SessionRecord,
@@ -12,10 +13,10 @@ use ck_core::{
 };
 use ck_protocol::{Refusal, RefusalCode, Reply, SessionId};
 
-impl Server {
+impl Broker {
     /// Sets the policy. It applies to connected peers too: the policy is looked up when something is sent, and a reply that
     /// was prepared before is not sent any more.
-    pub(super) fn set_policy(&mut self, policy: Policy) {
+    pub(crate) fn set_policy(&mut self, policy: Policy) {
         if std::mem::replace(&mut self.policy, policy) == policy {
             return;
         }
@@ -23,25 +24,25 @@ impl Server {
             log::error!("{error}");
         }
         let is_ready = |connection: &Connection| {
-            let is_somebodys = connection.door == Door::Admin && connection.peer.uid != 0;
-            is_somebodys && matches!(connection.outbox, Outbox::Packet(_))
+            let is_somebodys = connection.door == Endpoint::Admin && connection.peer.uid != 0;
+            is_somebodys && matches!(connection.pending, PendingReply::Packet(_))
         };
-        let ready = self.connections.iter().filter(|(_, connection)| is_ready(connection));
+        let ready = self.net.connections.iter().filter(|(_, connection)| is_ready(connection));
         for key in ready.map(|(&key, _)| key).collect::<Vec<_>>() {
             self.drop_connection(key);
         }
     }
 
     /// The peer of the connection, under the policy of this moment. A peer that is gone may do nothing.
-    pub(super) fn requester(&self, key: u64) -> Requester {
-        self.connections.get(&key).map_or(Requester::NOBODY, |connection| {
+    pub(crate) fn requester(&self, key: u64) -> Requester {
+        self.net.connections.get(&key).map_or(Requester::NOBODY, |connection| {
             let is_admin = connection.is_in(self.policy.group);
             self.policy.requester(connection.peer.uid, is_admin)
         })
     }
 
     /// The session `id`, if the peer may do this to it; otherwise the refusal.
-    pub(super) fn permitted(
+    pub(crate) fn permitted(
         &self,
         key: u64,
         action: Action,
@@ -51,7 +52,7 @@ impl Server {
         let visible = |record: &&SessionRecord| requester.may(Action::See, Some(record.session.uid));
         let Some(record) = self.sessions.registry.get(id).filter(visible) else {
             let message = format!("no session has the id {id}: see ckctl list");
-            return Err(answer::refusal(RefusalCode::NoSuchSession, &message));
+            return Err(api::refusal(RefusalCode::NoSuchSession, &message));
         };
         if !requester.may(action, Some(record.session.uid)) {
             return Err(self.not_allowed(&format!("session {id}")));
@@ -59,14 +60,14 @@ impl Server {
         Ok(record)
     }
 
-    pub(super) fn not_allowed(&self, what: &str) -> Refusal {
+    pub(crate) fn not_allowed(&self, what: &str) -> Refusal {
         let group = self.policy.group.map(|gid| format!(", members of group {gid}")).unwrap_or_default();
         let message = format!("{what}: only the owner{group} and root may do that");
-        answer::refusal(RefusalCode::NotAllowed, &message)
+        api::refusal(RefusalCode::NotAllowed, &message)
     }
 
     /// Has a session locked or unlocked, by `input`.
-    pub(super) fn ask_to_lock(&mut self, key: u64, id: SessionId, input: Input) {
+    pub(crate) fn ask_to_lock(&mut self, key: u64, id: SessionId, input: Input) {
         match self.permitted(key, Action::Lock, id) {
             Ok(_) => self.apply(input, Some(key)),
             Err(refusal) => {

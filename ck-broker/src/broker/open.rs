@@ -1,20 +1,13 @@
 //! What the loop begins with.
 
-use super::{
-    Server, ServerError,
-    admission::ReserveDescriptor,
-    configure::Configured,
-    disposal::Disposal,
-    door::{Door, Listener},
-    limits::Limits,
-    rates::Rates,
-};
+use super::{Broker, BrokerError, configure::Configured};
 use crate::{
     config::{Settings, Source},
     directories::{self, Directories, runtime_dir::Unfinished},
     history::History,
     hooks::Hooks,
-    poller::{Poller, Token},
+    net::{Net, listener::Listener},
+    poller::{Endpoint, Poller, Token},
     sessions::{
         Sessions,
         store::{Left, LingerDir, Store},
@@ -27,13 +20,7 @@ use nix::sys::{
     signal::{SigSet, Signal},
     signalfd::{SfdFlags, SignalFd},
 };
-use std::{
-    collections::{HashMap, HashSet},
-    mem::take,
-    os::fd::OwnedFd,
-    path::Path,
-    time::{Instant, SystemTime},
-};
+use std::{collections::HashSet, mem::take, os::fd::OwnedFd, path::Path, time::Instant};
 
 /// What a broker is started with.
 #[derive(Debug)]
@@ -57,79 +44,70 @@ pub(crate) struct Parts {
 /// From now on, SIGTERM, SIGINT and SIGHUP wait until the loop takes them: one that came before would end the process.
 ///
 /// # Errors
-/// [`ServerError::Signals`]
-pub fn receive_signals() -> Result<SignalFd, ServerError> {
+/// [`BrokerError::Signals`]
+pub(crate) fn receive_signals() -> Result<SignalFd, BrokerError> {
     let mask: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
-    mask.thread_block().map_err(ServerError::Signals)?;
+    mask.thread_block().map_err(BrokerError::Signals)?;
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-    SignalFd::with_flags(&mask, flags).map_err(ServerError::Signals)
+    SignalFd::with_flags(&mask, flags).map_err(BrokerError::Signals)
 }
 
-impl Server {
+impl Broker {
     /// Opens the sockets in `state_dir` and takes over what an earlier broker left.
     ///
     /// # Errors
-    /// [`ServerError`]
+    /// [`BrokerError`]
     pub(crate) fn open(
         state_dir: &Path,
         (store, mut left): (Store, Left),
         parts: Parts,
         settings: Settings,
-    ) -> Result<Self, ServerError> {
+    ) -> Result<Self, BrokerError> {
         let Parts { directories, unfinished, linger, descriptors, mut passed, source, signals } = parts;
-        let poller = Poller::new().map_err(ServerError::Wait)?;
+        let poller = Poller::new().map_err(BrokerError::Wait)?;
         let ours: HashSet<_> = directories.claims.uids().into_iter().collect();
         let next = left.next_id.unwrap_or(SessionId::FIRST);
         let registry = Registry::restore(take(&mut left.sessions), |uid| ours.contains(&uid), next);
-        let mut open = |door| Listener::take_or_open(door, state_dir, &mut passed).map_err(ServerError::Door);
-        let (modules, admin) = (open(Door::Session)?, open(Door::Admin)?);
+        let mut open = |endpoint| {
+            Listener::take_or_open(endpoint, state_dir, &mut passed).map_err(BrokerError::Endpoint)
+        };
+        let (modules, admin) = (open(Endpoint::Session)?, open(Endpoint::Admin)?);
         if !passed.is_empty() {
             log::warn!(
                 "the service manager has passed {} descriptors that are no sockets of ours",
                 passed.len()
             );
         }
-        let mut server = Self {
-            accept_again: None,
-            admin_closed: false,
-            disposal: Disposal::new(!admin.refuses_descriptors),
-            modules,
-            admin,
-            reserve: ReserveDescriptor::take(),
+        let net =
+            Net::new(modules, admin, descriptors, settings.hooks.parallel).map_err(BrokerError::Wait)?;
+        let mut broker = Self {
+            net,
             policy: Policy::default(),
-            descriptors,
-            limits: Limits::within(descriptors, settings.hooks.parallel),
-            rates: Rates::default(),
-            connections: HashMap::new(),
-            next_connection: 0,
             subscriptions: Subscriptions::default(),
-            given_up: Vec::new(),
             console: None,
-            started_at: SystemTime::now().into(),
             configured: Configured::new(source, settings.seats.clone()),
-            admin_poller: Poller::new().map_err(ServerError::Wait)?,
             signals,
-            sessions: Sessions::new(registry, store, linger).map_err(ServerError::Wait)?,
+            sessions: Sessions::new(registry, store, linger).map_err(BrokerError::Wait)?,
             directories: Directories::new(poller.clone(), directories),
             hooks: Hooks::new(poller.clone(), settings.hooks.clone()),
             history: History::new(poller.clone(), settings.history.clone()),
             poller,
         };
-        server.configure(settings);
-        server.hooks.look();
-        server.listen().map_err(ServerError::Wait)?;
-        server.history.broker_started();
-        server.take_over(&left, unfinished);
-        Ok(server)
+        broker.configure(settings);
+        broker.hooks.look();
+        broker.listen().map_err(BrokerError::Wait)?;
+        broker.history.broker_started();
+        broker.take_over(&left, unfinished);
+        Ok(broker)
     }
 
     /// Has both sockets and the signals watched.
-    pub(super) fn listen(&self) -> nix::Result<()> {
+    pub(crate) fn listen(&self) -> nix::Result<()> {
         self.poller.watch(&self.signals, Token::Signal, EpollFlags::EPOLLIN)?;
-        self.poller.watch(&self.modules, Token::Accept(Door::Session), EpollFlags::EPOLLIN)?;
-        self.admin_poller.watch(&self.admin, Token::Accept(Door::Admin), EpollFlags::EPOLLIN)?;
+        self.poller.watch(&self.net.modules, Token::Accept(Endpoint::Session), EpollFlags::EPOLLIN)?;
+        self.net.admin_poller.watch(&self.net.admin, Token::Accept(Endpoint::Admin), EpollFlags::EPOLLIN)?;
         self.poller.watch(self.sessions.poller(), Token::Leaders, EpollFlags::EPOLLIN)?;
-        self.poller.watch(&self.admin_poller, Token::Admin, EpollFlags::EPOLLIN)
+        self.poller.watch(&self.net.admin_poller, Token::Admin, EpollFlags::EPOLLIN)
     }
 
     /// Keeps the sessions of an earlier broker whose leader lives, ends the others, and retires the directories in

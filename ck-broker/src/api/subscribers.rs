@@ -1,10 +1,11 @@
 //! Telling of changes: the one place that all of them pass, and the connections of those who listen.
 
-use super::{
-    Server, answer,
-    connection::{Connection, Outbox, Sent},
+use crate::{
+    api,
+    broker::Broker,
+    net::connection::{Connection, PendingReply, Sent},
+    poller::Token,
 };
-use crate::poller::Token;
 use ck_core::policy::Action;
 use ck_protocol::{Event, RefusalCode, Session, State, limits};
 use nix::sys::epoll::EpollFlags;
@@ -14,9 +15,9 @@ const PACKETS_AT_ONCE: usize = 16;
 /// How many subscribers are sent some before logins have their turn.
 const SUBSCRIBERS_AT_ONCE: usize = 4;
 
-impl Server {
+impl Broker {
     /// Says that something has changed: to the log, the history, whoever listens, and hooks.
-    pub(super) fn announce(&mut self, event: Event) {
+    pub(crate) fn announce(&mut self, event: Event) {
         log::info!("{event}");
         if let Event::UserRemoved(uid) = &event {
             self.directories.forget_lacking(*uid);
@@ -34,16 +35,16 @@ impl Server {
     }
 
     /// From now on the peer is told of every change.
-    pub(super) fn subscribe(&mut self, key: u64) {
-        let Some(connection) = self.connections.get(&key) else { return };
+    pub(crate) fn subscribe(&mut self, key: u64) {
+        let Some(connection) = self.net.connections.get(&key) else { return };
         let (uid, circle) = (connection.peer.uid, connection.circle);
-        let is_subscriber = |other: &Connection| matches!(other.outbox, Outbox::Changes);
-        if !self.make_room(self.limits.subscribers(circle), uid, circle, is_subscriber) {
-            self.send(key, &answer::refused(RefusalCode::Busy, "too many subscribers: end some"));
+        let is_subscriber = |other: &Connection| matches!(other.pending, PendingReply::Changes);
+        if !self.make_room(self.net.limits.subscribers(circle), uid, circle, is_subscriber) {
+            self.send(key, &api::refused(RefusalCode::Busy, "too many subscribers: end some"));
             return;
         }
-        let Some(connection) = self.connections.get_mut(&key) else { return };
-        connection.outbox = Outbox::Changes;
+        let Some(connection) = self.net.connections.get_mut(&key) else { return };
+        connection.pending = PendingReply::Changes;
         connection.deadline = None;
         let version = connection.version();
         self.subscriptions.add(key, version);
@@ -52,7 +53,7 @@ impl Server {
 
     /// Tells a few subscribers what they have not been told, if they keep up; the others come when they
     /// have room.
-    pub(super) fn tell_subscribers(&mut self) {
+    pub(crate) fn tell_subscribers(&mut self) {
         for _ in 0..SUBSCRIBERS_AT_ONCE {
             let Some(key) = self.subscriptions.next_due() else { return };
             self.tell(key);
@@ -60,7 +61,7 @@ impl Server {
     }
 
     /// A subscriber has room, has hung up, or has sent something.
-    pub(super) fn serve_subscriber(&mut self, key: u64) {
+    pub(crate) fn serve_subscriber(&mut self, key: u64) {
         if !self.dismiss(key) {
             self.tell(key);
         }
@@ -68,14 +69,14 @@ impl Server {
 
     /// Ends the connection of a subscriber who has hung up, or who says something. False: neither.
     fn dismiss(&mut self, key: u64) -> bool {
-        let Some(connection) = self.connections.get_mut(&key) else { return true };
-        if !(self.disposal.needed && connection.brings_descriptors()) {
+        let Some(connection) = self.net.connections.get_mut(&key) else { return true };
+        if !(self.net.deferred_close.needed && connection.brings_descriptors()) {
             match connection.receive(&mut [0; limits::REQUEST + 1]) {
                 Ok(None) => return false,
                 Ok(Some([])) | Err(_) => {}
                 Ok(Some(_)) => {
                     let message = "a subscriber can only listen: ask by another connection";
-                    self.send(key, &answer::refused(RefusalCode::Invalid, message));
+                    self.send(key, &api::refused(RefusalCode::Invalid, message));
                 }
             }
         }
@@ -88,7 +89,7 @@ impl Server {
         if !self.subscriptions.end_turn(key, blocked) {
             return;
         }
-        let Some(connection) = self.connections.get(&key) else { return };
+        let Some(connection) = self.net.connections.get(&key) else { return };
         let flags = if blocked { EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN };
         if let Err(errno) = self.poller(connection.door).watch(connection, Token::Connection(key), flags) {
             log::error!("cannot watch a connection: {errno}");
@@ -116,7 +117,7 @@ impl Server {
                     return None;
                 }
             };
-            match self.connections.get(&key)?.send(&offer.packet) {
+            match self.net.connections.get(&key)?.send(&offer.packet) {
                 Sent::Yes => self.subscriptions.sent(key, &offer),
                 Sent::Full => return Some(true),
                 Sent::Gone => return None,

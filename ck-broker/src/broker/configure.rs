@@ -2,9 +2,10 @@
 //!
 //! A broker that has been told something senseless goes on as before, and says so to everybody who asks how it is.
 
-use super::{Server, limits::Limits};
 use crate::{
+    broker::Broker,
     config::{Settings, Source},
+    net::limits::Limits,
     supervisor,
 };
 use ck_protocol::{Message, ShortName, Text, Timestamp};
@@ -16,36 +17,39 @@ const SEATS_WAIT: &str =
 
 /// Where the settings are from, and since when.
 #[derive(Debug)]
-pub(super) struct Configured {
+pub(crate) struct Configured {
     source: Source,
     seats: Vec<(ShortName, Vec<ShortName>)>,
+    /// When this process started.
+    pub(crate) started_at: Timestamp,
     /// When they were read.
-    pub(super) at: Timestamp,
+    pub(crate) at: Timestamp,
     /// Why the last reload was not fully applied.
-    pub(super) problem: Option<Message>,
+    pub(crate) problem: Option<Message>,
 }
 
 impl Configured {
-    pub(super) fn new(source: Source, seats: Vec<(ShortName, Vec<ShortName>)>) -> Self {
-        Self { source, seats, at: SystemTime::now().into(), problem: None }
+    pub(crate) fn new(source: Source, seats: Vec<(ShortName, Vec<ShortName>)>) -> Self {
+        let now = SystemTime::now().into();
+        Self { source, seats, started_at: now, at: now, problem: None }
     }
 }
 
-impl Server {
+impl Broker {
     /// Has everything done as these settings say from now on, but for the seats.
-    pub(super) fn configure(&mut self, settings: Settings) {
+    pub(crate) fn configure(&mut self, settings: Settings) {
         log::set_max_level(settings.level);
         self.set_policy(settings.policy);
-        self.limits = Limits::within(self.descriptors, settings.hooks.parallel);
-        self.sessions.registry.limit(self.limits.sessions);
-        self.directories.set_limit(self.limits.teardowns);
+        self.net.limits = Limits::within(self.net.descriptors, settings.hooks.parallel);
+        self.sessions.registry.limit(self.net.limits.sessions);
+        self.directories.set_limit(self.net.limits.teardowns);
         let made_none = self.directories.root.makes_none();
         for component in self.components() {
             component.reconfigure(&settings);
         }
-        if let Some(rival) = settings.yields_to {
+        if let Some(manager) = settings.yields_to {
             let root = self.directories.root.path().display();
-            log::info!("{} manages {root}: sessions have no directories of ours", rival.name);
+            log::info!("{} manages {root}: sessions have no directories of ours", manager.name);
         }
         if made_none && !self.directories.root.makes_none() {
             self.linger_again();
@@ -53,7 +57,7 @@ impl Server {
     }
 
     /// Reads the configuration again.
-    pub(super) fn reload(&mut self) {
+    pub(crate) fn reload(&mut self) {
         supervisor::tell_reloading();
         match self.configured.source.read() {
             Ok(settings) => {

@@ -1,11 +1,13 @@
 //! One connection: who is at its other end, and what it is still to be sent.
 
-use super::{
-    disposal::{self, Front},
-    door::Door,
-    room::{Circle, Guest},
+use crate::{
+    net::{
+        deferred_close::{self, QueueHead},
+        room::{Circle, Guest},
+    },
+    poller::Endpoint,
+    process, sys,
 };
-use crate::{process, sys};
 use ck_protocol::{
     DecodeError, EncodeError, Fact, Framed, Pid, Protocol, Reply, SessionId, TeardownId, Uid, Version, limits,
 };
@@ -28,7 +30,7 @@ const READING: Duration = Duration::from_secs(1);
 
 /// Why somebody is not served.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unwelcome {
+pub(crate) enum Unwelcome {
     #[error("cannot tell who it is: {0}")]
     Unknown(nix::errno::Errno),
     #[error("its process is in a pid namespace that is not below ours, so its life cannot be followed")]
@@ -41,17 +43,17 @@ pub(super) enum Unwelcome {
 
 /// The process that connected, as the kernel named it then.
 #[derive(Debug)]
-pub(super) struct Peer {
-    pub(super) pid: Pid,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+pub(crate) struct Peer {
+    pub(crate) pid: Pid,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
     /// The process itself; on `session.sock` only.
-    pub(super) process: Option<OwnedFd>,
+    pub(crate) process: Option<OwnedFd>,
 }
 
 /// What is still to be sent.
 #[derive(Debug)]
-pub(super) enum Outbox {
+pub(crate) enum PendingReply {
     /// Nothing: a request may come.
     Empty,
     /// A packet that found no room.
@@ -79,7 +81,7 @@ pub(super) enum Outbox {
 
 /// What became of an attempt to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sent {
+pub(crate) enum Sent {
     Yes,
     /// There is no room now.
     Full,
@@ -88,49 +90,53 @@ pub(super) enum Sent {
 }
 
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     socket: OwnedFd,
     protocol: Protocol,
     /// What the peer spoke last; before it has said anything, and where that is not spoken here, the oldest.
     version: Version,
-    pub(super) door: Door,
-    pub(super) peer: Peer,
-    pub(super) outbox: Outbox,
+    pub(crate) door: Endpoint,
+    pub(crate) peer: Peer,
+    pub(crate) pending: PendingReply,
     /// When it is closed if nothing goes forward; a subscriber's never.
-    pub(super) deadline: Option<Instant>,
+    pub(crate) deadline: Option<Instant>,
     /// The session that it has opened, until hooks have been told of that: it is answered then.
-    pub(super) awaits: Option<SessionId>,
+    pub(crate) awaits: Option<SessionId>,
     /// Whether an epoll knows of it.
-    pub(super) watched: bool,
+    pub(crate) watched: bool,
     /// With whom it shares places: decided when it connects.
-    pub(super) circle: Circle,
+    pub(crate) circle: Circle,
     /// When it connected, or asked last.
-    pub(super) asked: Instant,
+    pub(crate) asked: Instant,
 }
 
 impl Peer {
     /// What the kernel says of who connected `socket`.
-    pub(super) fn credentials(socket: &OwnedFd) -> Result<UnixCredentials, Unwelcome> {
+    pub(crate) fn credentials(socket: &OwnedFd) -> Result<UnixCredentials, Unwelcome> {
         getsockopt(socket, sockopt::PeerCredentials).map_err(Unwelcome::Unknown)
     }
 
     /// Who connected `socket` through `door`, with these credentials, if they may.
-    pub(super) fn of(credentials: UnixCredentials, socket: &OwnedFd, door: Door) -> Result<Self, Unwelcome> {
+    pub(crate) fn of(
+        credentials: UnixCredentials,
+        socket: &OwnedFd,
+        door: Endpoint,
+    ) -> Result<Self, Unwelcome> {
         let (uid, gid) = (credentials.uid(), credentials.gid());
         // The kernel has no number in our namespace for a process of a foreign one, and gives 0.
         let pid = Pid::try_from(credentials.pid()).map_err(|_| Unwelcome::ForeignNamespace)?;
         let process = match door {
             // The permissions of the socket say so too; they could be changed by hand.
-            Door::Session if uid != 0 => return Err(Unwelcome::NotRoot(uid)),
-            Door::Session => Some(process::peer(socket, pid).map_err(Unwelcome::Unwatchable)?),
-            Door::Admin => None,
+            Endpoint::Session if uid != 0 => return Err(Unwelcome::NotRoot(uid)),
+            Endpoint::Session => Some(process::peer(socket, pid).map_err(Unwelcome::Unwatchable)?),
+            Endpoint::Admin => None,
         };
         Ok(Self { pid, uid, gid, process })
     }
 }
 
 impl Connection {
-    pub(super) fn new(socket: OwnedFd, protocol: Protocol, door: Door, peer: Peer, now: Instant) -> Self {
+    pub(crate) fn new(socket: OwnedFd, protocol: Protocol, door: Endpoint, peer: Peer, now: Instant) -> Self {
         let circle = if peer.uid == 0 { Circle::Root } else { Circle::Strangers };
         Self {
             socket,
@@ -138,7 +144,7 @@ impl Connection {
             version: protocol.oldest(),
             door,
             peer,
-            outbox: Outbox::Empty,
+            pending: PendingReply::Empty,
             deadline: Some(now + PATIENCE),
             awaits: None,
             watched: false,
@@ -148,18 +154,18 @@ impl Connection {
     }
 
     /// What it is among those who share places.
-    pub(super) fn guest(&self, key: u64) -> Guest {
-        let is_subscriber = matches!(self.outbox, Outbox::Changes);
+    pub(crate) fn guest(&self, key: u64) -> Guest {
+        let is_subscriber = matches!(self.pending, PendingReply::Changes);
         Guest { key, uid: self.peer.uid, is_subscriber, since: self.asked }
     }
 
     /// Something went forward: the patience begins anew.
-    pub(super) fn moved(&mut self, now: Instant) {
+    pub(crate) fn moved(&mut self, now: Instant) {
         self.deadline = self.deadline.map(|_| now + PATIENCE);
     }
 
     /// Whether the peer was in the group when it connected.
-    pub(super) fn is_in(&self, group: Option<u32>) -> bool {
+    pub(crate) fn is_in(&self, group: Option<u32>) -> bool {
         let among = |group| match sys::peer_groups(&self.socket) {
             Ok(groups) => groups.contains(&group),
             Err(errno) => {
@@ -172,13 +178,13 @@ impl Connection {
     }
 
     /// A descriptor of the peer's process.
-    pub(super) fn process(&mut self) -> io::Result<&OwnedFd> {
+    pub(crate) fn process(&mut self) -> io::Result<&OwnedFd> {
         let process = self.take_process()?;
         Ok(self.peer.process.insert(process))
     }
 
     /// The same, to watch it by.
-    pub(super) fn take_process(&mut self) -> io::Result<OwnedFd> {
+    pub(crate) fn take_process(&mut self) -> io::Result<OwnedFd> {
         match self.peer.process.take() {
             Some(process) => Ok(process),
             // It has opened a session before, which is watched by that one.
@@ -188,7 +194,7 @@ impl Connection {
 
     /// Takes one packet. `None` when there is none now; an empty one at the end. What is sent from here on is in the version of the
     /// packet.
-    pub(super) fn receive<'b>(
+    pub(crate) fn receive<'b>(
         &mut self,
         buffer: &'b mut [u8; limits::REQUEST + 1],
     ) -> Result<Option<&'b [u8]>, Errno> {
@@ -207,17 +213,17 @@ impl Connection {
     }
 
     /// What the packet asks for.
-    pub(super) fn decode<T: Framed>(&self, packet: &[u8]) -> Result<T, DecodeError> {
+    pub(crate) fn decode<T: Framed>(&self, packet: &[u8]) -> Result<T, DecodeError> {
         self.protocol.decode(packet, limits::REQUEST).map(|(_, request)| request)
     }
 
     /// The version in which the peer is answered.
-    pub(super) fn version(&self) -> Version {
+    pub(crate) fn version(&self) -> Version {
         self.version
     }
 
     /// The packet in which the peer is sent `reply`.
-    pub(super) fn encode<'b>(
+    pub(crate) fn encode<'b>(
         &self,
         reply: &Reply,
         buffer: &'b mut [u8; limits::REPLY],
@@ -226,33 +232,33 @@ impl Connection {
     }
 
     /// Its socket, for who closes it.
-    pub(super) fn into_socket(self) -> OwnedFd {
+    pub(crate) fn into_socket(self) -> OwnedFd {
         self.socket
     }
 
     /// Whether it does nothing: it has not asked, and what it asked some time ago it does not read.
-    pub(super) fn is_idle(&self, now: Instant) -> bool {
-        match self.outbox {
+    pub(crate) fn is_idle(&self, now: Instant) -> bool {
+        match self.pending {
             _ if self.awaits.is_some() => false,
-            Outbox::Changes => true,
-            Outbox::Empty => disposal::front(&self.socket) == Front::Nothing,
+            PendingReply::Changes => true,
+            PendingReply::Empty => deferred_close::front(&self.socket) == QueueHead::Nothing,
             _ => now.saturating_duration_since(self.asked) > READING,
         }
     }
 
     /// Whether the next packet has descriptors.
-    pub(super) fn brings_descriptors(&self) -> bool {
-        disposal::front(&self.socket) == Front::Descriptors
+    pub(crate) fn brings_descriptors(&self) -> bool {
+        deferred_close::front(&self.socket) == QueueHead::Descriptors
     }
 
     /// Sends one packet now, or not.
-    pub(super) fn send(&self, packet: &[u8]) -> Sent {
+    pub(crate) fn send(&self, packet: &[u8]) -> Sent {
         send_now(self.socket.as_fd(), packet)
     }
 }
 
 /// Sends one packet now, or not.
-pub(super) fn send_now(socket: BorrowedFd<'_>, packet: &[u8]) -> Sent {
+pub(crate) fn send_now(socket: BorrowedFd<'_>, packet: &[u8]) -> Sent {
     match send(socket, packet, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
         Ok(_) => Sent::Yes,
         Err(Errno::AGAIN | Errno::INTR) => Sent::Full,
@@ -277,7 +283,7 @@ mod tests {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
         let peer = Peer { pid: Pid::try_from(1).unwrap(), uid: 2001, gid: 2001, process: None };
-        (Connection::new(ours, PROTOCOL, Door::Admin, peer, now), theirs)
+        (Connection::new(ours, PROTOCOL, Endpoint::Admin, peer, now), theirs)
     }
 
     #[test]
@@ -288,7 +294,7 @@ mod tests {
         assert_eq!(send_now(theirs.as_fd(), b"a request"), Sent::Yes);
         assert!(!connection.is_idle(now), "it waits to be taken");
         assert!(connection.receive(&mut [0; limits::REQUEST + 1]).unwrap().is_some());
-        connection.outbox = Outbox::Sessions(SessionId::FIRST);
+        connection.pending = PendingReply::Sessions(SessionId::FIRST);
         assert!(!connection.is_idle(now + READING) && connection.is_idle(now + 2 * READING));
         connection.awaits = Some(SessionId::FIRST);
         assert!(!connection.is_idle(now + 2 * READING), "it waits for us");
@@ -298,9 +304,9 @@ mod tests {
     fn who_only_listens_and_who_has_gone_are_idle() {
         let now = Instant::now();
         let (mut connection, theirs) = connection(now);
-        connection.outbox = Outbox::Changes;
+        connection.pending = PendingReply::Changes;
         assert!(connection.is_idle(now));
-        connection.outbox = Outbox::Empty;
+        connection.pending = PendingReply::Empty;
         drop(theirs);
         assert!(connection.is_idle(now));
     }

@@ -1,11 +1,14 @@
 //! Seats: set up at the start, and bringing a session of one to the foreground.
 
-use super::{Server, answer};
-use crate::console::{Console, Switcher};
+use crate::{
+    api,
+    broker::Broker,
+    console::{Console, Switcher},
+};
 use ck_core::{model::HookEvent, policy::Action};
 use ck_protocol::{RefusalCode, Reply, SessionId, ShortName, State};
 
-impl Server {
+impl Broker {
     /// Sets the seats: the virtual terminals where there are any, and those of the
     /// configuration. Returns whether there are virtual terminals.
     pub(crate) fn seats(&mut self, configured: Vec<(ShortName, Vec<ShortName>)>, switcher: Switcher) -> bool {
@@ -21,7 +24,7 @@ impl Server {
     }
 
     /// Brings a session to the foreground, if the peer may do that.
-    pub(super) fn activate(&mut self, key: u64, id: SessionId) {
+    pub(crate) fn activate(&mut self, key: u64, id: SessionId) {
         let session = match self.permitted(key, Action::Activate, id) {
             Ok(record) => &record.session,
             Err(refusal) => {
@@ -32,16 +35,13 @@ impl Server {
         let reply = match (session.vt, session.state) {
             (None, _) => {
                 let message = format!("session {id} is not on a virtual terminal: nothing to switch to");
-                Some(answer::refused(RefusalCode::Invalid, &message))
+                Some(api::refused(RefusalCode::Invalid, &message))
             }
             (Some(_), State::Active) => Some(Reply::Done(1)),
             (Some(vt), _) => {
                 self.console.as_mut().and_then(|console| console.switch(vt, key).err()).map(|error| {
                     log::error!("cannot switch to tty{}: {error}", vt.get());
-                    answer::refused(
-                        RefusalCode::Failed,
-                        &format!("cannot switch to tty{}: {error}", vt.get()),
-                    )
+                    api::refused(RefusalCode::Failed, &format!("cannot switch to tty{}: {error}", vt.get()))
                 })
             }
         };

@@ -1,17 +1,18 @@
 //! Carries every effect of the registry to the component that performs it.
 
-use super::{
-    Server, answer,
-    connection::{Connection, Sent},
+use crate::{
+    api,
+    broker::Broker,
+    net::connection::{Connection, Sent},
 };
 use ck_core::registry::{Effect, Input};
 use ck_protocol::{RefusalCode, Reply, SessionId, SessionRef};
 use std::{collections::VecDeque, io};
 
-impl Server {
+impl Broker {
     /// Tells the registry, and carries out what follows. `peer` is the connection to be
     /// answered, if the input came by one.
-    pub(super) fn apply(&mut self, input: Input, peer: Option<u64>) {
+    pub(crate) fn apply(&mut self, input: Input, peer: Option<u64>) {
         let mut due = VecDeque::from(self.sessions.apply(input));
         while let Some(effect) = due.pop_front() {
             due.extend(self.perform(effect, peer));
@@ -19,7 +20,7 @@ impl Server {
     }
 
     /// Ends a session, whoever said so.
-    pub(super) fn end(&mut self, session: SessionRef) {
+    pub(crate) fn end(&mut self, session: SessionRef) {
         self.apply(Input::End(session), None);
     }
 
@@ -59,7 +60,7 @@ impl Server {
     /// Watches the peer as the leader of the session that it has just opened. A session whose end
     /// could not be seen is none.
     fn watch_peer(&mut self, id: SessionId, peer: Option<u64>) -> Vec<Effect> {
-        let connection = peer.and_then(|key| self.connections.get_mut(&key));
+        let connection = peer.and_then(|key| self.net.connections.get_mut(&key));
         let leader = connection.ok_or_else(|| io::ErrorKind::NotConnected.into());
         let watched = leader
             .and_then(Connection::take_process)
@@ -78,7 +79,7 @@ impl Server {
         let reply = match reply {
             Reply::Opened(opened) if self.sessions.registry.get(opened.id).is_none() => {
                 let message = "your process cannot be watched: see the log of ck-broker";
-                answer::refused(RefusalCode::Failed, message)
+                api::refused(RefusalCode::Failed, message)
             }
             reply => reply,
         };

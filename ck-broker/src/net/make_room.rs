@@ -1,10 +1,13 @@
 //! Places for connections: found, and given up for others. At `admin.sock`, [`super::room`] decides.
 
-use super::{
-    Server, answer,
-    connection::Connection,
-    door::Door,
-    room::{self, Circle, Guest, Place},
+use crate::{
+    api,
+    broker::Broker,
+    net::{
+        connection::Connection,
+        room::{self, Circle, Guest, Place},
+    },
+    poller::Endpoint,
 };
 use ck_core::model::Limit;
 use ck_protocol::{RefusalCode, Uid};
@@ -13,12 +16,12 @@ use std::{os::fd::AsFd, time::Instant};
 /// What is said to those who give up a place.
 const GIVEN_UP: &str = "others need the place of a connection that does nothing: connect again";
 
-impl Server {
+impl Broker {
     /// Has place for one more module, perhaps that of the one that has done nothing for longest: a module asks at once, and
     /// goes when it is answered. But its user may have stopped it, as one may the `su` that one has started.
-    pub(super) fn make_room_for_module(&mut self) -> bool {
-        let modules = || self.connections.iter().filter(|(_, other)| other.door == Door::Session);
-        if self.limits.admit_module(modules().count()) {
+    pub(crate) fn make_room_for_module(&mut self) -> bool {
+        let modules = || self.net.connections.iter().filter(|(_, other)| other.door == Endpoint::Session);
+        if self.net.limits.admit_module(modules().count()) {
             return true;
         }
         let (mut others, now): (Vec<_>, _) = (modules().collect(), Instant::now());
@@ -33,11 +36,11 @@ impl Server {
 
     /// Finds a place for a new connection at `admin.sock`. Each door has its own, so nothing that is done here keeps a
     /// login out.
-    pub(super) fn seat(&mut self, connection: &mut Connection) -> bool {
+    pub(crate) fn seat(&mut self, connection: &mut Connection) -> bool {
         if connection.circle == Circle::Strangers && self.is_known(connection) {
             connection.circle = Circle::Users;
         }
-        let limit = self.limits.connections(connection.circle);
+        let limit = self.net.limits.connections(connection.circle);
         self.make_room(limit, connection.peer.uid, connection.circle, |_| true)
     }
 
@@ -49,7 +52,7 @@ impl Server {
 
     /// Has place for one more of the uid among those of the circle that are `meant`, perhaps somebody else's. False: there
     /// is none.
-    pub(super) fn make_room(
+    pub(crate) fn make_room(
         &mut self,
         limit: Limit,
         uid: u32,
@@ -57,22 +60,22 @@ impl Server {
         meant: impl Fn(&Connection) -> bool,
     ) -> bool {
         let is_meant =
-            |other: &&Connection| other.door == Door::Admin && other.circle == circle && meant(other);
-        let here = self.connections.iter().filter(|(_, other)| is_meant(other));
+            |other: &&Connection| other.door == Endpoint::Admin && other.circle == circle && meant(other);
+        let here = self.net.connections.iter().filter(|(_, other)| is_meant(other));
         let guests: Vec<Guest> = here.map(|(&key, other)| other.guest(key)).collect();
         let now = Instant::now();
         // Who waits for a switch is answered when that is over.
         let is_switching = |key| self.console.as_ref().is_some_and(|console| console.is_waiting(key));
         let is_idle = |guest: &Guest| {
-            self.connections.get(&guest.key).is_some_and(|other| other.is_idle(now))
+            self.net.connections.get(&guest.key).is_some_and(|other| other.is_idle(now))
                 && !is_switching(guest.key)
         };
         match room::place(limit, uid, &guests, is_idle) {
             Place::Free => true,
             Place::None => false,
             Place::Of(key) => {
-                if let Some(other) = self.connections.get(&key) {
-                    answer::turn_away(other.as_fd(), RefusalCode::Busy, GIVEN_UP);
+                if let Some(other) = self.net.connections.get(&key) {
+                    api::turn_away(other.as_fd(), RefusalCode::Busy, GIVEN_UP);
                 }
                 self.drop_connection(key);
                 true

@@ -16,7 +16,7 @@ const COUNTED_UIDS: usize = 1024;
 
 /// How much each uid has asked lately: a bucket each, that fills by [`RATE`] a second.
 #[derive(Debug, Default)]
-pub(super) struct Rates(HashMap<u32, Bucket>);
+pub(crate) struct Rates(HashMap<u32, Bucket>);
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
@@ -28,7 +28,7 @@ struct Bucket {
 
 impl Rates {
     /// Counts one connection or request of `uid`. False: that is too many.
-    pub(super) fn take(&mut self, uid: u32, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, uid: u32, now: Instant) -> bool {
         if uid == 0 {
             return true;
         }

@@ -1,12 +1,12 @@
 //! What an administrator should look at, beside what the status counts: whatever costs a user anything, until it is over.
 
-use super::Server;
+use crate::broker::Broker;
 use ck_core::policy::{Action, Requester};
 use ck_protocol::{Message, Text};
 
-impl Server {
+impl Broker {
     /// The problems that this peer may know of.
-    pub(super) fn problems(&self, requester: &Requester) -> Vec<Message> {
+    pub(crate) fn problems(&self, requester: &Requester) -> Vec<Message> {
         let of_users = self.directories.problems_of_users(|uid| requester.may(Action::See, Some(uid)));
         let all = self.directories.problems_of_all().chain(self.history.problem()).chain(of_users);
         all.map(|line| Text::clipped(&line)).collect()

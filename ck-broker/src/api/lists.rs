@@ -1,8 +1,8 @@
 //! Sending, to peers that read as slowly as they like.
 
-use super::{
-    Server,
-    connection::{Outbox, Sent},
+use crate::{
+    broker::Broker,
+    net::connection::{PendingReply, Sent},
 };
 use ck_core::{
     model::SessionRecord,
@@ -14,16 +14,16 @@ use std::{rc::Rc, time::Instant};
 /// How many packets of a list are sent before others have their turn.
 const AT_ONCE: usize = 64;
 
-impl Server {
+impl Broker {
     /// Sends a reply now, or as soon as there is room for it.
-    pub(super) fn send(&mut self, key: u64, reply: &Reply) -> Sent {
-        let Some(connection) = self.connections.get_mut(&key) else { return Sent::Gone };
+    pub(crate) fn send(&mut self, key: u64, reply: &Reply) -> Sent {
+        let Some(connection) = self.net.connections.get_mut(&key) else { return Sent::Gone };
         let mut buffer = [0; limits::REPLY];
         let sent = match connection.encode(reply, &mut buffer) {
             Ok(packet) => {
                 let sent = connection.send(packet);
                 if sent == Sent::Full {
-                    connection.outbox = Outbox::Packet(packet.to_vec());
+                    connection.pending = PendingReply::Packet(packet.to_vec());
                 }
                 sent
             }
@@ -41,21 +41,21 @@ impl Server {
     }
 
     /// Sends what waits, as far as there is room.
-    pub(super) fn send_waiting(&mut self, key: u64) {
-        let Some(connection) = self.connections.get_mut(&key) else { return };
+    pub(crate) fn send_waiting(&mut self, key: u64) {
+        let Some(connection) = self.net.connections.get_mut(&key) else { return };
         connection.moved(Instant::now());
-        match std::mem::replace(&mut connection.outbox, Outbox::Empty) {
-            Outbox::Empty => {}
-            Outbox::Packet(packet) => match connection.send(&packet) {
+        match std::mem::replace(&mut connection.pending, PendingReply::Empty) {
+            PendingReply::Empty => {}
+            PendingReply::Packet(packet) => match connection.send(&packet) {
                 Sent::Yes => {}
-                Sent::Full => connection.outbox = Outbox::Packet(packet),
+                Sent::Full => connection.pending = PendingReply::Packet(packet),
                 Sent::Gone => return self.drop_connection(key),
             },
             list => match self.send_list(key, list) {
                 None => return self.drop_connection(key),
                 Some(rest) => {
-                    if let Some(connection) = self.connections.get_mut(&key) {
-                        connection.outbox = rest;
+                    if let Some(connection) = self.net.connections.get_mut(&key) {
+                        connection.pending = rest;
                     }
                 }
             },
@@ -65,8 +65,8 @@ impl Server {
 
     /// Sends as much of a list as there is room for; returns what then waits, or `None` for a peer
     /// that is gone.
-    fn send_list(&self, key: u64, mut list: Outbox) -> Option<Outbox> {
-        let connection = self.connections.get(&key)?;
+    fn send_list(&self, key: u64, mut list: PendingReply) -> Option<PendingReply> {
+        let connection = self.net.connections.get(&key)?;
         let requester = self.requester(key);
         let mut buffer = [0; limits::REPLY];
         for _ in 0..AT_ONCE {
@@ -76,7 +76,7 @@ impl Server {
                 Sent::Full => break,
                 Sent::Gone => return None,
             }
-            if matches!(list, Outbox::Empty) {
+            if matches!(list, PendingReply::Empty) {
                 break;
             }
         }
@@ -84,78 +84,78 @@ impl Server {
     }
 
     /// The next packet of a list, and what then remains of it. Only what the peer may see is in it.
-    fn next_of(&self, list: &Outbox, requester: &Requester) -> (Reply, Outbox) {
+    fn next_of(&self, list: &PendingReply, requester: &Requester) -> (Reply, PendingReply) {
         let next = match list {
-            &Outbox::Sessions(from) => self.next_session(from, requester),
-            &Outbox::Teardowns(from) => self.next_teardown(from, requester),
-            &Outbox::TeardownDetails(from) => self.next_teardown_detail(from, requester),
-            &Outbox::Problems(from) => self.next_problem(from, requester),
-            &Outbox::Users(from) => from.and_then(|from| self.next_user(from, requester)),
-            &Outbox::Seats(from) => self.next_seat(from, requester),
-            &Outbox::Lingerers(after) => self.next_lingerer(after, requester),
-            Outbox::Facts(facts, from) => next_fact(facts, *from),
-            Outbox::Empty | Outbox::Packet(_) | Outbox::Changes => None,
+            &PendingReply::Sessions(from) => self.next_session(from, requester),
+            &PendingReply::Teardowns(from) => self.next_teardown(from, requester),
+            &PendingReply::TeardownDetails(from) => self.next_teardown_detail(from, requester),
+            &PendingReply::Problems(from) => self.next_problem(from, requester),
+            &PendingReply::Users(from) => from.and_then(|from| self.next_user(from, requester)),
+            &PendingReply::Seats(from) => self.next_seat(from, requester),
+            &PendingReply::Lingerers(after) => self.next_lingerer(after, requester),
+            PendingReply::Facts(facts, from) => next_fact(facts, *from),
+            PendingReply::Empty | PendingReply::Packet(_) | PendingReply::Changes => None,
         };
-        next.unwrap_or((Reply::End, Outbox::Empty))
+        next.unwrap_or((Reply::End, PendingReply::Empty))
     }
 
-    fn next_session(&self, from: SessionId, requester: &Requester) -> Option<(Reply, Outbox)> {
+    fn next_session(&self, from: SessionId, requester: &Requester) -> Option<(Reply, PendingReply)> {
         let visible = |record: &&SessionRecord| requester.may(Action::See, Some(record.session.uid));
         let SessionRecord { session, .. } = self.sessions.registry.from(from).find(visible)?;
         let reply = Reply::Session(Box::new(session.clone()));
-        Some((reply, Outbox::Sessions(session.id.next())))
+        Some((reply, PendingReply::Sessions(session.id.next())))
     }
 
-    fn next_teardown(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, Outbox)> {
+    fn next_teardown(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, PendingReply)> {
         let (id, job) = self
             .directories
             .teardowns
             .from(from)
             .find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
         let teardown = self.directories.teardowns.shown(id, job);
-        Some((Reply::Teardown(Box::new(teardown)), Outbox::Teardowns(id.next())))
+        Some((Reply::Teardown(Box::new(teardown)), PendingReply::Teardowns(id.next())))
     }
 
-    fn next_teardown_detail(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, Outbox)> {
+    fn next_teardown_detail(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, PendingReply)> {
         let (id, job) = self
             .directories
             .teardowns
             .from(from)
             .find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
         let detail = self.directories.teardowns.detail(id, job);
-        Some((Reply::TeardownDetail(Box::new(detail)), Outbox::TeardownDetails(id.next())))
+        Some((Reply::TeardownDetail(Box::new(detail)), PendingReply::TeardownDetails(id.next())))
     }
 
-    fn next_problem(&self, from: usize, requester: &Requester) -> Option<(Reply, Outbox)> {
+    fn next_problem(&self, from: usize, requester: &Requester) -> Option<(Reply, PendingReply)> {
         let problem = self.problems(requester).into_iter().nth(from)?;
-        Some((Reply::Problem(problem), Outbox::Problems(from + 1)))
+        Some((Reply::Problem(problem), PendingReply::Problems(from + 1)))
     }
 
-    fn next_lingerer(&self, mut after: Option<Uid>, requester: &Requester) -> Option<(Reply, Outbox)> {
+    fn next_lingerer(&self, mut after: Option<Uid>, requester: &Requester) -> Option<(Reply, PendingReply)> {
         loop {
             let user = self.sessions.registry.next_lingerer(after)?;
             after = Some(user.uid);
             if requester.may(Action::See, after) {
-                return Some((Reply::User(Box::new(user)), Outbox::Lingerers(after)));
+                return Some((Reply::User(Box::new(user)), PendingReply::Lingerers(after)));
             }
         }
     }
 
-    fn next_seat(&self, from: usize, requester: &Requester) -> Option<(Reply, Outbox)> {
+    fn next_seat(&self, from: usize, requester: &Requester) -> Option<(Reply, PendingReply)> {
         let visible = |session: &Session| requester.may(Action::See, Some(session.uid));
         let seat = self.sessions.registry.shown_seats(visible).nth(from)?;
-        Some((Reply::Seat(Box::new(seat)), Outbox::Seats(from + 1)))
+        Some((Reply::Seat(Box::new(seat)), PendingReply::Seats(from + 1)))
     }
 
-    fn next_user(&self, from: Uid, requester: &Requester) -> Option<(Reply, Outbox)> {
+    fn next_user(&self, from: Uid, requester: &Requester) -> Option<(Reply, PendingReply)> {
         let mut users = self.sessions.registry.users_from(from);
         let user = users.find(|user| requester.may(Action::See, Some(user.uid)))?;
         let rest = Uid::try_from(user.uid.get().saturating_add(1)).ok();
-        Some((Reply::User(Box::new(user)), Outbox::Users(rest)))
+        Some((Reply::User(Box::new(user)), PendingReply::Users(rest)))
     }
 }
 
-fn next_fact(facts: &Rc<[Fact]>, from: usize) -> Option<(Reply, Outbox)> {
+fn next_fact(facts: &Rc<[Fact]>, from: usize) -> Option<(Reply, PendingReply)> {
     let fact = facts.get(from)?.clone();
-    Some((Reply::Fact(fact), Outbox::Facts(Rc::clone(facts), from + 1)))
+    Some((Reply::Fact(fact), PendingReply::Facts(Rc::clone(facts), from + 1)))
 }

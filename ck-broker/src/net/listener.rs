@@ -1,11 +1,11 @@
 //! The two listening sockets.
 
-use super::descriptors;
+use crate::net::descriptors;
 use crate::places::{
     mounts,
     state::{PRIVATE, SWEPT},
 };
-pub(super) use crate::poller::Endpoint as Door;
+pub(crate) use crate::poller::Endpoint;
 use rustix::{
     fs::{CWD, Mode, OFlags, RenameFlags, fcntl_getfl, fcntl_setfl, renameat, renameat_with},
     io::Errno,
@@ -31,7 +31,7 @@ const BACKLOG: i32 = 4096;
 
 /// Why a socket could not be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum DoorError {
+pub(crate) enum ListenerError {
     /// Its path is longer than `sun_path` of unix(7).
     #[error("{}: the path of a socket must be shorter than 108 bytes: choose a shorter --state-dir", .0.display())]
     Name(PathBuf),
@@ -77,13 +77,13 @@ pub enum DoorError {
 
 /// A listening socket.
 #[derive(Debug)]
-pub(super) struct Listener {
+pub(crate) struct Listener {
     socket: OwnedFd,
     /// Whether the kernel refuses descriptors that peers push.
-    pub(super) refuses_descriptors: bool,
+    pub(crate) refuses_descriptors: bool,
 }
 
-impl Door {
+impl Endpoint {
     fn name(self) -> &'static str {
         match self {
             Self::Session => "session.sock",
@@ -102,11 +102,11 @@ impl Door {
 
 impl Listener {
     /// The door in the state directory: the one among those that the service manager has `passed`, if it is there.
-    pub(super) fn take_or_open(
-        door: Door,
+    pub(crate) fn take_or_open(
+        door: Endpoint,
         state_dir: &Path,
         passed: &mut Vec<OwnedFd>,
-    ) -> Result<Self, DoorError> {
+    ) -> Result<Self, ListenerError> {
         let path = state_dir.join(door.name());
         match passed.iter().position(|socket| is_bound_to(socket, &path)) {
             Some(position) => Self::take(passed.swap_remove(position), path),
@@ -116,12 +116,12 @@ impl Listener {
 
     /// Takes over a socket that somebody else has opened and goes on holding: who connects while no broker runs waits
     /// in its queue.
-    fn take(socket: OwnedFd, path: PathBuf) -> Result<Self, DoorError> {
-        let failed = |source| DoorError::Take { path: path.clone(), source };
+    fn take(socket: OwnedFd, path: PathBuf) -> Result<Self, ListenerError> {
+        let failed = |source| ListenerError::Take { path: path.clone(), source };
         if socket_type(&socket).map_err(failed)? != SocketType::SEQPACKET
             || !socket_acceptconn(&socket).map_err(failed)?
         {
-            return Err(DoorError::Kind(path));
+            return Err(ListenerError::Kind(path));
         }
         let flags = fcntl_getfl(&socket).map_err(failed)?;
         fcntl_setfl(&socket, flags | OFlags::NONBLOCK).map_err(failed)?;
@@ -138,24 +138,24 @@ impl Listener {
     ///
     /// The earlier one is not removed here, but left to be swept away in the private part: whoever removes a name frees what a
     /// user has mounted upon it in a mount namespace of theirs.
-    fn open(door: Door, state_dir: &Path) -> Result<Self, DoorError> {
+    fn open(door: Endpoint, state_dir: &Path) -> Result<Self, ListenerError> {
         let path = state_dir.join(door.name());
-        let failed = |source| DoorError::Bind { path: path.clone(), source };
+        let failed = |source| ListenerError::Bind { path: path.clone(), source };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
-            .map_err(|source| DoorError::Create { path: path.clone(), source })?;
+            .map_err(|source| ListenerError::Create { path: path.clone(), source })?;
         let hidden = bind_hidden(&socket, door, state_dir)?;
         // Before there is any connection, as they get this from the listener.
         let refused = descriptors::refuse(&socket);
         let refuses_descriptors =
-            refused.map_err(|source| DoorError::Listen { path: path.clone(), source })?;
-        listen(&socket, BACKLOG).map_err(|source| DoorError::Listen { path: path.clone(), source })?;
+            refused.map_err(|source| ListenerError::Listen { path: path.clone(), source })?;
+        listen(&socket, BACKLOG).map_err(|source| ListenerError::Listen { path: path.clone(), source })?;
         show(&hidden, &path).map_err(failed)?;
         Ok(Self { socket, refuses_descriptors })
     }
 
     /// The next connection; `None` when there is none.
-    pub(super) fn accept(&self) -> Result<Option<OwnedFd>, Errno> {
+    pub(crate) fn accept(&self) -> Result<Option<OwnedFd>, Errno> {
         loop {
             match accept_with(&self.socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
                 Ok(connection) => return Ok(Some(connection)),
@@ -185,17 +185,17 @@ fn is_bound_to(socket: &OwnedFd, path: &Path) -> bool {
 
 /// Binds the socket in the private part of the state directory, to a name that will be swept away, and returns that. Brokers that
 /// were killed may have left others there, even one with our pid.
-fn bind_hidden(socket: &OwnedFd, door: Door, state_dir: &Path) -> Result<PathBuf, DoorError> {
+fn bind_hidden(socket: &OwnedFd, door: Endpoint, state_dir: &Path) -> Result<PathBuf, ListenerError> {
     let path = || state_dir.join(door.name());
     let mut number = 0_u32;
     loop {
         let name = format!("{SWEPT}{}-{number}-{}", std::process::id(), door.name());
         let hidden = state_dir.join(PRIVATE).join(name);
-        let address = SocketAddrUnix::new(&hidden).map_err(|_| DoorError::Name(path()))?;
+        let address = SocketAddrUnix::new(&hidden).map_err(|_| ListenerError::Name(path()))?;
         match bind_masked(socket, &address, door.mask()) {
             Ok(()) => return Ok(hidden),
             Err(Errno::ADDRINUSE) => number += 1,
-            Err(source) => return Err(DoorError::Bind { path: path(), source }),
+            Err(source) => return Err(ListenerError::Bind { path: path(), source }),
         }
     }
 }

@@ -18,7 +18,7 @@ use std::{
 };
 
 /// The option, without its dashes, by which this program is told to be such a process.
-pub const OPTION: &str = "close-descriptors";
+pub(crate) const OPTION: &str = "close-descriptors";
 /// How many such processes there may be, should they not end.
 const PROCESSES: usize = 16;
 /// How many connections may wait for one, before nobody is let in at `admin.sock` any more.
@@ -30,7 +30,7 @@ const PACKETS: usize = 64;
 
 /// What is in front of a connection's queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Front {
+pub(crate) enum QueueHead {
     /// Nothing, or the end.
     Nothing,
     /// A packet.
@@ -40,36 +40,36 @@ pub(super) enum Front {
 }
 
 /// Looks, and takes nothing: descriptors of a packet that is only looked at stay where they are.
-pub(super) fn front(socket: &OwnedFd) -> Front {
+pub(crate) fn front(socket: &OwnedFd) -> QueueHead {
     let mut byte = [0];
     let mut buffer = [IoSliceMut::new(&mut byte)];
     let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
     match recvmsg(socket, &mut buffer, &mut RecvAncillaryBuffer::default(), flags) {
         // There is no room for them in the call, and that is told.
-        Ok(message) if message.flags.contains(ReturnFlags::CTRUNC) => Front::Descriptors,
-        Ok(message) if message.bytes > 0 => Front::Packet,
-        _ => Front::Nothing,
+        Ok(message) if message.flags.contains(ReturnFlags::CTRUNC) => QueueHead::Descriptors,
+        Ok(message) if message.bytes > 0 => QueueHead::Packet,
+        _ => QueueHead::Nothing,
     }
 }
 
 /// Closes what should not be closed here.
 #[derive(Debug)]
-pub(super) struct Disposal {
+pub(crate) struct DeferredClose {
     /// Whether the kernel lets descriptors come at all.
-    pub(super) needed: bool,
+    pub(crate) needed: bool,
     waiting: Vec<OwnedFd>,
     processes: Vec<Child>,
     /// When it is looked after those two.
     due: Option<Instant>,
 }
 
-impl Disposal {
-    pub(super) fn new(needed: bool) -> Self {
+impl DeferredClose {
+    pub(crate) fn new(needed: bool) -> Self {
         Self { needed, waiting: Vec::new(), processes: Vec::new(), due: None }
     }
 
     /// Closes a connection here, or has it closed soon.
-    pub(super) fn close(&mut self, socket: OwnedFd) {
+    pub(crate) fn close(&mut self, socket: OwnedFd) {
         if self.needed && holds_descriptors(&socket) {
             self.waiting.push(socket);
             self.due = self.due.or_else(|| Some(Instant::now() + PAUSE));
@@ -77,18 +77,18 @@ impl Disposal {
     }
 
     /// Whether so much waits that nobody should be let in.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.waiting.len() >= WAITING
     }
 
     /// When there is something to be done.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
 
     /// Sees which processes have ended, and starts one for all that waits. However many connections
     /// somebody makes, it is one process at a time that is started for them.
-    pub(super) fn tend(&mut self, now: Instant) {
+    pub(crate) fn tend(&mut self, now: Instant) {
         self.processes.retain_mut(|process| process.status().is_none());
         if !self.waiting.is_empty() && self.processes.len() < PROCESSES {
             match self.hand_over() {
@@ -122,9 +122,9 @@ fn holds_descriptors(socket: &OwnedFd) -> bool {
     let _ = shutdown(socket, Shutdown::Both);
     for _ in 0..PACKETS {
         match front(socket) {
-            Front::Nothing => return false,
-            Front::Descriptors => return true,
-            Front::Packet => {
+            QueueHead::Nothing => return false,
+            QueueHead::Descriptors => return true,
+            QueueHead::Packet => {
                 if !matches!(recv(socket, &mut [0; 1], RecvFlags::DONTWAIT), Ok(_) | Err(Errno::INTR)) {
                     return false;
                 }

@@ -1,14 +1,13 @@
 //! Ending sessions by their leaders.
 
-use super::{Server, answer};
-use crate::sessions::Termination;
+use crate::{api, broker::Broker, sessions::Termination};
 use ck_core::policy::Action;
 use ck_protocol::{Refusal, RefusalCode, Reply, SessionId, SessionRef, Target};
 use std::time::Instant;
 
-impl Server {
+impl Broker {
     /// Ends what the peer wants ended, if it may.
-    pub(super) fn terminate(&mut self, key: u64, target: Target) {
+    pub(crate) fn terminate(&mut self, key: u64, target: Target) {
         let reply = match self.to_terminate(key, target) {
             Ok(ids) => self.end_leaders(&ids, Instant::now()),
             Err(refusal) => Reply::Refused(refusal),
@@ -24,7 +23,7 @@ impl Server {
                 let (requester, ids) = (self.requester(key), self.sessions.registry.sessions_of(uid));
                 if ids.is_empty() || !requester.may(Action::See, Some(uid)) {
                     let message = format!("no user with uid {uid} is here: see ckctl users");
-                    return Err(answer::refusal(RefusalCode::NoSuchUser, &message));
+                    return Err(api::refusal(RefusalCode::NoSuchUser, &message));
                 }
                 if !requester.may(Action::Terminate, Some(uid)) {
                     return Err(self.not_allowed(&format!("the sessions of uid {uid}")));
@@ -52,7 +51,7 @@ impl Server {
             }
         }
         match failed {
-            Some(message) if done == 0 => answer::refused(RefusalCode::Failed, &message),
+            Some(message) if done == 0 => api::refused(RefusalCode::Failed, &message),
             _ => Reply::Done(done),
         }
     }

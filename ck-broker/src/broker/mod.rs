@@ -5,32 +5,12 @@
 //! system that a user controls. The sources of `admin.sock` and the leaders have nested epoll sets, of
 //! which the loop takes a few events at a time: however many there are, logins have their turn.
 
-mod admin;
-mod admission;
-mod answer;
 mod configure;
-mod connection;
-mod descriptors;
-mod disposal;
-mod door;
 mod effects;
-mod hooks;
-mod limits;
-mod linger;
 mod open;
-mod outbox;
-mod places;
-mod problems;
-mod rates;
-mod room;
-mod seats;
-mod subscribers;
-mod terminate;
 
-pub use disposal::OPTION as CLOSE_DESCRIPTORS;
-pub use door::DoorError;
 pub(crate) use open::Parts;
-pub use open::receive_signals;
+pub(crate) use open::receive_signals;
 
 use crate::{
     component::{Component, Outcome},
@@ -38,20 +18,15 @@ use crate::{
     directories::Directories,
     history::History,
     hooks::Hooks,
-    poller::{Poller, Token},
+    net::{Net, connection::Connection, listener::ListenerError},
+    poller::{Endpoint, Poller, Token},
     sessions::Sessions,
 };
-use admission::ReserveDescriptor;
 use ck_core::{events::Subscriptions, policy::Policy};
-use ck_protocol::{SessionId, SessionRef, Timestamp};
+use ck_protocol::SessionRef;
 use configure::Configured;
-use connection::Connection;
-use disposal::Disposal;
-use door::{Door, Listener};
-use limits::Limits;
 use nix::sys::{epoll::EpollTimeout, signal::Signal, signalfd::SignalFd};
-use rates::Rates;
-use std::{collections::HashMap, time::Instant};
+use std::time::Instant;
 
 /// As signalfd(2) has it.
 const SIGHUP: u32 = Signal::SIGHUP as u32;
@@ -64,12 +39,12 @@ const ADMIN_AT_ONCE: usize = 4;
 /// The same of deaths of leaders. Each may take a directory out of its place, which is as much work as a login.
 const LEADERS_AT_ONCE: usize = 1;
 
-/// Why the loop cannot run.
+/// Why the broker cannot run.
 #[derive(Debug, thiserror::Error)]
-pub enum ServerError {
+pub(crate) enum BrokerError {
     /// A socket could not be opened.
     #[error(transparent)]
-    Door(DoorError),
+    Endpoint(ListenerError),
     /// Signals could not be received.
     #[error("cannot receive signals: {0}")]
     Signals(nix::errno::Errno),
@@ -78,56 +53,38 @@ pub enum ServerError {
     Wait(nix::errno::Errno),
 }
 
-/// The broker at work.
+/// The broker: it owns all components, and alone carries what one of them tells to another.
 #[derive(Debug)]
-pub(crate) struct Server {
-    poller: Poller,
-    /// epoll set for admin.sock, nested in `poller`.
-    admin_poller: Poller,
+pub(crate) struct Broker {
+    pub(crate) poller: Poller,
     signals: SignalFd,
-    configured: Configured,
-    modules: Listener,
-    admin: Listener,
-    /// Set while accepting would only fail.
-    accept_again: Option<Instant>,
-    /// Set while nobody is let in at `admin.sock`, because much waits for the disposal.
-    admin_closed: bool,
-    disposal: Disposal,
-    reserve: ReserveDescriptor,
-    policy: Policy,
-    /// How many descriptors can be open.
-    descriptors: usize,
-    limits: Limits,
-    rates: Rates,
-    connections: HashMap<u64, Connection>,
-    next_connection: u64,
-    subscriptions: Subscriptions,
-    /// Sessions whose module has not waited until hooks had been told of them.
-    given_up: Vec<SessionId>,
-    /// `None` until [`Server::seats`].
-    console: Option<Console>,
-    sessions: Sessions,
-    directories: Directories,
-    hooks: Hooks,
-    history: History,
-    started_at: Timestamp,
+    pub(crate) configured: Configured,
+    pub(crate) policy: Policy,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) net: Net,
+    pub(crate) sessions: Sessions,
+    pub(crate) directories: Directories,
+    pub(crate) hooks: Hooks,
+    pub(crate) history: History,
+    /// `None` until [`Broker::seats`].
+    pub(crate) console: Option<Console>,
 }
 
-impl Server {
+impl Broker {
     /// Serves until SIGTERM or SIGINT; SIGHUP has the configuration read again. Sessions and their directories stay: a
     /// stop is no logout.
     ///
     /// # Errors
-    /// [`ServerError::Wait`]
-    pub(crate) fn serve(mut self) -> Result<(), ServerError> {
+    /// [`BrokerError::Wait`]
+    pub(crate) fn serve(mut self) -> Result<(), BrokerError> {
         loop {
             self.catch_up();
             let timeout = self.timeout();
-            for token in self.poller.wait::<AT_ONCE>(timeout).map_err(ServerError::Wait)? {
+            for token in self.poller.wait::<AT_ONCE>(timeout).map_err(BrokerError::Wait)? {
                 match token {
                     Token::Signal if self.take_signals()? => return self.stop(),
                     Token::Signal => {}
-                    Token::Admin => self.serve_some::<ADMIN_AT_ONCE>(&self.admin_poller.clone())?,
+                    Token::Admin => self.serve_some::<ADMIN_AT_ONCE>(&self.net.admin_poller.clone())?,
                     Token::Leaders => self.serve_some::<LEADERS_AT_ONCE>(&self.sessions.poller().clone())?,
                     other => self.serve_one(other),
                 }
@@ -136,8 +93,8 @@ impl Server {
     }
 
     /// Does what signals ask for. True: to stop.
-    fn take_signals(&mut self) -> Result<bool, ServerError> {
-        while let Some(signal) = self.signals.read_signal().map_err(ServerError::Signals)? {
+    fn take_signals(&mut self) -> Result<bool, BrokerError> {
+        while let Some(signal) = self.signals.read_signal().map_err(BrokerError::Signals)? {
             if signal.ssi_signo != SIGHUP {
                 return Ok(true);
             }
@@ -148,8 +105,8 @@ impl Server {
 
     /// Takes a few events of a nested set. The rest keeps that readable, and so has the loop
     /// come back to it.
-    fn serve_some<const MOST: usize>(&mut self, nested: &Poller) -> Result<(), ServerError> {
-        for token in nested.wait::<MOST>(EpollTimeout::ZERO).map_err(ServerError::Wait)? {
+    fn serve_some<const MOST: usize>(&mut self, nested: &Poller) -> Result<(), BrokerError> {
+        for token in nested.wait::<MOST>(EpollTimeout::ZERO).map_err(BrokerError::Wait)? {
             self.serve_one(token);
         }
         Ok(())
@@ -157,8 +114,8 @@ impl Server {
 
     fn serve_one(&mut self, token: Token) {
         match token {
-            Token::Accept(Door::Session) => self.accept(Door::Session, LOGINS_AT_ONCE),
-            Token::Accept(Door::Admin) => self.accept(Door::Admin, ADMIN_AT_ONCE),
+            Token::Accept(Endpoint::Session) => self.accept(Endpoint::Session, LOGINS_AT_ONCE),
+            Token::Accept(Endpoint::Admin) => self.accept(Endpoint::Admin, ADMIN_AT_ONCE),
             Token::Connection(key) => self.serve_connection(key),
             token => {
                 let now = Instant::now();
@@ -178,7 +135,7 @@ impl Server {
     }
 
     /// Carries out what components have told.
-    fn take(&mut self, outcomes: impl IntoIterator<Item = Outcome>) {
+    pub(crate) fn take(&mut self, outcomes: impl IntoIterator<Item = Outcome>) {
         for outcome in outcomes {
             match outcome {
                 Outcome::Input(input) => self.apply(input, None),
@@ -199,16 +156,16 @@ impl Server {
     /// Does what time or the last events have made due.
     fn catch_up(&mut self) {
         let now = Instant::now();
-        if self.accept_again.is_some_and(|again| again <= now) {
+        if self.net.accept_again.is_some_and(|again| again <= now) {
             self.resume_accepting();
         }
         self.tend_waiting(now);
         let is_over = |connection: &Connection| connection.deadline.is_some_and(|deadline| deadline <= now);
-        let overdue = self.connections.iter().filter(|(_, connection)| is_over(connection));
+        let overdue = self.net.connections.iter().filter(|(_, connection)| is_over(connection));
         for key in overdue.map(|(&key, _)| key).collect::<Vec<_>>() {
             self.drop_connection(key);
         }
-        if self.disposal.due().is_some_and(|due| due <= now) {
+        if self.net.deferred_close.due().is_some_and(|due| due <= now) {
             self.tend_disposal(now);
         }
         let outcomes: Vec<_> =
@@ -225,8 +182,12 @@ impl Server {
         let now = Instant::now();
         let components = self.components();
         let of_components = components.iter().filter_map(|component| component.next_deadline(now)).min();
-        let connections = self.connections.values().filter_map(|connection| connection.deadline);
-        let due = connections.chain(self.accept_again).chain(self.disposal.due()).chain(of_components).min();
+        let connections = self.net.connections.values().filter_map(|connection| connection.deadline);
+        let due = connections
+            .chain(self.net.accept_again)
+            .chain(self.net.deferred_close.due())
+            .chain(of_components)
+            .min();
         let Some(next) = due else {
             return EpollTimeout::NONE;
         };
@@ -239,7 +200,7 @@ impl Server {
         EpollTimeout::try_from(millis).unwrap_or(EpollTimeout::MAX)
     }
 
-    fn stop(mut self) -> Result<(), ServerError> {
+    fn stop(mut self) -> Result<(), BrokerError> {
         self.sessions.settle();
         if self.hooks.waiting() > 0 {
             log::warn!("{} changes are told to no hook any more", self.hooks.waiting());

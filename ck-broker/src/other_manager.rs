@@ -14,7 +14,7 @@ const NAMES: [&str; 3] = ["systemd-logind", "elogind", "elogind-daemon"];
 
 /// A daemon that makes and removes directories in `/run/user`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rival {
+pub struct OtherManager {
     /// What it is called.
     pub name: String,
     /// Its process.
@@ -26,21 +26,21 @@ pub struct Rival {
 /// Only daemons of root's in our own pid namespace count: a user can give a process any name, and what
 /// runs in a container manages the container's.
 #[must_use]
-pub fn of(root: &Path) -> Option<Rival> {
+pub fn of(root: &Path) -> Option<OtherManager> {
     if !is_theirs(root) {
         return None;
     }
     let own = fs::read_link("/proc/self/ns/pid").ok()?;
     let processes = fs::read_dir("/proc").ok()?.flatten();
-    processes.filter_map(|entry| rival(&entry.path(), &own)).next()
+    processes.filter_map(|entry| manager(&entry.path(), &own)).next()
 }
 
-fn rival(process: &Path, namespace: &Path) -> Option<Rival> {
+fn manager(process: &Path, namespace: &Path) -> Option<OtherManager> {
     let pid = process.file_name()?.to_str()?.parse::<i32>().ok()?;
     let name = fs::read_to_string(process.join("comm")).ok()?.trim_end().to_owned();
     let known = NAMES.contains(&name.as_str()) && fs::metadata(process).ok()?.uid() == 0;
     let here = known && fs::read_link(process.join("ns/pid")).ok()? == namespace;
-    here.then_some(Rival { name, pid: Pid::try_from(pid).ok()? })
+    here.then_some(OtherManager { name, pid: Pid::try_from(pid).ok()? })
 }
 
 /// Whether `root`, which may not exist yet, is theirs, by whatever name.

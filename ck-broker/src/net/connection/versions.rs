@@ -2,7 +2,7 @@
 //! a protocol that has a version 2.
 
 use super::*;
-use crate::server::answer;
+use crate::api;
 use ck_core::{
     events::Subscriptions,
     policy::{Listing, Requester},
@@ -63,7 +63,7 @@ struct Broker {
 }
 
 impl Broker {
-    fn start(protocol: Protocol, door: Door, serve: Serve) -> Self {
+    fn start(protocol: Protocol, door: Endpoint, serve: Serve) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = env::temp_dir().join(format!("ck-versions-{}-{number}", process::id()));
@@ -149,7 +149,7 @@ fn serve_module(connection: &Connection, packet: &[u8], seen: &mut Seen) -> bool
         }
         Ok(other) => panic!("{other:?}"),
         Err(error) => {
-            reply(connection, &answer::complaint(&error));
+            reply(connection, &api::complaint(&error));
             return false;
         }
     };
@@ -166,7 +166,7 @@ fn a_module_and_a_broker_of_two_releases_open_and_close_a_session() {
         ("two of the old release", OLD, OLD, vec![1]),
         ("a broker that has given version 1 up", BOTH, ONLY_2, vec![2]),
     ] {
-        let broker = Broker::start(protocol, Door::Session, serve_module);
+        let broker = Broker::start(protocol, Endpoint::Session, serve_module);
         assert_eq!(broker.ask(module, &login(1)).unwrap(), opened(7), "{name}");
         assert_eq!((broker.sessions(), broker.spoken()), (1, (spoken.len(), spoken.clone())), "{name}");
         let close = SessionRequest::Close(SessionRef::Token(Token::new([1; 16])));
@@ -177,7 +177,7 @@ fn a_module_and_a_broker_of_two_releases_open_and_close_a_session() {
 
 #[test]
 fn releases_too_far_apart_say_so() {
-    let broker = Broker::start(ONLY_2, Door::Session, serve_module);
+    let broker = Broker::start(ONLY_2, Endpoint::Session, serve_module);
     let error = broker.ask(OLD, &login(1)).unwrap_err().to_string();
     assert!(
         error.ends_with(
@@ -190,8 +190,8 @@ fn releases_too_far_apart_say_so() {
 
 #[test]
 fn an_answer_is_never_asked_for_again() {
-    let broker = Broker::start(BOTH, Door::Session, |connection, _, _| {
-        reply(connection, &answer::refused(RefusalCode::Busy, "no"));
+    let broker = Broker::start(BOTH, Endpoint::Session, |connection, _, _| {
+        reply(connection, &api::refused(RefusalCode::Busy, "no"));
         true
     });
     for protocol in [OLD, BOTH] {
@@ -202,8 +202,8 @@ fn an_answer_is_never_asked_for_again() {
 
 #[test]
 fn a_module_that_speaks_one_version_does_not_ask_twice() {
-    let broker = Broker::start(OLD, Door::Session, |connection, _, _| {
-        reply(connection, &answer::refused(RefusalCode::Version, "no"));
+    let broker = Broker::start(OLD, Endpoint::Session, |connection, _, _| {
+        reply(connection, &api::refused(RefusalCode::Version, "no"));
         false
     });
     let refused = broker.ask(OLD, &login(1)).unwrap();
@@ -218,7 +218,7 @@ fn a_module_that_speaks_one_version_does_not_ask_twice() {
 #[test]
 fn asking_in_another_version_takes_no_longer_than_asking_once_may() {
     const TIMEOUT: Duration = Duration::from_millis(500);
-    let broker = Broker::start(OLD, Door::Session, |connection, packet, seen| {
+    let broker = Broker::start(OLD, Endpoint::Session, |connection, packet, seen| {
         thread::sleep(TIMEOUT * 3 / 5);
         serve_module(connection, packet, seen)
     });
@@ -240,7 +240,7 @@ fn serve_people(connection: &Connection, packet: &[u8], _: &mut Seen) -> bool {
         Ok(AdminRequest::Subscribe) => tell(connection),
         Ok(_) => reply(connection, &Reply::End),
         Err(error) => {
-            reply(connection, &answer::complaint(&error));
+            reply(connection, &api::complaint(&error));
             return false;
         }
     }
@@ -250,7 +250,7 @@ fn serve_people(connection: &Connection, packet: &[u8], _: &mut Seen) -> bool {
 fn serve_people_without_facts(connection: &Connection, packet: &[u8], seen: &mut Seen) -> bool {
     match connection.decode(packet) {
         Ok(AdminRequest::Facts) => {
-            reply(connection, &answer::refused(RefusalCode::Malformed, "malformed frame"));
+            reply(connection, &api::refused(RefusalCode::Malformed, "malformed frame"));
             false
         }
         _ => serve_people(connection, packet, seen),
@@ -307,7 +307,7 @@ fn people_and_a_broker_of_two_releases_understand_each_other() {
         (BOTH, BOTH, vec![2, 2]),
         (OLD, OLD, vec![1, 1]),
     ] {
-        let broker = Broker::start(protocol, Door::Admin, serve_people);
+        let broker = Broker::start(protocol, Endpoint::Admin, serve_people);
         let mut client = broker.people(ckctl);
         assert_eq!(client.facts().unwrap(), status(3).facts());
         assert_eq!(client.list().unwrap(), []);
@@ -318,7 +318,7 @@ fn people_and_a_broker_of_two_releases_understand_each_other() {
 #[test]
 fn a_broker_without_facts_is_asked_for_its_status_in_its_version() {
     for (ckctl, protocol, spoken) in [(OLD, OLD, vec![1, 1, 1]), (BOTH, OLD, vec![2, 1, 1, 1])] {
-        let broker = Broker::start(protocol, Door::Admin, serve_people_without_facts);
+        let broker = Broker::start(protocol, Endpoint::Admin, serve_people_without_facts);
         let mut client = broker.people(ckctl);
         assert_eq!(client.facts().unwrap(), status(4).facts());
         assert_eq!(client.problems().unwrap(), Vec::<ck_protocol::Message>::new());
@@ -329,7 +329,7 @@ fn a_broker_without_facts_is_asked_for_its_status_in_its_version() {
 #[test]
 fn a_subscriber_is_told_in_the_version_that_it_speaks() {
     for (ckctl, protocol) in [(OLD, BOTH), (BOTH, OLD), (BOTH, BOTH)] {
-        let broker = Broker::start(protocol, Door::Admin, serve_people);
+        let broker = Broker::start(protocol, Endpoint::Admin, serve_people);
         let mut client = broker.people(ckctl);
         client.subscribe().unwrap();
         let told: Vec<Reply> = (0..3).map(|_| client.next_told().unwrap()).collect();
@@ -344,7 +344,7 @@ fn what_a_peer_spoke_last_is_what_it_is_answered_in() {
     let pair = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None);
     let (ours, theirs) = pair.unwrap();
     let peer = Peer { pid: Pid::try_from(1).unwrap(), uid: 0, gid: 0, process: None };
-    let mut connection = Connection::new(ours, BOTH, Door::Admin, peer, Instant::now());
+    let mut connection = Connection::new(ours, BOTH, Endpoint::Admin, peer, Instant::now());
     let mut buffer = [0; limits::REQUEST + 1];
     assert_eq!(connection.version().number(), 1, "before anything was said");
     // What cannot be read, for another reason than its version, is answered in its version as well.
@@ -353,7 +353,7 @@ fn what_a_peer_spoke_last_is_what_it_is_answered_in() {
         let packet = connection.receive(&mut buffer).unwrap().unwrap();
         let error = connection.decode::<AdminRequest>(packet).unwrap_err();
         let mut room = [0; limits::REPLY];
-        let answer = connection.encode(&answer::complaint(&error), &mut room).unwrap();
+        let answer = connection.encode(&api::complaint(&error), &mut room).unwrap();
         assert_eq!((connection.version().number(), answer[0]), (answered, answered));
     }
 }

@@ -1,7 +1,7 @@
 //! How much is taken from whom. What is over a limit gets an answer that says so, or a closed
 //! connection, and never touches what another user has.
 
-use super::room::Circle;
+use crate::net::room::Circle;
 use ck_core::model::Limit;
 
 /// Sessions in all; [`Limit::of`] says how users share them.
@@ -23,7 +23,7 @@ const SUBSCRIBERS_PART: usize = 2;
 /// Teardowns that wait or run, in all, of which one user may have a quarter.
 const TEARDOWNS: usize = 1024;
 /// Users who may linger: each has a directory, and may fill it.
-pub(super) const LINGERERS: usize = 1024;
+pub(crate) const LINGERERS: usize = 1024;
 /// The least of each, however few descriptors there are.
 const LEAST: usize = 4;
 /// Descriptors for what is neither a session, a connection nor a hook: sockets, files being written, workers, names that are kept in
@@ -34,21 +34,21 @@ const HOOK_DESCRIPTORS: usize = 2;
 
 /// What fits into the descriptors that the broker may have.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// Each takes a descriptor: the leader's.
-    pub(super) sessions: Limit,
+    pub(crate) sessions: Limit,
     /// Each takes two: the socket, and the peer's process.
     session_connections: usize,
     /// Those of them that wait for hooks, as nothing ends those but hooks and their peers.
-    pub(super) waiting_logins: Limit,
+    pub(crate) waiting_logins: Limit,
     admin_connections: usize,
     /// Each takes one where it is a detached file system.
-    pub(super) teardowns: Limit,
+    pub(crate) teardowns: Limit,
 }
 
 impl Limits {
     /// The limits where `descriptors` can be open, and so many `hooks` run at once.
-    pub(super) fn within(descriptors: usize, hooks: usize) -> Self {
+    pub(crate) fn within(descriptors: usize, hooks: usize) -> Self {
         let room = descriptors.saturating_sub(OWN_DESCRIPTORS + HOOK_DESCRIPTORS * hooks);
         let sessions = SESSIONS.min(room / 16 * 11).max(LEAST);
         let session_connections = SESSION_CONNECTIONS.min(room / 16).max(LEAST);
@@ -63,12 +63,12 @@ impl Limits {
     }
 
     /// Whether one more login may connect, when `others` have.
-    pub(super) fn admit_module(&self, others: usize) -> bool {
+    pub(crate) fn admit_module(&self, others: usize) -> bool {
         others < self.session_connections
     }
 
     /// How many connections to `admin.sock` the circle may have.
-    pub(super) fn connections(&self, circle: Circle) -> Limit {
+    pub(crate) fn connections(&self, circle: Circle) -> Limit {
         let strangers = self.admin_connections / STRANGERS_PART;
         let (all, per_user) = match circle {
             Circle::Root => (self.admin_connections, self.admin_connections),
@@ -79,7 +79,7 @@ impl Limits {
     }
 
     /// How many of those may subscribe.
-    pub(super) fn subscribers(&self, circle: Circle) -> Limit {
+    pub(crate) fn subscribers(&self, circle: Circle) -> Limit {
         let all = self.connections(circle).all / SUBSCRIBERS_PART;
         let per_user = if circle == Circle::Root { all } else { SUBSCRIBERS_PER_UID };
         Limit { all, per_user }

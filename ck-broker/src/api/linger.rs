@@ -1,6 +1,10 @@
 //! Who keeps a runtime directory without a session.
 
-use super::{Server, answer::refused, connection::Outbox, limits::LINGERERS};
+use crate::{
+    api::refused,
+    broker::Broker,
+    net::{connection::PendingReply, limits::LINGERERS},
+};
 use ck_core::{
     model::{Lingerer, SessionRecord},
     policy::Action,
@@ -8,11 +12,11 @@ use ck_core::{
 };
 use ck_protocol::{Gid, Linger, RefusalCode, Reply, Uid};
 
-impl Server {
+impl Broker {
     /// Answers a request about lingering.
-    pub(super) fn answer_linger(&mut self, key: u64, request: Linger) {
+    pub(crate) fn answer_linger(&mut self, key: u64, request: Linger) {
         let reply = match request {
-            Linger::List => return self.start_list(key, Outbox::Lingerers(None)),
+            Linger::List => return self.start_list(key, PendingReply::Lingerers(None)),
             Linger::On { uid, gid, user } => self.linger(key, uid, Lingerer { gid, name: user }),
             Linger::Off(uid) => self.linger_no_more(key, uid),
         };
@@ -21,7 +25,7 @@ impl Server {
 
     /// Lets those linger who did before the broker was started. A directory that is claimed and there was theirs
     /// all the time, and what runs without a session may use it.
-    pub(super) fn linger_again(&mut self) {
+    pub(crate) fn linger_again(&mut self) {
         for (uid, lingerer) in self.sessions.linger.read(LINGERERS) {
             let kept = self.directories.kept(uid);
             if kept.is_some() {
@@ -87,7 +91,7 @@ impl Server {
         uid: Uid,
         asked: Lingerer,
     ) -> Result<Lingerer, (RefusalCode, &'static str)> {
-        let peer = self.connections.get(&key).map(|connection| &connection.peer);
+        let peer = self.net.connections.get(&key).map(|connection| &connection.peer);
         let peer = peer.filter(|_| self.is_own(key, uid)).ok_or((RefusalCode::NotAllowed, NOT_OTHERS))?;
         // Administrators are believed as well; who asks for themself could name any group.
         if peer.uid != uid.get() {

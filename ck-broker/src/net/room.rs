@@ -8,7 +8,7 @@ use std::{cmp::Reverse, collections::HashMap, time::Instant};
 
 /// Those who share places with each other, and with nobody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Circle {
+pub(crate) enum Circle {
     /// Uid 0.
     Root,
     /// Users who are here, and administrators.
@@ -19,17 +19,17 @@ pub(super) enum Circle {
 
 /// Who has a place.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Guest {
-    pub(super) key: u64,
-    pub(super) uid: u32,
-    pub(super) is_subscriber: bool,
+pub(crate) struct Guest {
+    pub(crate) key: u64,
+    pub(crate) uid: u32,
+    pub(crate) is_subscriber: bool,
     /// When it connected, or asked last.
-    pub(super) since: Instant,
+    pub(crate) since: Instant,
 }
 
 /// The answer to who wants one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// There is one.
     Free,
     /// This guest gives its own up.
@@ -40,7 +40,7 @@ pub(super) enum Place {
 
 /// The place for one more of the uid among the `guests` of its circle. It gets that of somebody who `is_idle` and whose uid
 /// has more places than its own: of the uid with most, what has done nothing for longest, subscribers last.
-pub(super) fn place(limit: Limit, uid: u32, guests: &[Guest], is_idle: impl Fn(&Guest) -> bool) -> Place {
+pub(crate) fn place(limit: Limit, uid: u32, guests: &[Guest], is_idle: impl Fn(&Guest) -> bool) -> Place {
     let mut held: HashMap<u32, usize> = HashMap::new();
     for guest in guests {
         *held.entry(guest.uid).or_default() += 1;
