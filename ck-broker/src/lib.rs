@@ -18,6 +18,8 @@
 //! There is no `unsafe` but in `sys`, for what neither nix nor rustix can do.
 #![deny(unsafe_code)]
 
+#[cfg(test)]
+mod any_text;
 pub mod arguments;
 pub mod configuration;
 pub mod console;

@@ -1,9 +1,9 @@
-//! The JSON forms. Their field names are a contract; what is absent is `null`.
+//! The JSON forms. Their field names are a contract; what is absent is `null`. [`ck_core::json`] has the form of a session and
+//! of a time.
 
-use crate::time;
-use ck_protocol::{self as protocol, is_printable};
+use ck_core::json::{escape, rfc3339};
+use ck_protocol as protocol;
 use serde::Serialize;
-use std::fmt::Write;
 
 /// The text of `value`, one field a line.
 ///
@@ -27,63 +27,14 @@ fn escaped(json: &str) -> String {
     for c in json.chars() {
         // JSON lets DEL, the C1 controls and what reorders text stand in a string, and somebody looks
         // at this on a terminal. Between strings there is only ASCII, and the line feed.
-        if c == '\n' || is_printable(c) {
+        if c == '\n' {
             text.push(c);
         } else {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\\u{:04x}", u32::from(c));
+            escape(&mut text, c);
         }
     }
     text.push('\n');
     text
-}
-
-/// A session.
-#[derive(Debug, Serialize)]
-pub struct Session<'s> {
-    id: String,
-    parent: Option<String>,
-    uid: u32,
-    user: &'s str,
-    leader_pid: i32,
-    service: &'s str,
-    class: &'static str,
-    r#type: &'static str,
-    tty: Option<&'s str>,
-    remote: bool,
-    remote_host: Option<&'s str>,
-    remote_user: Option<&'s str>,
-    display: Option<&'s str>,
-    seat: Option<&'s str>,
-    vt: Option<u8>,
-    state: &'static str,
-    opened_at: String,
-    runtime_dir: Option<&'s str>,
-}
-
-impl<'s> From<&'s protocol::Session> for Session<'s> {
-    fn from(session: &'s protocol::Session) -> Self {
-        Self {
-            id: session.id.to_string(),
-            parent: session.parent.map(|id| id.to_string()),
-            uid: session.uid.get(),
-            user: session.user.as_str(),
-            leader_pid: session.leader_pid.get(),
-            service: session.service.as_str(),
-            class: session.class.as_str(),
-            r#type: session.kind.as_str(),
-            tty: session.tty.as_ref().map(protocol::Text::as_str),
-            remote: session.remote,
-            remote_host: session.remote_host.as_ref().map(protocol::Text::as_str),
-            remote_user: session.remote_user.as_ref().map(protocol::Text::as_str),
-            display: session.display.as_ref().map(protocol::Text::as_str),
-            seat: session.seat.as_ref().map(protocol::Text::as_str),
-            vt: session.vt.map(protocol::Vt::get),
-            state: session.state.as_str(),
-            opened_at: time::rfc3339(session.opened_at),
-            runtime_dir: session.runtime_dir.as_ref().map(protocol::Text::as_str),
-        }
-    }
 }
 
 /// The broker's own state.
@@ -116,7 +67,7 @@ impl<'s> Status<'s> {
         Self {
             version: status.version.as_str(),
             pid: status.pid.get(),
-            started_at: time::rfc3339(status.started_at),
+            started_at: rfc3339(status.started_at),
             sessions: status.sessions,
             users: status.users,
             teardowns_running: status.teardowns_running,
@@ -128,7 +79,7 @@ impl<'s> Status<'s> {
             hooks_running: status.hooks_running,
             hooks_waiting: status.hooks_waiting,
             hooks_failed: status.hooks_failed,
-            configured_at: time::rfc3339(status.configured_at),
+            configured_at: rfc3339(status.configured_at),
             configuration_problem: status.configuration_problem.as_ref().map(protocol::Text::as_str),
             problems,
         }
@@ -158,10 +109,10 @@ impl<'t> From<&'t protocol::TeardownDetail> for Teardown<'t> {
             path: teardown.path.as_str(),
             state: teardown.state.as_str(),
             failures: teardown.failures,
-            next_try: teardown.next_try.map(time::rfc3339),
+            next_try: teardown.next_try.map(rfc3339),
             reason: teardown.reason.as_ref().map(protocol::Text::as_str),
             bytes: *bytes,
-            since: time::rfc3339(*since),
+            since: rfc3339(*since),
         }
     }
 }
@@ -227,6 +178,7 @@ pub struct Retrying {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ck_protocol::is_printable;
 
     #[test]
     fn no_string_can_steer_a_terminal_and_all_read_back() {
