@@ -10,6 +10,7 @@
 //!   retired, in processes of its own;
 //! - [`places`] makes the directories that it works in what they must be;
 //! - [`store`] keeps what a restart must find, and [`history`] what people want to know later;
+//! - [`running`] finds and ends the broker that runs, for service scripts;
 //! - `lookup` asks for names without waiting for anybody; [`process`] and [`console`] ask the kernel, [`rival`] looks for another daemon of this kind;
 //!   [`privileges`] gives up what is not needed; [`start`] puts it all together from
 //!   [`arguments`], [`configuration`] and the [`settings`] that this comes to, [`log_sink`] says what
@@ -36,6 +37,7 @@ mod poll;
 pub mod privileges;
 pub mod process;
 pub mod rival;
+pub mod running;
 pub mod runtime_dir;
 pub mod server;
 pub mod settings;
