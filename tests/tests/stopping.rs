@@ -54,7 +54,6 @@ fn a_broker_is_stopped_by_whoever_asks_and_killed_if_it_does_not_answer() {
             broker.signal(Signal::STOP);
         }
         machine.host.run_ok(&["ck-broker", "--stop"]);
-        assert!(!machine.host.run(&["kill", "-0", &pid]).status.success() || broker.is_over());
         let status = broker.wait(SOON).expect("the broker has ended");
         assert_eq!(status.success(), !is_stuck, "{status:?}");
         let none = machine.host.run(&["ck-broker", "--pid"]);
