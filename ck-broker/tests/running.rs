@@ -1,5 +1,7 @@
 //! `ck-broker --pid` and `--stop`, without a broker: this process holds the lock.
 
+#![allow(clippy::unwrap_used, reason = "tests may panic, also outside functions marked #[test]")]
+
 use rustix::fs::{FlockOperation, fcntl_lock};
 use std::{
     fs::{self, File},
