@@ -54,8 +54,8 @@ fn a_broker_is_stopped_by_whoever_asks_and_killed_if_it_does_not_answer() {
             broker.signal(Signal::STOP);
         }
         machine.host.run_ok(&["ck-broker", "--stop"]);
-        let status = broker.wait(SOON).expect("the broker has ended");
-        assert_eq!(status.success(), !is_stuck, "{status:?}");
+        // A command in the host that is stopped stops the `nsenter` outside, too.
+        assert!(is_stuck || broker.wait(SOON).expect("the broker has ended").success());
         let none = machine.host.run(&["ck-broker", "--pid"]);
         assert_eq!((none.status.code(), none.stdout.as_str()), (Some(if is_stuck { 4 } else { 3 }), ""));
         machine.host.run_ok(&["ck-broker", "--stop"]);
