@@ -1,9 +1,9 @@
 //! The command line.
 
 use crate::{
-    history::{self, Place},
-    places,
-    runtime_dir::{IN_ROOT, Task},
+    config::HistoryPlace,
+    directories::runtime_dir::{IN_ROOT, Task},
+    history, places,
     server::CLOSE_DESCRIPTORS,
 };
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ pub enum Command {
     MakePlaces(Box<MakePlaces>),
     /// Append to the history what comes on standard input. The broker itself starts such a process:
     /// [`crate::history::OPTION`]. Whether its messages go to the system's log.
-    WriteHistory(Place, bool),
+    WriteHistory(HistoryPlace, bool),
 }
 
 /// Which places are to be made.

@@ -22,11 +22,12 @@
 #[cfg(test)]
 mod any_text;
 pub mod arguments;
-pub mod configuration;
+mod component;
+pub mod config;
 pub mod console;
+pub mod directories;
 pub mod history;
 pub mod hooks;
-pub mod jobs;
 pub mod log_sink;
 /// The module's file: what it does without waiting, the broker does as well.
 #[path = "../../pam_ck/src/lookup.rs"]
@@ -34,14 +35,13 @@ mod lookup;
 mod pin;
 pub mod places;
 mod poll;
+mod poller;
 pub mod privileges;
 pub mod process;
 pub mod rival;
 pub mod running;
-pub mod runtime_dir;
 pub mod server;
-pub mod settings;
+pub mod sessions;
 pub mod start;
-pub mod store;
 pub mod supervisor;
 mod sys;

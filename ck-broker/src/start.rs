@@ -2,17 +2,20 @@
 
 use crate::{
     arguments::{self, ArgumentError, Command, MakePlaces, Options},
-    configuration::ConfigurationError,
+    config::{Backing, ConfigurationError, SettingsError, Source},
+    console::Switcher,
+    directories::{
+        self, Claims,
+        runtime_dir::{RootError, RuntimeRoot, Task},
+        teardown::{NoRemover, Remover, TeardownQueue},
+    },
     history,
-    jobs::{NoRemover, Queue, Remover},
     log_sink::{self, Target},
     places::{self, Holder, LockError, PlacesError, Wanted},
     privileges,
     running::{self, RunningError},
-    runtime_dir::{Backing, RootError, RuntimeRoot, Task},
-    server::{self, Parts, Server, ServerError, Switcher},
-    settings::{SettingsError, Source},
-    store::{LingerDir, StateDir, Store, StoreError},
+    server::{self, Parts, Server, ServerError},
+    sessions::store::{LingerDir, StateDir, Store, StoreError},
     supervisor,
     sys::{
         self,
@@ -224,7 +227,7 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     let remover = Remover::beside(&own)?;
     // Modes are to be as written here, however the shell that started us has it.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    let makes_directories = settings.recipe.backing != Backing::None;
+    let makes_directories = settings.mount_options.backing != Backing::None;
     let places = places::ensure(&Wanted {
         state_dir: &options.state_dir,
         runtime_root: makes_directories.then_some(options.runtime_root.as_path()),
@@ -234,11 +237,12 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     places.iter().for_each(|problem| log::warn!("{problem}"));
     let state = StateDir::lock(&options.state_dir)?;
     let store = Store::open(&state)?;
-    let (root, unfinished) = RuntimeRoot::open(&options.runtime_root, &own, settings.recipe)?;
+    let (root, unfinished) = RuntimeRoot::open(&options.runtime_root, &own, settings.mount_options)?;
     let descriptors = inherited::raise_descriptor_limit();
-    let jobs = Queue::new(remover, root.retired_path(), [state.private()]);
+    let teardowns = TeardownQueue::new(remover, root.retired_path(), [state.private()]);
     let linger = LingerDir::open(&options.linger_dir);
-    let parts = Parts { root, unfinished, jobs, places, linger, descriptors, passed, source, signals };
+    let directories = directories::Parts { root, teardowns, claims: Claims::open(state.users())?, places };
+    let parts = Parts { directories, unfinished, linger, descriptors, passed, source, signals };
     let seats = settings.seats.clone();
     let mut server = Server::open(state.path(), store, parts, settings)?;
     let has_vts = server.seats(seats, Switcher::beside(&own));

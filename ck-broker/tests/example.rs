@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may panic, also outside functions marked #[test]")]
 
-use ck_broker::configuration::Configuration;
+use ck_broker::config::Configuration;
 use std::collections::{BTreeMap, BTreeSet};
 
 const EXAMPLE: &str = include_str!("../../packaging/broker.toml");

@@ -7,7 +7,10 @@
     reason = "tests may panic, also outside functions marked #[test]"
 )]
 
-use ck_core::events::{BYTES, CHANGES, Subscriptions};
+#[path = "../../ck-protocol/tests/invented/mod.rs"]
+mod invented;
+
+use ck_core::events::{BYTES, CHANGES, Offer, Subscriptions};
 use ck_core::policy::{Listing, Requester};
 use ck_protocol::*;
 use proptest::prelude::*;
@@ -89,6 +92,11 @@ fn session(id: u64, state: State) -> Session {
     }
 }
 
+/// What is offered, to whoever speaks [`PROTOCOL`].
+fn read(offer: &Offer) -> Reply {
+    PROTOCOL.decode(&offer.packet, limits::REPLY).unwrap().1
+}
+
 fn requester(uid: u32) -> Requester {
     Requester { uid, is_admin: false, listing: Listing::All }
 }
@@ -134,7 +142,7 @@ impl World {
 
     fn subscribe(&mut self) {
         self.next_key += 1;
-        self.subscriptions.add(self.next_key);
+        self.subscriptions.add(self.next_key, PROTOCOL.newest());
         self.readers.insert(self.next_key, Reader::default());
     }
 
@@ -154,7 +162,7 @@ impl World {
         };
         self.subscriptions.sent(key, &offer);
         let reader = self.readers.get_mut(&key).unwrap();
-        reader.take(decode(&offer.packet, limits::REPLY).unwrap());
+        reader.take(read(&offer));
         true
     }
 
@@ -318,6 +326,68 @@ fn what_is_kept_is_bounded_in_bytes_too() {
     assert!(told < u64::try_from(CHANGES).unwrap() / 2, "{told}");
 }
 
+/// All that is offered to a subscriber, which must be in that version.
+fn offered(subscriptions: &mut Subscriptions, key: u64, version: Version) -> Vec<(usize, Reply)> {
+    let mut told = Vec::new();
+    while let Some(offer) = subscriptions.offer(key, &requester(2001), |_| None, |_| None).unwrap() {
+        let (spoken, reply) = invented::BOTH.decode(&offer.packet, limits::REPLY).unwrap();
+        assert_eq!(spoken, version);
+        told.push((offer.packet.len(), reply));
+        subscriptions.sent(key, &offer);
+    }
+    subscriptions.end_turn(key, false);
+    told
+}
+
+#[test]
+fn each_is_told_the_same_in_its_own_version() {
+    let mut subscriptions = Subscriptions::default();
+    let uid = Uid::try_from(2001).unwrap();
+    let publish = |subscriptions: &mut Subscriptions| {
+        for event in [Event::UserAdded(uid), Event::UserRemoved(uid)] {
+            subscriptions.publish(&event, |_| None).unwrap();
+        }
+        subscriptions.policy_changed().unwrap();
+    };
+    let versions: Vec<Version> = invented::BOTH.versions().collect();
+    // At first all speak one version, then another one comes.
+    for (key, &version) in (1..).zip(&versions) {
+        subscriptions.add(key, version);
+        let told = offered(&mut subscriptions, key, version);
+        assert!(matches!(&told[..], [(_, Reply::Synced(_))]), "{told:?}");
+        publish(&mut subscriptions);
+    }
+    let mut changes = |key: u64, version| {
+        offered(&mut subscriptions, key, version).into_iter().map(|(_, reply)| reply).collect::<Vec<_>>()
+    };
+    let (old, new) = (changes(1, versions[0]), changes(2, versions[1]));
+    assert_eq!((old.len(), &old[3..]), (6, &new[..]));
+    assert!(matches!(&new[..], [Reply::Change(_), Reply::Change(_), Reply::Lost(1)]), "{new:?}");
+    subscriptions.remove(1);
+    publish(&mut subscriptions);
+    assert_eq!(offered(&mut subscriptions, 2, versions[1]).len(), 3);
+}
+
+#[test]
+fn what_is_kept_is_bounded_in_all_versions_together() {
+    let mut subscriptions = Subscriptions::default();
+    let versions: Vec<Version> = invented::BOTH.versions().collect();
+    for (key, &version) in (1..).zip(&versions) {
+        subscriptions.add(key, version);
+        offered(&mut subscriptions, key, version);
+    }
+    let mut large = session(1, State::Online);
+    large.remote_host = Some(Text::clipped(&"h".repeat(limits::HOST_NAME)));
+    let event = Event::SessionChanged(Box::new(large));
+    for _ in 0..CHANGES {
+        subscriptions.publish(&event, |_| None).unwrap();
+    }
+    let told =
+        [1, 2].map(|key| offered(&mut subscriptions, key, versions[usize::try_from(key).unwrap() - 1]));
+    let bytes: usize = told.iter().flatten().map(|(length, _)| length).sum();
+    assert!((BYTES - 2 * limits::REPLY..=BYTES + 2 * limits::REPLY).contains(&bytes), "{bytes} bytes");
+}
+
 #[test]
 fn each_has_a_turn() {
     let mut world = World::default();
@@ -333,7 +403,7 @@ fn a_request_to_lock_is_for_the_owner_and_root_and_leaves_a_number_out_for_other
     let mut world = World::default();
     let (id, uid) = (SessionId::FIRST, Uid::try_from(2001).unwrap());
     for (key, uid) in [(1, 2001), (2, 0), (3, 2002)] {
-        world.subscriptions.add(key);
+        world.subscriptions.add(key, PROTOCOL.newest());
         let synced = world.subscriptions.offer(key, &requester(uid), |_| None, |_| None).unwrap().unwrap();
         world.subscriptions.sent(key, &synced);
     }
@@ -343,7 +413,7 @@ fn a_request_to_lock_is_for_the_owner_and_root_and_leaves_a_number_out_for_other
         let mut told = Vec::new();
         while let Some(offer) = world.subscriptions.offer(key, &requester(who), |_| None, |_| None).unwrap() {
             world.subscriptions.sent(key, &offer);
-            let Reply::Change(change) = decode(&offer.packet, limits::REPLY).unwrap() else { panic!() };
+            let Reply::Change(change) = read(&offer) else { panic!() };
             told.push(change.sequence);
         }
         assert_eq!(told, numbers);
@@ -357,7 +427,7 @@ fn a_policy_that_changes_counts_for_what_is_still_to_be_told() {
     let mut world = World::default();
     let of = |uid, listing| Requester { uid, is_admin: false, listing };
     for (key, who) in [(1, 2001), (2, 0), (3, 2002)] {
-        world.subscriptions.add(key);
+        world.subscriptions.add(key, PROTOCOL.newest());
         let synced = world.subscriptions.offer(key, &requester(who), |_| None, |_| None).unwrap().unwrap();
         world.subscriptions.sent(key, &synced);
     }
@@ -371,7 +441,7 @@ fn a_policy_that_changes_counts_for_what_is_still_to_be_told() {
             world.subscriptions.offer(key, &of(who, Listing::Own), |_| None, |_| None).unwrap()
         {
             world.subscriptions.sent(key, &offer);
-            told.push(match decode(&offer.packet, limits::REPLY).unwrap() {
+            told.push(match read(&offer) {
                 Reply::Change(change) => format!("c{}", change.sequence),
                 Reply::Lost(count) => format!("lost{count}"),
                 other => panic!("{other:?}"),

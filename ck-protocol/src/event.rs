@@ -4,7 +4,8 @@ use crate::{Session, SessionId, ShortName, Uid};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A change, in the order in which it happened. Variants are only ever added at the end.
+/// A change, in the order in which it happened. Subscribers are told all of them, so another variant is a new version of the
+/// protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// The first session of a user is about to be added.

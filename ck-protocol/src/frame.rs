@@ -1,12 +1,6 @@
-//! Frames: a version, then one postcard value, in one packet.
+//! Frames: the number of a version, then one postcard value, in one packet.
 
-use serde::{Serialize, de::DeserializeOwned};
-
-/// The version that is sent.
-pub const VERSION: u8 = 1;
-/// The oldest version that is understood: the one before [`VERSION`], once there is one, so that
-/// a PAM module loaded before an upgrade still reaches the broker after it.
-pub const OLDEST_VERSION: u8 = 1;
+use crate::{Framed, Protocol, Version};
 
 /// A packet that is no frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,9 +13,16 @@ pub enum DecodeError {
     TooLong(usize),
     /// A version that is not spoken here.
     #[error(
-        "protocol version {0} is not spoken here, only {OLDEST_VERSION} to {VERSION}: install one release of all parts"
+        "protocol version {found} is not spoken here, only {oldest} to {newest}: install one release of all parts"
     )]
-    Version(u8),
+    Version {
+        /// The version of the packet.
+        found: u8,
+        /// The oldest version that is spoken here.
+        oldest: u8,
+        /// The newest one.
+        newest: u8,
+    },
     /// The value could not be read.
     #[error("malformed frame: {0}")]
     Malformed(postcard::Error),
@@ -34,38 +35,42 @@ pub enum DecodeError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("frame cannot be encoded in {room} bytes: {source}")]
 pub struct EncodeError {
-    room: usize,
-    source: postcard::Error,
+    pub(crate) room: usize,
+    pub(crate) source: postcard::Error,
 }
 
-/// Writes `value` as a frame into `buffer`, and returns the part of it that is the packet.
-///
-/// # Errors
-/// [`EncodeError`] when the frame is longer than the buffer.
-pub fn encode<'b, T: Serialize>(value: &T, buffer: &'b mut [u8]) -> Result<&'b [u8], EncodeError> {
-    let room = buffer.len();
-    match postcard::to_slice(&(VERSION, value), buffer) {
-        Ok(packet) => Ok(packet),
-        Err(source) => Err(EncodeError { room, source }),
+impl Version {
+    /// Writes `value` as a frame of this version into `buffer`, and returns the part of it that is the packet.
+    ///
+    /// # Errors
+    /// [`EncodeError`] when the frame is longer than the buffer.
+    pub fn encode<'b, T: Framed>(self, value: &T, buffer: &'b mut [u8]) -> Result<&'b [u8], EncodeError> {
+        let Some((number, body)) = buffer.split_first_mut() else {
+            return Err(EncodeError { room: 0, source: postcard::Error::SerializeBufferFull });
+        };
+        *number = self.number();
+        let length = 1 + self.codec::<T>().encode(value, body)?;
+        Ok(buffer.get(..length).unwrap_or_default())
     }
 }
 
-/// Reads a packet of at most `limit` bytes as one frame with nothing behind it.
-///
-/// # Errors
-/// [`DecodeError`]; after any of them the connection is of no more use.
-pub fn decode<T: DeserializeOwned>(packet: &[u8], limit: usize) -> Result<T, DecodeError> {
-    if packet.len() > limit {
-        return Err(DecodeError::TooLong(packet.len()));
+impl Protocol {
+    /// Reads a packet of at most `limit` bytes as one frame with nothing behind it. Returns the version that its sender
+    /// speaks, and the value.
+    ///
+    /// # Errors
+    /// [`DecodeError`]; after any of them the connection is of no more use.
+    pub fn decode<T: Framed>(self, packet: &[u8], limit: usize) -> Result<(Version, T), DecodeError> {
+        if packet.len() > limit {
+            return Err(DecodeError::TooLong(packet.len()));
+        }
+        let (&found, body) = packet.split_first().ok_or(DecodeError::Empty)?;
+        let version = self.version(found).ok_or_else(|| self.unknown(found))?;
+        Ok((version, version.codec().decode(body)?))
     }
-    let (&version, body) = packet.split_first().ok_or(DecodeError::Empty)?;
-    if !(OLDEST_VERSION..=VERSION).contains(&version) {
-        return Err(DecodeError::Version(version));
+
+    fn unknown(self, found: u8) -> DecodeError {
+        let (oldest, newest) = (self.oldest().number(), self.newest().number());
+        DecodeError::Version { found, oldest, newest }
     }
-    // `from_bytes` would ignore what follows the value.
-    let (value, rest) = postcard::take_from_bytes(body).map_err(DecodeError::Malformed)?;
-    if !rest.is_empty() {
-        return Err(DecodeError::LeftOver(rest.len()));
-    }
-    Ok(value)
 }

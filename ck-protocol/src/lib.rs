@@ -1,7 +1,8 @@
 //! What the session broker, its PAM module and `ckctl` say to each other.
 //!
 //! One `SOCK_SEQPACKET` packet is one frame is one postcard value, its protocol version first
-//! ([`encode`], [`decode`]). Two sockets, two vocabularies: [`SessionRequest`] on `session.sock`, which only
+//! ([`Version::encode`], [`Protocol::decode`]). [`PROTOCOL`] is the table of versions; `versions.rs` says how to add
+//! one. Two sockets, two vocabularies: [`SessionRequest`] on `session.sock`, which only
 //! root can reach, and [`AdminRequest`] on `admin.sock`, which everybody can; so nothing that
 //! only root may ask can even be decoded from the other socket. Both are answered with [`Reply`].
 //! What changes is told as [`Event`].
@@ -10,7 +11,9 @@
 //! legal values: what has been decoded can be trusted.
 #![forbid(unsafe_code)]
 
+mod codec;
 mod event;
+mod fact;
 mod frame;
 mod identity;
 pub mod limits;
@@ -23,9 +26,13 @@ mod session;
 mod teardown;
 mod text;
 mod user;
+mod version;
+mod versions;
 
+pub use codec::Codec;
 pub use event::Event;
-pub use frame::{DecodeError, EncodeError, OLDEST_VERSION, VERSION, decode, encode};
+pub use fact::{Fact, FactValue};
+pub use frame::{DecodeError, EncodeError};
 pub use identity::{Gid, OutOfRange, Pid, SessionId, TeardownId, Timestamp, Token, Uid, Vt};
 pub use named::UnknownName;
 pub use printable::{is_printable, printable};
@@ -36,6 +43,8 @@ pub use session::{Class, Kind, Session, State};
 pub use teardown::{Teardown, TeardownDetail, TeardownState};
 pub use text::{Text, TooLong};
 pub use user::{User, UserState};
+pub use version::{Dialect, Framed, Protocol, Version};
+pub use versions::{PROTOCOL, V1};
 
 /// The name of a user, as the name service of the PAM host gave it.
 pub type UserName = Text<{ limits::USER_NAME }>;

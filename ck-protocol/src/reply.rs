@@ -1,12 +1,12 @@
 //! What the broker answers.
 
 use crate::{
-    Class, Event, Kind, Message, PathText, Pid, Seat, Session, SessionId, ShortName, Teardown,
+    Class, Event, Fact, Kind, Message, PathText, Pid, Seat, Session, SessionId, ShortName, Teardown,
     TeardownDetail, Timestamp, User, Vt,
 };
 use serde::{Deserialize, Serialize};
 
-/// A reply on either socket. Variants are only ever added at the end.
+/// A reply on either socket. Variants are only ever added at the end, and sent only as the answer to a request that is as new.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// The session is open.
@@ -15,7 +15,7 @@ pub enum Reply {
     Closed,
     /// A session.
     Session(Box<Session>),
-    /// The broker's own state.
+    /// The broker's own state, for an older `ckctl`.
     Status(Status),
     /// The end of a list.
     End,
@@ -41,6 +41,8 @@ pub enum Reply {
     TeardownDetail(Box<TeardownDetail>),
     /// Something that somebody should look at: one line that says what it costs whom, and what to do.
     Problem(Message),
+    /// Something that the broker says of itself.
+    Fact(Fact),
 }
 
 /// A change, and which one it was.
@@ -69,7 +71,8 @@ pub struct Opened {
     pub runtime_dir: Option<PathText>,
 }
 
-/// The broker's own state.
+/// The broker's own state, as the first release of `ckctl` asks for it. It never changes: what is new of the broker is a
+/// [`Fact`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Its version, as `--version` prints it.
@@ -115,7 +118,7 @@ pub struct Refusal {
     pub message: Message,
 }
 
-/// The kinds of refusal. Variants are only ever added at the end.
+/// The kinds of refusal. Any request can get one, so another variant is a new version of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefusalCode {
     /// The frame could not be decoded; the connection is closed.

@@ -60,7 +60,7 @@ pub enum AdminRequest {
     List,
     /// One session.
     Show(SessionId),
-    /// How the broker itself is.
+    /// How the broker itself is, for an older `ckctl`: [`AdminRequest::Facts`] says more.
     Status,
     /// All teardowns that are not finished, by id: a [`Reply::Teardown`](crate::Reply) each, then
     /// [`Reply::End`](crate::Reply).
@@ -93,6 +93,9 @@ pub enum AdminRequest {
     /// What somebody should look at, beside what [`AdminRequest::Status`] counts: a [`Reply::Problem`](crate::Reply) each, then
     /// [`Reply::End`](crate::Reply).
     Problems,
+    /// How the broker itself is: a [`Reply::Fact`](crate::Reply) for each thing that it says of itself, then
+    /// [`Reply::End`](crate::Reply).
+    Facts,
 }
 
 /// What is to be ended.

@@ -10,20 +10,22 @@ use ck_protocol::*;
 use std::{env, fs, path::Path};
 
 /// A frame of `value`, in hexadecimal.
-fn hex<T: serde::Serialize>(value: &T) -> String {
+fn hex<T: Framed>(value: &T) -> String {
     let mut buffer = [0; limits::REPLY];
-    encode(value, &mut buffer).unwrap().iter().map(|byte| format!("{byte:02x}")).collect()
+    let packet = PROTOCOL.newest().encode(value, &mut buffer).unwrap();
+    packet.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Asserts that `value` is `golden` on the wire, both ways.
 fn frozen<T>(value: &T, golden: &str)
 where
-    T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+    T: Framed + PartialEq + std::fmt::Debug,
 {
     assert_eq!(hex(value), golden);
     let packet: Vec<u8> =
         (0..golden.len()).step_by(2).map(|i| u8::from_str_radix(&golden[i..i + 2], 16).unwrap()).collect();
-    assert_eq!(&decode::<T>(&packet, limits::REPLY).unwrap(), value);
+    let (version, read) = PROTOCOL.decode::<T>(&packet, limits::REPLY).unwrap();
+    assert_eq!((&read, version), (value, PROTOCOL.newest()));
     seed(value, &packet);
 }
 
@@ -46,8 +48,27 @@ fn seed<T: std::fmt::Debug>(value: &T, packet: &[u8]) {
     );
 }
 
+/// The frame of the change number 4, in hexadecimal.
+fn change(event: Event) -> String {
+    hex(&Reply::Change(Box::new(Change { sequence: 4, event })))
+}
+
+/// Asserts that `event` is `golden` on the wire, but for what is before it in its frame.
+fn frozen_event(event: Event, golden: &str) {
+    let (version, bytes) = golden.split_at(2);
+    frozen(&Reply::Change(Box::new(Change { sequence: 4, event })), &format!("{version}0c04{bytes}"));
+}
+
 fn text<const N: usize>(text: &str) -> Text<N> {
     Text::new(text).unwrap()
+}
+
+/// Asserts that `keys` are the names of the members of `status`, as the compiler knows them.
+fn assert_names(keys: &[&str], status: &Status) {
+    let shown = format!("{status:#?}");
+    let members = shown.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(": "));
+    let members: Vec<_> = members.map(|(name, _)| name).filter(|name| !name.starts_with(' ')).collect();
+    assert_eq!(members, keys);
 }
 
 fn alice() -> Open {
@@ -128,6 +149,7 @@ fn admin_requests() {
     frozen(&AdminRequest::Linger(Linger::Off(uid)), "010c02d10f");
     frozen(&AdminRequest::TeardownDetails, "010d");
     frozen(&AdminRequest::Problems, "010e");
+    frozen(&AdminRequest::Facts, "010f");
 }
 
 #[test]
@@ -170,6 +192,14 @@ fn replies() {
         configured_at: Timestamp::from_micros(1),
         configuration_problem: Some(text("no")),
     };
+    assert_names(&Status::KEYS, &status);
+    let facts = status.facts();
+    assert_eq!(facts.iter().map(|fact| fact.key.as_str()).collect::<Vec<_>>(), Status::KEYS);
+    assert_eq!(
+        (&facts[0].value, &facts[13].value),
+        (&FactValue::Text(text("0.1.0")), &FactValue::Number(11))
+    );
+    assert_eq!(Status { configuration_problem: None, ..status.clone() }.facts(), facts[..15]);
     frozen(&Reply::Status(status), "010305302e312e3002010102030405060708090a0b0201026e6f");
     frozen(&Reply::End, "0104");
     let refusal = Refusal { code: RefusalCode::Failed, message: text("no") };
@@ -187,6 +217,10 @@ fn replies() {
     let detail = TeardownDetail { teardown, bytes: Some(300), since: Timestamp::from_micros(1) };
     frozen(&Reply::TeardownDetail(Box::new(detail)), "010e03d10f022f780204010201026e6f01ac0202");
     frozen(&Reply::Problem(text("no")), "010f026e6f");
+    frozen(&Reply::Fact(Fact::new("users", FactValue::Number(300))), "011005757365727300ac02");
+    let time = FactValue::Time(Timestamp::from_micros(1));
+    frozen(&Reply::Fact(Fact::new("at", time)), "01100261740102");
+    frozen(&Reply::Fact(Fact::new("why", FactValue::Text(text("no")))), "01100377687902026e6f");
     frozen(&Reply::Retrying(2), "010702");
     let user = User {
         uid: alice().uid,
@@ -209,15 +243,18 @@ fn replies() {
 #[test]
 fn events() {
     let (id, uid) = (SessionId::FIRST, Uid::try_from(2001).unwrap());
-    frozen(&Event::UserAdded(uid), "0100d10f");
-    assert!(hex(&Event::SessionAdded(Box::new(session()))).starts_with("0101ac02"));
-    frozen(&Event::SessionRemoved { id: SessionId::FIRST, uid }, "010201d10f");
-    frozen(&Event::UserRemoved(uid), "0103d10f");
-    frozen(&Event::TeardownFinished(uid), "0104d10f");
-    frozen(&Event::TeardownFailed(uid), "0105d10f");
-    assert!(hex(&Event::SessionChanged(Box::new(session()))).starts_with("0106ac02"));
+    frozen_event(Event::UserAdded(uid), "0100d10f");
+    assert!(change(Event::SessionAdded(Box::new(session()))).starts_with("010c0401ac02"));
+    frozen_event(Event::SessionRemoved { id: SessionId::FIRST, uid }, "010201d10f");
+    frozen_event(Event::UserRemoved(uid), "0103d10f");
+    frozen_event(Event::TeardownFinished(uid), "0104d10f");
+    frozen_event(Event::TeardownFailed(uid), "0105d10f");
+    assert!(change(Event::SessionChanged(Box::new(session()))).starts_with("010c0406ac02"));
     let (seat, active, before) = (text("seat0"), Some(id), None);
-    frozen(&Event::SeatChanged { seat, active, before }, "010705736561743001 0100".replace(' ', "").as_str());
-    frozen(&Event::LockRequested { id, uid }, "010801d10f");
-    frozen(&Event::UnlockRequested { id, uid }, "010901d10f");
+    frozen_event(
+        Event::SeatChanged { seat, active, before },
+        "010705736561743001 0100".replace(' ', "").as_str(),
+    );
+    frozen_event(Event::LockRequested { id, uid }, "010801d10f");
+    frozen_event(Event::UnlockRequested { id, uid }, "010901d10f");
 }

@@ -2,8 +2,8 @@
 
 use crate::lookup::{Last, find};
 use ck_protocol::{
-    AdminRequest, DecodeError, EncodeError, Linger, Message, Refusal, RefusalCode, Reply, Seat, Session,
-    SessionId, Status, TeardownDetail, TeardownId, User, decode, encode, limits,
+    AdminRequest, DecodeError, EncodeError, Fact, Linger, Message, PROTOCOL, Protocol, Refusal, RefusalCode,
+    Reply, Seat, Session, SessionId, Status, TeardownDetail, TeardownId, User, Version, limits,
 };
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
@@ -22,6 +22,8 @@ use std::{
 
 /// How long the broker may take for one answer.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How many facts a broker may tell. Some twenty are usual.
+const FACTS: usize = 4096;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +105,15 @@ impl ClientError {
 
 /// A connection to the broker.
 #[derive(Debug)]
-pub struct Client(OwnedFd);
+pub struct Client {
+    socket: OwnedFd,
+    path: PathBuf,
+    protocol: Protocol,
+    /// What is spoken: the current version, until the broker does not know it.
+    version: Version,
+    /// What was asked last, until the first answer to it.
+    unanswered: Option<AdminRequest>,
+}
 
 impl Client {
     /// Connects to the broker that listens at `path`, which must be root's.
@@ -111,107 +121,101 @@ impl Client {
     /// # Errors
     /// [`ClientError`]
     pub fn connect(path: &Path) -> Result<Self, ClientError> {
-        let name = |path: &Path| SocketAddrUnix::new(path).map_err(|_| ClientError::Name(path.to_owned()));
-        let nobody = |source| ClientError::Connect { path: path.to_owned(), source };
-        // First: that a path is too long is to be told of the one that was asked for.
-        name(path)?;
-        // No timeout bounds the wait for who holds a directory; while `place` is kept, there is none.
-        let place = find(path, Last::Follow).map_err(nobody)?;
-        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-            .map_err(ClientError::Socket)?;
-        // On AF_UNIX the timeout for sending also bounds the wait for a full backlog: unix(7).
-        for timeout in [Timeout::Send, Timeout::Recv] {
-            set_socket_timeout(&socket, timeout, Some(PATIENCE)).map_err(ClientError::Socket)?;
-        }
-        connect(&socket, &name(&place.path)?).map_err(nobody)?;
-        let owner = getsockopt(&socket, sockopt::PeerCredentials)
-            .map_err(|source| ClientError::Peer { path: path.to_owned(), source })?
-            .uid();
-        if owner != 0 {
-            return Err(ClientError::Impostor { path: path.to_owned(), uid: owner });
-        }
-        Ok(Self(socket))
+        Self::speaking(PROTOCOL, path)
+    }
+
+    /// The same, for whoever speaks other versions.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn speaking(protocol: Protocol, path: &Path) -> Result<Self, ClientError> {
+        let (socket, version) = (connected(path)?, protocol.newest());
+        Ok(Self { socket, path: path.to_owned(), protocol, version, unanswered: None })
     }
 
     /// All sessions, by id.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn list(&self) -> Result<Vec<Session>, ClientError> {
-        self.send(AdminRequest::List)?;
-        let mut sessions = Vec::new();
-        loop {
-            match self.receive()? {
-                Reply::Session(session) => sessions.push(*session),
-                Reply::End => return Ok(sessions),
-                _ => return Err(ClientError::Unexpected),
-            }
-        }
+    pub fn list(&mut self) -> Result<Vec<Session>, ClientError> {
+        self.collect(AdminRequest::List, |reply| match reply {
+            Reply::Session(session) => Some(*session),
+            _ => None,
+        })
     }
 
     /// One session.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn show(&self, id: SessionId) -> Result<Session, ClientError> {
-        self.send(AdminRequest::Show(id))?;
-        match self.receive()? {
+    pub fn show(&mut self, id: SessionId) -> Result<Session, ClientError> {
+        match self.ask(AdminRequest::Show(id))? {
             Reply::Session(session) => Ok(*session),
             _ => Err(ClientError::Unexpected),
         }
     }
 
-    /// How the broker is.
+    /// What the broker says of itself. An older one is asked for its [`Status`], which has the facts that it knows.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn status(&self) -> Result<Status, ClientError> {
-        self.send(AdminRequest::Status)?;
-        match self.receive()? {
+    pub fn facts(&mut self) -> Result<Vec<Fact>, ClientError> {
+        self.send(AdminRequest::Facts)?;
+        let mut facts = Vec::new();
+        for _ in 0..FACTS {
+            match self.receive() {
+                Ok(Reply::Fact(fact)) => facts.push(fact),
+                Ok(Reply::End) => return Ok(facts),
+                Ok(_) => return Err(ClientError::Unexpected),
+                // A value of a kind that only a newer broker knows. Each packet stands for itself.
+                Err(ClientError::Decode(DecodeError::Malformed(_))) => {}
+                // It does not know the request, and has ended the connection.
+                Err(ClientError::Refused { code: RefusalCode::Malformed, .. }) => {
+                    self.socket = connected(&self.path)?;
+                    return Ok(self.status()?.facts());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ClientError::Unexpected)
+    }
+
+    /// How an older broker is.
+    fn status(&mut self) -> Result<Status, ClientError> {
+        match self.ask(AdminRequest::Status)? {
             Reply::Status(status) => Ok(status),
             _ => Err(ClientError::Unexpected),
         }
     }
 
-    /// What somebody should look at, beside what the status counts: a line each, as the broker says it.
+    /// What somebody should look at, beside what the facts count: a line each, as the broker says it.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn problems(&self) -> Result<Vec<Message>, ClientError> {
-        self.send(AdminRequest::Problems)?;
-        let mut problems = Vec::new();
-        loop {
-            match self.receive()? {
-                Reply::Problem(problem) => problems.push(problem),
-                Reply::End => return Ok(problems),
-                _ => return Err(ClientError::Unexpected),
-            }
-        }
+    pub fn problems(&mut self) -> Result<Vec<Message>, ClientError> {
+        self.collect(AdminRequest::Problems, |reply| match reply {
+            Reply::Problem(problem) => Some(problem),
+            _ => None,
+        })
     }
 
     /// All teardowns that are not finished, by id.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn teardowns(&self) -> Result<Vec<TeardownDetail>, ClientError> {
-        self.send(AdminRequest::TeardownDetails)?;
-        let mut teardowns = Vec::new();
-        loop {
-            match self.receive()? {
-                Reply::TeardownDetail(teardown) => teardowns.push(*teardown),
-                Reply::End => return Ok(teardowns),
-                _ => return Err(ClientError::Unexpected),
-            }
-        }
+    pub fn teardowns(&mut self) -> Result<Vec<TeardownDetail>, ClientError> {
+        self.collect(AdminRequest::TeardownDetails, |reply| match reply {
+            Reply::TeardownDetail(teardown) => Some(*teardown),
+            _ => None,
+        })
     }
 
     /// Has teardowns that were given up tried again; says how many.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn retry_teardowns(&self, only: Option<TeardownId>) -> Result<u64, ClientError> {
-        self.send(AdminRequest::RetryTeardowns(only))?;
-        match self.receive()? {
+    pub fn retry_teardowns(&mut self, only: Option<TeardownId>) -> Result<u64, ClientError> {
+        match self.ask(AdminRequest::RetryTeardowns(only))? {
             Reply::Retrying(count) => Ok(count),
             _ => Err(ClientError::Unexpected),
         }
@@ -221,7 +225,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn subscribe(&self) -> Result<(), ClientError> {
+    pub fn subscribe(&mut self) -> Result<(), ClientError> {
         self.send(AdminRequest::Subscribe)
     }
 
@@ -230,7 +234,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn next_told(&self) -> Result<Reply, ClientError> {
+    pub fn next_told(&mut self) -> Result<Reply, ClientError> {
         match self.receive() {
             Err(ClientError::Ended) => Err(ClientError::Gone),
             received => received,
@@ -241,85 +245,101 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn linger(&self, request: Linger) -> Result<u64, ClientError> {
-        self.send(AdminRequest::Linger(request))?;
-        match self.receive()? {
-            Reply::Done(sessions) => Ok(sessions),
-            _ => Err(ClientError::Unexpected),
-        }
+    pub fn linger(&mut self, request: Linger) -> Result<u64, ClientError> {
+        self.act(AdminRequest::Linger(request))
     }
 
     /// The users who linger, by uid.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn lingerers(&self) -> Result<Vec<User>, ClientError> {
-        self.send(AdminRequest::Linger(Linger::List))?;
-        self.collect_users()
+    pub fn lingerers(&mut self) -> Result<Vec<User>, ClientError> {
+        self.collect(AdminRequest::Linger(Linger::List), user)
     }
 
     /// All users who are here, by uid.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn users(&self) -> Result<Vec<User>, ClientError> {
-        self.send(AdminRequest::Users)?;
-        self.collect_users()
-    }
-
-    fn collect_users(&self) -> Result<Vec<User>, ClientError> {
-        let mut users = Vec::new();
-        loop {
-            match self.receive()? {
-                Reply::User(user) => users.push(*user),
-                Reply::End => return Ok(users),
-                _ => return Err(ClientError::Unexpected),
-            }
-        }
+    pub fn users(&mut self) -> Result<Vec<User>, ClientError> {
+        self.collect(AdminRequest::Users, user)
     }
 
     /// All seats.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn seats(&self) -> Result<Vec<Seat>, ClientError> {
-        self.send(AdminRequest::Seats)?;
-        let mut seats = Vec::new();
-        loop {
-            match self.receive()? {
-                Reply::Seat(seat) => seats.push(*seat),
-                Reply::End => return Ok(seats),
-                _ => return Err(ClientError::Unexpected),
-            }
-        }
+    pub fn seats(&mut self) -> Result<Vec<Seat>, ClientError> {
+        self.collect(AdminRequest::Seats, |reply| match reply {
+            Reply::Seat(seat) => Some(*seat),
+            _ => None,
+        })
     }
 
     /// Has something done; says how many sessions it was about.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn act(&self, request: AdminRequest) -> Result<u64, ClientError> {
-        self.send(request)?;
-        match self.receive()? {
+    pub fn act(&mut self, request: AdminRequest) -> Result<u64, ClientError> {
+        match self.ask(request)? {
             Reply::Done(count) => Ok(count),
             _ => Err(ClientError::Unexpected),
         }
     }
 
-    fn send(&self, request: AdminRequest) -> Result<(), ClientError> {
+    /// What is answered up to the end mark; `of` takes out what is wanted of it.
+    fn collect<T>(
+        &mut self,
+        request: AdminRequest,
+        of: fn(Reply) -> Option<T>,
+    ) -> Result<Vec<T>, ClientError> {
+        let mut answers = Vec::new();
+        let mut reply = self.ask(request)?;
+        while reply != Reply::End {
+            answers.push(of(reply).ok_or(ClientError::Unexpected)?);
+            reply = self.receive()?;
+        }
+        Ok(answers)
+    }
+
+    fn ask(&mut self, request: AdminRequest) -> Result<Reply, ClientError> {
+        self.send(request)?;
+        self.receive()
+    }
+
+    fn send(&mut self, request: AdminRequest) -> Result<(), ClientError> {
         let mut buffer = [0; limits::REQUEST];
-        let packet = encode(&request, &mut buffer)?;
-        match send(&self.0, packet, SendFlags::NOSIGNAL) {
+        let packet = self.version.encode(&request, &mut buffer)?;
+        self.unanswered = Some(request);
+        match send(&self.socket, packet, SendFlags::NOSIGNAL) {
             // Turned away before we asked: the reason is waiting to be read.
             Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
             Err(errno) => Err(ClientError::Send(errno)),
         }
     }
 
-    fn receive(&self) -> Result<Reply, ClientError> {
+    /// The next answer. Where the broker does not speak the current version, it is asked again in the oldest one, by another
+    /// connection, as it has ended this one.
+    fn receive(&mut self) -> Result<Reply, ClientError> {
+        let answer = self.receive_once();
+        let (asked, oldest) = (self.unanswered.take(), self.protocol.oldest());
+        match (answer, asked) {
+            (Err(ClientError::Refused { code: RefusalCode::Version, .. }), Some(request))
+                if self.version != oldest =>
+            {
+                self.version = oldest;
+                self.socket = connected(&self.path)?;
+                self.send(request)?;
+                self.receive_once()
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    fn receive_once(&self) -> Result<Reply, ClientError> {
         let mut buffer = [0; limits::REPLY + 1];
         let length = loop {
-            match recv(&self.0, &mut buffer[..], RecvFlags::empty()) {
+            match recv(&self.socket, &mut buffer[..], RecvFlags::empty()) {
                 Ok((0, _)) => return Err(ClientError::Ended),
                 Ok((length, _)) => break length,
                 // A broker that turns us away closes before it has read our request, which the kernel
@@ -328,17 +348,49 @@ impl Client {
                 Err(errno) => return Err(ClientError::Receive(errno)),
             }
         };
-        match decode(buffer.get(..length).unwrap_or_default(), limits::REPLY).map_err(ClientError::Decode)? {
-            Reply::Refused(Refusal { code, message }) => {
+        let packet = buffer.get(..length).unwrap_or_default();
+        match self.protocol.decode(packet, limits::REPLY).map_err(ClientError::Decode)? {
+            (_, Reply::Refused(Refusal { code, message })) => {
                 Err(ClientError::Refused { code, message: message.to_string() })
             }
-            reply => Ok(reply),
+            (_, reply) => Ok(reply),
         }
     }
 }
 
+fn user(reply: Reply) -> Option<User> {
+    match reply {
+        Reply::User(user) => Some(*user),
+        _ => None,
+    }
+}
+
+/// A socket that is connected to the broker at `path`.
+fn connected(path: &Path) -> Result<OwnedFd, ClientError> {
+    let name = |path: &Path| SocketAddrUnix::new(path).map_err(|_| ClientError::Name(path.to_owned()));
+    let nobody = |source| ClientError::Connect { path: path.to_owned(), source };
+    // First: that a path is too long is to be told of the one that was asked for.
+    name(path)?;
+    // No timeout bounds the wait for who holds a directory; while `place` is kept, there is none.
+    let place = find(path, Last::Follow).map_err(nobody)?;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+        .map_err(ClientError::Socket)?;
+    // On AF_UNIX the timeout for sending also bounds the wait for a full backlog: unix(7).
+    for timeout in [Timeout::Send, Timeout::Recv] {
+        set_socket_timeout(&socket, timeout, Some(PATIENCE)).map_err(ClientError::Socket)?;
+    }
+    connect(&socket, &name(&place.path)?).map_err(nobody)?;
+    let owner = getsockopt(&socket, sockopt::PeerCredentials)
+        .map_err(|source| ClientError::Peer { path: path.to_owned(), source })?
+        .uid();
+    if owner != 0 {
+        return Err(ClientError::Impostor { path: path.to_owned(), uid: owner });
+    }
+    Ok(socket)
+}
+
 impl AsFd for Client {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 }

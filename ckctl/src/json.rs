@@ -1,9 +1,10 @@
 //! The JSON forms. Their field names are a contract; what is absent is `null`. [`ck_core::json`] has the form of a session and
 //! of a time.
 
-use ck_core::json::{escape, rfc3339};
+use crate::facts::Facts;
+use ck_core::json::{Value, escape, rfc3339};
 use ck_protocol as protocol;
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 /// The text of `value`, one field a line.
 ///
@@ -37,52 +38,29 @@ fn escaped(json: &str) -> String {
     text
 }
 
-/// The broker's own state.
-#[derive(Debug, Serialize)]
+/// The broker's own state: what this `ckctl` knows of it, what is wrong, and what a newer broker says besides.
+#[derive(Debug)]
 pub struct Status<'s> {
-    version: &'s str,
-    pid: i32,
-    started_at: String,
-    sessions: u64,
-    users: u64,
-    teardowns_running: u64,
-    teardowns_waiting: u64,
-    teardowns_failed: u64,
-    teardowns_abandoned: u64,
-    sessions_limit: u64,
-    subscribers: u64,
-    hooks_running: u64,
-    hooks_waiting: u64,
-    hooks_failed: u64,
-    configured_at: String,
-    configuration_problem: Option<&'s str>,
+    /// What the broker says of itself.
+    pub facts: &'s Facts,
     /// What somebody should look at.
-    problems: Vec<String>,
+    pub problems: &'s [String],
 }
 
-impl<'s> Status<'s> {
-    /// The status, with what somebody should look at.
-    #[must_use]
-    pub fn new(status: &'s protocol::Status, problems: Vec<String>) -> Self {
-        Self {
-            version: status.version.as_str(),
-            pid: status.pid.get(),
-            started_at: rfc3339(status.started_at),
-            sessions: status.sessions,
-            users: status.users,
-            teardowns_running: status.teardowns_running,
-            teardowns_waiting: status.teardowns_waiting,
-            teardowns_failed: status.teardowns_failed,
-            teardowns_abandoned: status.teardowns_abandoned,
-            sessions_limit: status.sessions_limit,
-            subscribers: status.subscribers,
-            hooks_running: status.hooks_running,
-            hooks_waiting: status.hooks_waiting,
-            hooks_failed: status.hooks_failed,
-            configured_at: rfc3339(status.configured_at),
-            configuration_problem: status.configuration_problem.as_ref().map(protocol::Text::as_str),
-            problems,
+/// The field of [`Status`] that is no fact.
+const PROBLEMS: &str = "problems";
+
+impl Serialize for Status<'_> {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        let mut fields = into.serialize_map(None)?;
+        for key in protocol::Status::KEYS {
+            fields.serialize_entry(key, &self.facts.get(key).map(Value::from))?;
         }
+        fields.serialize_entry(PROBLEMS, self.problems)?;
+        for fact in self.facts.unknown().filter(|fact| fact.key.as_str() != PROBLEMS) {
+            fields.serialize_entry(fact.key.as_str(), &Value::from(&fact.value))?;
+        }
+        fields.end()
     }
 }
 

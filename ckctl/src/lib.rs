@@ -3,13 +3,14 @@
 //!
 //! [`arguments`] is the command line, [`account`] finds users by name, [`client`] is the conversation, [`history`] is read without one, [`linger`]
 //! looks up who is meant; [`json`] and [`table`] are the two ways to show things, [`metrics`] a third one for the
-//! broker's own state, of which [`health`] says what is wrong with it. [`watch`] shows changes as they happen, in lines
+//! broker's own state: that is made of [`facts`], and [`health`] says what is wrong with it. [`watch`] shows changes as they happen, in lines
 //! that [`news`] writes. [`screen`] knows the terminal, and [`run`] puts all together.
 #![forbid(unsafe_code)]
 
 pub mod account;
 pub mod arguments;
 pub mod client;
+pub mod facts;
 pub mod health;
 pub mod history;
 pub mod json;

@@ -89,7 +89,12 @@ struct Answer<'a> {
 ///
 /// # Errors
 /// [`LingerError`]
-pub fn text(client: &Client, verb: &LingerVerb, json: bool, screen: Screen) -> Result<String, LingerError> {
+pub fn text(
+    client: &mut Client,
+    verb: &LingerVerb,
+    json: bool,
+    screen: Screen,
+) -> Result<String, LingerError> {
     match verb {
         LingerVerb::On { user } => {
             let account = account(user.as_deref())?;

@@ -4,6 +4,7 @@ use crate::{
     account::{self, AccountError},
     arguments::{Arguments, TeardownVerb, Verb},
     client::{Client, ClientError},
+    facts::Facts,
     health,
     history::{self, HistoryError},
     json::{self, pretty},
@@ -74,7 +75,7 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
             let stays = history::stays(&query, &arguments.socket)?;
             if json { history::json(&stays)? } else { history::table(&stays, screen) }
         }
-        Verb::Linger(verb) => linger::text(&client()?, &verb, json, screen)?,
+        Verb::Linger(verb) => linger::text(&mut client()?, &verb, json, screen)?,
         Verb::List => {
             let sessions = client()?.list()?;
             if json {
@@ -110,25 +111,26 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
         }
         Verb::Terminate { user: None, ids } => {
             let request = |id| AdminRequest::Terminate(Target::Session(id));
-            done(act_on_each(&client()?, &ids, request)?, json)?
+            done(act_on_each(&mut client()?, &ids, request)?, json)?
         }
-        Verb::Lock { ids } => done(act_on_each(&client()?, &ids, AdminRequest::Lock)?, json)?,
-        Verb::Unlock { ids } => done(act_on_each(&client()?, &ids, AdminRequest::Unlock)?, json)?,
+        Verb::Lock { ids } => done(act_on_each(&mut client()?, &ids, AdminRequest::Lock)?, json)?,
+        Verb::Unlock { ids } => done(act_on_each(&mut client()?, &ids, AdminRequest::Unlock)?, json)?,
         Verb::Status { metrics } => {
-            let asked = client().and_then(|client| Ok((client.status()?, client.problems()?)));
-            let (status, told) = asked.inspect_err(|_| {
+            let asked = client().and_then(|mut client| Ok((client.facts()?, client.problems()?)));
+            let (facts, told) = asked.inspect_err(|_| {
                 if metrics {
                     // Who collects them is to see that it is down; why is said on standard error.
                     let _ = print(&metrics::down());
                 }
             })?;
-            let problems = health::problems(&status, &told);
+            let facts = Facts::from(facts);
+            let problems = health::problems(&facts, &told);
             if metrics {
-                metrics::metrics(&status, problems.len())
+                metrics::metrics(&facts, problems.len())
             } else if json {
-                pretty(&json::Status::new(&status, problems))?
+                pretty(&json::Status { facts: &facts, problems: &problems })?
             } else {
-                table::status(&status, &problems, screen)
+                table::status(&facts, &problems, screen)
             }
         }
         Verb::Teardown(TeardownVerb::List) => {
@@ -144,7 +146,7 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
             if json { pretty(&json::Retrying { retrying })? } else { format!("{retrying} tried again.\n") }
         }
         Verb::Watch => {
-            watch::watch(&client()?, Form { json, legend: !arguments.no_legend })?;
+            watch::watch(&mut client()?, Form { json, legend: !arguments.no_legend })?;
             String::new()
         }
     })
@@ -153,7 +155,7 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
 /// Has something done with each session. One that refuses keeps no other from it: it is named, and the
 /// last of them is the error.
 fn act_on_each(
-    client: &Client,
+    client: &mut Client,
     ids: &[SessionId],
     request: impl Fn(SessionId) -> AdminRequest,
 ) -> Result<u64, RunError> {

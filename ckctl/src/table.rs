@@ -1,7 +1,7 @@
 //! Tables for people, as loginctl(1) lays them out.
 
-use crate::{screen::Screen, time};
-use ck_protocol::{Seat, Session, Status, TeardownDetail, User};
+use crate::{facts::Facts, screen::Screen, time};
+use ck_protocol::{Seat, Session, TeardownDetail, User};
 use std::{
     fmt::{Display, Write as _},
     io::{self, Write},
@@ -103,26 +103,28 @@ pub fn session(session: &Session) -> String {
 
 /// A line a fact; first whether all is well, and what to do where it is not.
 #[must_use]
-pub fn status(status: &Status, problems: &[String], screen: Screen) -> String {
+pub fn status(facts: &Facts, problems: &[String], screen: Screen) -> String {
     let state = if problems.is_empty() {
         screen.good("all is well")
     } else {
         problems.iter().map(|problem| screen.bad(problem)).collect::<Vec<_>>().join("\n\t")
     };
-    let waiting = |running: u64, waiting: u64| format!("{running} running, {waiting} waiting");
-    let teardowns = waiting(status.teardowns_running, status.teardowns_waiting);
-    let facts: [(&str, &dyn Display); 9] = [
+    let of = |key: &str| facts.shown(key);
+    let waiting = |what: &str| {
+        format!("{} running, {} waiting", of(&format!("{what}_running")), of(&format!("{what}_waiting")))
+    };
+    let rows: [(&str, &dyn Display); 9] = [
         ("State", &state),
-        ("Broker", &format!("ck-broker {}, pid {}", status.version, status.pid)),
-        ("Running since", &time::for_people(status.started_at)),
-        ("Configured", &time::for_people(status.configured_at)),
-        ("Sessions", &format!("{} of at most {}", status.sessions, status.sessions_limit)),
-        ("Users", &status.users),
-        ("Teardowns", &format!("{teardowns}, {} failed", status.teardowns_failed)),
-        ("Hooks", &waiting(status.hooks_running, status.hooks_waiting)),
-        ("Subscribers", &status.subscribers),
+        ("Broker", &format!("ck-broker {}, pid {}", of("version"), of("pid"))),
+        ("Running since", &of("started_at")),
+        ("Configured", &of("configured_at")),
+        ("Sessions", &format!("{} of at most {}", of("sessions"), of("sessions_limit"))),
+        ("Users", &of("users")),
+        ("Teardowns", &format!("{}, {} failed", waiting("teardowns"), of("teardowns_failed"))),
+        ("Hooks", &waiting("hooks")),
+        ("Subscribers", &of("subscribers")),
     ];
-    named(&facts)
+    named(&rows)
 }
 
 /// A row for each of `items`, aligned. If there is a legend, the heading above them and their count below. `what` names

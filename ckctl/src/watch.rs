@@ -54,7 +54,7 @@ enum Came {
 ///
 /// # Errors
 /// [`WatchError`]
-pub fn watch(client: &Client, form: Form) -> Result<(), WatchError> {
+pub fn watch(client: &mut Client, form: Form) -> Result<(), WatchError> {
     let signals = signals().map_err(WatchError::Signals)?;
     client.subscribe()?;
     let mut news = News::new(form);

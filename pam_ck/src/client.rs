@@ -1,7 +1,10 @@
 //! One question to the broker and its answer, within one deadline.
 
 use crate::lookup::{Last, find};
-use ck_protocol::{DecodeError, EncodeError, Reply, SessionRequest, decode, encode, limits};
+use ck_protocol::{
+    DecodeError, EncodeError, PROTOCOL, Protocol, Refusal, RefusalCode, Reply, SessionRequest, Version,
+    limits,
+};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::{
     fd::{AsFd, OwnedFd},
@@ -78,6 +81,7 @@ fn hint(errno: Errno) -> &'static str {
 /// A broker that has to answer before a deadline.
 pub(crate) struct Client<'p> {
     path: &'p Path,
+    protocol: Protocol,
     timeout: Duration,
     deadline: Instant,
 }
@@ -85,30 +89,51 @@ pub(crate) struct Client<'p> {
 impl<'p> Client<'p> {
     /// The broker that listens at `path`, with `timeout` from now for everything.
     pub(crate) fn new(path: &'p Path, timeout: Duration) -> Self {
-        Self { path, timeout, deadline: Instant::now() + timeout }
+        Self::speaking(PROTOCOL, path, timeout)
     }
 
-    /// Sends `request` and returns the reply. Asks once more if the broker hangs up in between:
-    /// a request names its session by token or id, so asking twice does no more than asking once.
+    /// The same, for whoever speaks other versions.
+    pub(crate) fn speaking(protocol: Protocol, path: &'p Path, timeout: Duration) -> Self {
+        Self { path, protocol, timeout, deadline: Instant::now() + timeout }
+    }
+
+    /// Sends `request` in the current version and returns the reply. A broker that does not speak that version has done nothing:
+    /// it is asked again in the oldest version that is spoken here.
     ///
     /// # Errors
     /// [`Failure`], at the latest when the deadline is over.
     pub(crate) fn ask(&self, request: &SessionRequest) -> Result<Reply, Failure> {
-        let mut room = [0; limits::REQUEST];
-        let packet =
-            encode(request, &mut room).map_err(|source| self.failure(ClientError::Encode(source)))?;
-        match self.exchange(packet) {
-            Err(ClientError::HungUp) => {
-                thread::sleep(RETRY_PAUSE.min(self.remaining().unwrap_or_default()));
-                // The first request may have been carried out, whatever becomes of the second.
-                self.exchange(packet).map_err(|source| Failure { may_be_done: true, ..self.failure(source) })
-            }
-            once => once.map_err(|source| self.failure(source)),
+        let (newest, oldest) = (self.protocol.newest(), self.protocol.oldest());
+        let mut hung_up = false;
+        let mut answer = self.ask_in(newest, request, &mut hung_up);
+        if newest != oldest && matches!(&answer, Ok(reply) if is_of_other_version(reply)) {
+            answer = self.ask_in(oldest, request, &mut hung_up);
         }
+        answer.map_err(|source| {
+            // The first request may have been carried out, whatever became of the next.
+            let may_be_done = hung_up || source.after_sending();
+            Failure { may_be_done, path: self.path.into(), source }
+        })
     }
 
-    fn failure(&self, source: ClientError) -> Failure {
-        Failure { may_be_done: source.after_sending(), path: self.path.into(), source }
+    /// Asks once more if the broker hangs up in between, and takes note of that: a request names its session by token or id, so
+    /// asking twice does no more than asking once.
+    fn ask_in(
+        &self,
+        version: Version,
+        request: &SessionRequest,
+        hung_up: &mut bool,
+    ) -> Result<Reply, ClientError> {
+        let mut room = [0; limits::REQUEST];
+        let packet = version.encode(request, &mut room).map_err(ClientError::Encode)?;
+        match self.exchange(packet) {
+            Err(ClientError::HungUp) => {
+                *hung_up = true;
+                thread::sleep(RETRY_PAUSE.min(self.remaining().unwrap_or_default()));
+                self.exchange(packet)
+            }
+            once => once,
+        }
     }
 
     /// One connection, one packet each way.
@@ -122,7 +147,7 @@ impl<'p> Client<'p> {
         }
         let mut room = [0; limits::REPLY + 1];
         let reply = self.receive(&socket, &mut room)?;
-        decode(reply, limits::REPLY).map_err(ClientError::Reply)
+        self.protocol.decode(reply, limits::REPLY).map(|(_, reply)| reply).map_err(ClientError::Reply)
     }
 
     /// Blocks in connect(2), which honours `SO_SNDTIMEO` on a unix socket: it waits for room in the
@@ -194,6 +219,11 @@ impl<'p> Client<'p> {
     fn remaining(&self) -> Option<Duration> {
         self.deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }
+}
+
+/// Whether the broker does not speak the version of the request.
+fn is_of_other_version(reply: &Reply) -> bool {
+    matches!(reply, Reply::Refused(Refusal { code: RefusalCode::Version, .. }))
 }
 
 /// Makes sure that root listens: `/run/ck-broker` is root's own, but `socket=` can name any place.

@@ -25,8 +25,9 @@ const SOON: Duration = Duration::from_secs(30);
 pub const SLACK: Duration = Duration::from_millis(1400);
 /// How long the broker may be in an uninterruptible sleep at a time: the kernel's own locks cost a moment on a busy machine.
 const SHORT: Duration = Duration::from_millis(500);
-/// In the stack of who waits for a child of its own to become another program (vfork(2)): nothing that a user holds.
-const STARTS_A_CHILD: &str = "kernel_clone";
+/// In the stack of a process that waits for no user: for a child of its own to execute its program (vfork(2)), or for all processors
+/// to have had their turn, which takes as long as the machine is busy.
+const HARMLESS: [&str; 2] = ["kernel_clone", "synchronize_rcu"];
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A machine under attack, whose broker is watched.
@@ -160,10 +161,10 @@ fn longest_sleep(pid: i32, over: &AtomicBool) -> Asleep {
     asleep
 }
 
-/// The stack in the kernel of a process that is in an uninterruptible sleep, but not for a child that it starts.
+/// The stack in the kernel of a process that is in an uninterruptible sleep, unless it is a harmless one.
 fn waits_in(pid: i32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ").filter(|(_, rest)| rest.starts_with('D'))?;
     let stack = fs::read_to_string(format!("/proc/{pid}/stack")).ok()?;
-    (!stack.contains(STARTS_A_CHILD)).then_some(stack)
+    (!HARMLESS.iter().any(|call| stack.contains(call))).then_some(stack)
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use ck_protocol::{
-    AdminRequest, Gid, Open, Reply, Session, SessionRequest, Text, Token, Uid, decode, encode, limits,
+    AdminRequest, Framed, Gid, Open, PROTOCOL, Reply, Session, SessionRequest, Text, Token, Uid, limits,
 };
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -13,7 +13,6 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
     socket_with,
 };
-use serde::Serialize;
 
 use crate::wait::readable;
 
@@ -59,9 +58,9 @@ impl Wire {
     }
 
     /// Asks, and returns the first answer.
-    pub fn ask(&self, request: &impl Serialize) -> Result<Reply, NoAnswer> {
+    pub fn ask(&self, request: &impl Framed) -> Result<Reply, NoAnswer> {
         let mut room = [0; limits::REQUEST];
-        self.ask_bytes(encode(request, &mut room).expect("a request that fits"))
+        self.ask_bytes(PROTOCOL.newest().encode(request, &mut room).expect("a request that fits"))
     }
 
     /// The same with any bytes for a request.
@@ -78,7 +77,7 @@ impl Wire {
         let mut room = [0; limits::REPLY];
         match recv(&self.0, &mut room[..], RecvFlags::empty()) {
             Ok((0, _)) | Err(Errno::CONNRESET) => Err(NoAnswer::HungUp),
-            Ok((length, _)) => Ok(decode(&room[..length], limits::REPLY).expect("a reply")),
+            Ok((length, _)) => Ok(PROTOCOL.decode(&room[..length], limits::REPLY).expect("a reply").1),
             Err(errno) => panic!("recv: {errno}"),
         }
     }

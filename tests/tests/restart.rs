@@ -98,6 +98,26 @@ fn a_record_that_cannot_be_read_costs_no_other() {
     machine.await_sessions(0);
 }
 
+/// Nor the broker after that one, which knows neither of the session nor of a claim.
+#[test]
+fn a_directory_is_not_taken_from_a_session_whose_record_cannot_be_read() {
+    for kind in ["tmpfs", "directory"] {
+        let mut machine = Machine::installed();
+        machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
+        machine.host.write_file("/etc/ck/broker.toml", format!("[runtime_dir]\nkind = \"{kind}\"\n"), 0o644);
+        machine.start_broker(&[]);
+        let _login = held(&machine);
+        end_broker(&mut machine, Signal::KILL);
+        machine.host.write_file("/run/ck-broker/state/sessions/1", b"\x01\x01", 0o600);
+        for _ in 0..3 {
+            machine.start_broker(&[]);
+            assert_eq!(machine.host.run_ok(&["ckctl", "teardown", "list"]), "No teardowns.", "{kind}");
+            assert!(machine.host.metadata("/run/user/2001/mine").is_some(), "{kind}: taken away");
+            end_broker(&mut machine, Signal::KILL);
+        }
+    }
+}
+
 #[test]
 fn no_id_is_given_twice_when_it_is_not_known_which_were() {
     let mut machine = Machine::up();

@@ -141,8 +141,12 @@ fn a_switch_that_fails_or_hangs_is_told_and_holds_nobody_up() {
     let _login = login(&machine, "alice", "tty2");
     machine.host.write_file(SWITCHER, "#!/bin/sh\nexec sleep 1000\n", 0o755);
     let mut hanging = machine.host.spawn(&["ckctl", "activate", "1"]);
-    wait_until(SOON, "it hangs", || machine.host.run(&["pgrep", "-x", "sleep"]).status.success());
-    let switching = machine.children().into_iter().find(|child| child.name == "sleep").expect("the child");
+    let mut switching = None;
+    wait_until(SOON, "it hangs", || {
+        switching = machine.children().into_iter().find(|child| child.name == "sleep");
+        switching.is_some()
+    });
+    let switching = switching.expect("just found");
     assert_eq!((switching.blocked, switching.ignored, switching.descriptors.as_str()), (0, 0, "0,1,2"));
     let other = machine.host.run(&["ckctl", "activate", "1"]);
     assert!(other.stderr.contains("another switch"), "{}", other.stderr);

@@ -5,12 +5,14 @@
 //! is, and whether its last line is whole.
 
 use super::{
-    Place,
     line::{self, VERSION},
     moment::Moment,
     tail,
 };
-use crate::places::directory::{DirectoryError, make};
+use crate::{
+    config::HistoryPlace,
+    places::directory::{DirectoryError, make},
+};
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use rustix::{
     fs::{FlockOperation, Gid, Mode, fchmod, fchown, fcntl_lock},
@@ -52,7 +54,7 @@ pub(super) enum FileError {
 /// The file, open or not.
 #[derive(Debug)]
 pub(super) struct HistoryFile {
-    place: Place,
+    place: HistoryPlace,
     boot: String,
     /// Whether the file says that the system was started.
     has_boot: bool,
@@ -60,7 +62,7 @@ pub(super) struct HistoryFile {
 }
 
 impl HistoryFile {
-    pub(super) fn new(place: Place, boot: String) -> Self {
+    pub(super) fn new(place: HistoryPlace, boot: String) -> Self {
         Self { place, boot, has_boot: false, file: None }
     }
 

@@ -15,10 +15,11 @@ mod tail;
 mod troubles;
 pub mod writer;
 
-pub use readers::Readers;
-
 use crate::{
+    component::{Component, Outcome},
+    config::{HistoryPlace, Settings},
     log_sink,
+    poller::{Poller, Token},
     sys::{Child, Program},
 };
 use ck_core::json::Object;
@@ -32,8 +33,7 @@ use rustix::{
 use std::{
     collections::HashMap,
     io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::PathBuf,
+    os::fd::OwnedFd,
     time::{Duration, Instant},
 };
 use troubles::Troubles;
@@ -46,21 +46,11 @@ const WAITING: usize = 1 << 20;
 /// How long after its start a process that has ended is followed by another.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Where the history is, and how long it may grow.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The file. Beside it is the one before, with `.1` at the end.
-    pub file: PathBuf,
-    /// How large each of the two may be, in bytes.
-    pub size: u64,
-    /// Who may read them.
-    pub readers: Readers,
-}
-
 /// What the broker has to do with the history: saying what happens.
 #[derive(Debug)]
 pub struct History {
-    place: Option<Place>,
+    poller: Poller,
+    place: Option<HistoryPlace>,
     boot: String,
     writer: Option<Writer>,
     /// Processes before it that have not been seen to end.
@@ -70,7 +60,7 @@ pub struct History {
     /// When the sessions that this broker has opened were, counted from the start of the system: a clock that
     /// nobody sets.
     opened: HashMap<SessionId, Duration>,
-    /// Whether what ends now has ended earlier, and nobody saw it.
+    /// True while sessions end that have ended earlier, while nobody watched: their end time is unknown.
     pub(crate) is_late: bool,
 }
 
@@ -79,8 +69,6 @@ struct Writer {
     pipe: OwnedFd,
     process: Child,
     troubles: Troubles,
-    /// Whether somebody watches for its end.
-    is_watched: bool,
 }
 
 /// What became of a line.
@@ -93,8 +81,9 @@ enum Sent {
 impl History {
     /// A history at `place`; without one, nothing is written.
     #[must_use]
-    pub fn new(place: Option<Place>) -> Self {
+    pub(crate) fn new(poller: Poller, place: Option<HistoryPlace>) -> Self {
         Self {
+            poller,
             place,
             boot: moment::boot(),
             writer: None,
@@ -108,7 +97,7 @@ impl History {
 
     /// From now on, the history is at `place`. What has been said is still written where it was. A process begins at once
     /// there, as the file that is there may have to be closed to others.
-    pub fn set_place(&mut self, place: Option<Place>) {
+    fn set_place(&mut self, place: Option<HistoryPlace>) {
         if self.place == place {
             return;
         }
@@ -150,17 +139,8 @@ impl History {
         self.append(line_of_ended(self.line("session_ended"), session, lasted, self.is_late));
     }
 
-    /// Tells `watch` of the process that writes, if nobody watches it yet: it is readable once the process has ended. Then
-    /// [`History::reap`] has something to do.
-    pub fn watch(&mut self, watch: impl FnOnce(BorrowedFd<'_>)) {
-        if let Some(writer) = self.writer.as_mut().filter(|writer| !writer.is_watched) {
-            writer.is_watched = true;
-            watch(writer.process.as_fd());
-        }
-    }
-
     /// Waits for the processes that have ended.
-    pub fn reap(&mut self) {
+    fn reap(&mut self) {
         self.former.retain_mut(|process| process.status().is_none());
         if let Some(writer) = &mut self.writer {
             // Its end is noticed at the next line; until then it is only no zombie.
@@ -238,14 +218,38 @@ impl History {
         self.start_again = Some(now + PAUSE);
         let Some(place) = &self.place else { return };
         match Writer::start(place) {
-            Ok(writer) => self.writer = Some(writer),
+            Ok(writer) => {
+                self.poller.watch_once(&writer.process, Token::HistoryWriter);
+                self.writer = Some(writer);
+            }
             Err(error) => log::error!("cannot have the history written by ck-broker --{OPTION}: {error}"),
         }
     }
 }
 
+impl Component for History {
+    fn ready(&mut self, token: Token, _: Instant) -> Vec<Outcome> {
+        if token == Token::HistoryWriter {
+            self.reap();
+        }
+        Vec::new()
+    }
+
+    fn next_deadline(&self, _: Instant) -> Option<Instant> {
+        None
+    }
+
+    fn expire(&mut self, _: Instant) -> Vec<Outcome> {
+        Vec::new()
+    }
+
+    fn reconfigure(&mut self, settings: &Settings) {
+        self.set_place(settings.history.clone());
+    }
+}
+
 impl Writer {
-    fn start(place: &Place) -> io::Result<Self> {
+    fn start(place: &HistoryPlace) -> io::Result<Self> {
         let (theirs, pipe) = pipe_with(PipeFlags::CLOEXEC)?;
         fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
         if let Err(errno) = fcntl_setpipe_size(&pipe, WAITING) {
@@ -257,7 +261,7 @@ impl Writer {
             .stdin(theirs)
             .stdout(said);
         let process = program.start().map_err(io::Error::other)?;
-        Ok(Self { pipe, process, troubles, is_watched: false })
+        Ok(Self { pipe, process, troubles })
     }
 }
 

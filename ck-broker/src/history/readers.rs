@@ -1,6 +1,6 @@
 //! Who may read the file: as many as may see each other's sessions.
 
-use ck_core::policy::{Listing, Policy};
+use crate::config::Readers;
 use rustix::fs::{Gid, Mode, fchmod, fchown};
 use std::{
     fs::File,
@@ -14,21 +14,6 @@ const OPEN: u32 = 0o644;
 const CLOSED: u32 = 0o640;
 /// What others may do with a file.
 const OTHERS: u32 = 0o7;
-
-/// Who may read the file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Readers {
-    /// Whether only root and the administrators may.
-    pub closed: bool,
-    /// The group of the administrators.
-    pub group: Option<u32>,
-}
-
-impl From<Policy> for Readers {
-    fn from(policy: Policy) -> Self {
-        Self { closed: policy.listing == Listing::Own, group: policy.group }
-    }
-}
 
 impl Readers {
     /// The mode of a file that is made.

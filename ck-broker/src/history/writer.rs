@@ -1,6 +1,7 @@
 //! The process that writes: lines come on its standard input, until nobody holds the other end.
 
-use super::{Place, Readers, file::HistoryFile, moment, troubles};
+use super::{file::HistoryFile, moment, troubles};
+use crate::config::{HistoryPlace, Readers};
 use crate::privileges;
 use nix::sys::signal::SigSet;
 use std::{
@@ -12,24 +13,24 @@ use std::{
 const AT_ONCE: usize = 65_536;
 
 /// The value of the option, for `place`.
-pub(super) fn argument(place: &Place) -> String {
+pub(super) fn argument(place: &HistoryPlace) -> String {
     format!("{}:{}:{}", place.readers.argument(), place.size, place.file.display())
 }
 
 /// Reads the value of the option.
 #[must_use]
-pub fn place(argument: &str) -> Option<Place> {
+pub fn place(argument: &str) -> Option<HistoryPlace> {
     let mut parts = argument.splitn(4, ':');
     let readers = Readers::parse(parts.next()?, parts.next()?)?;
     let size = parts.next()?.parse().ok()?;
-    Some(Place { file: PathBuf::from(parts.next()?), size, readers })
+    Some(HistoryPlace { file: PathBuf::from(parts.next()?), size, readers })
 }
 
 /// Writes until there is nothing left to write.
 ///
 /// # Errors
 /// Those of reading standard input. What cannot be written is logged.
-pub fn run(place: Place) -> io::Result<()> {
+pub fn run(place: HistoryPlace) -> io::Result<()> {
     // Whoever stops the broker stops it by a signal to all of its processes, perhaps; the last line comes after.
     SigSet::all().thread_block()?;
     if let Err(error) = privileges::drop_all_but_chown() {
@@ -94,7 +95,7 @@ mod tests {
             Readers { closed: true, group: None },
             Readers { closed: false, group: Some(0) },
         ] {
-            let told = Place { file: PathBuf::from("/var/log/a:b/h"), size: 1 << 20, readers };
+            let told = HistoryPlace { file: PathBuf::from("/var/log/a:b/h"), size: 1 << 20, readers };
             assert_eq!(place(&argument(&told)), Some(told));
         }
         for bad in ["", "all:", "none::1:/h", "all:x:1:/h", "all::x:/h", "1:/h"] {

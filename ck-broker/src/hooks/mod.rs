@@ -12,52 +12,28 @@ mod process;
 mod programs;
 mod trust;
 
-use crate::sys::Expired;
+pub use crate::poller::RunId;
+use crate::{
+    component::{Component, Outcome},
+    config::{HookRules, Settings},
+    poller::{Poller, Token},
+    sys::Expired,
+};
 use ck_core::{
     model::{HookEvent, OrderingKey},
     order::HookQueue,
 };
-use ck_protocol::{Session, SessionId, ShortName, Uid, printable};
+use ck_protocol::{Event, Session, SessionId, ShortName, Uid, printable};
 use process::{Process, StartError};
 use programs::{Complaints, Programs, Verdict};
 use std::{
     collections::{HashMap, VecDeque},
-    os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// How many hooks are started before others have their turn.
 const STARTS_AT_ONCE: usize = 16;
-
-/// How hooks are run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// How long each may take.
-    pub deadline: Duration,
-    /// How many run at once.
-    pub parallel: usize,
-    /// Whether a login waits for the hooks of its session.
-    pub wait_added: bool,
-    /// Where those for sessions are.
-    pub session_dirs: Vec<PathBuf>,
-    /// Where those for seats are.
-    pub seat_dirs: Vec<PathBuf>,
-}
-
-/// The number of a run, never used twice.
-pub type RunId = u64;
-
-/// What the loop must know of a hook that has just been started.
-#[derive(Debug)]
-pub struct Started<'h> {
-    /// Which run it is.
-    pub id: RunId,
-    /// Readable once it has ended.
-    pub process: BorrowedFd<'h>,
-    /// Readable when it has printed something.
-    pub output: Option<BorrowedFd<'h>>,
-}
 
 /// An event whose hooks are being run.
 #[derive(Debug)]
@@ -79,7 +55,8 @@ struct Run {
 /// All hooks that run, and all events that wait for theirs.
 #[derive(Debug)]
 pub struct Hooks {
-    rules: Rules,
+    poller: Poller,
+    rules: HookRules,
     session_programs: Programs,
     seat_programs: Programs,
     complaints: Complaints,
@@ -102,8 +79,9 @@ pub struct Hooks {
 impl Hooks {
     /// Nobody has to be told anything yet.
     #[must_use]
-    pub fn new(rules: Rules) -> Self {
+    pub(crate) fn new(poller: Poller, rules: HookRules) -> Self {
         Self {
+            poller,
             session_programs: Programs::of(rules.session_dirs.clone()),
             seat_programs: Programs::of(rules.seat_dirs.clone()),
             complaints: Complaints::default(),
@@ -121,7 +99,7 @@ impl Hooks {
     }
 
     /// From now on, these are the rules. What runs already runs by those before.
-    pub fn set_rules(&mut self, rules: Rules) {
+    fn set_rules(&mut self, rules: HookRules) {
         if rules.session_dirs != self.rules.session_dirs {
             self.session_programs = Programs::of(rules.session_dirs.clone());
         }
@@ -160,21 +138,37 @@ impl Hooks {
     }
 
     /// Takes note of the session that a seat shows now; returns the one that it showed before.
-    pub fn exchange(&mut self, seat: &ShortName, new: Option<&Session>) -> Option<Box<Session>> {
+    fn exchange(&mut self, seat: &ShortName, new: Option<&Session>) -> Option<Box<Session>> {
         match new {
             Some(new) => self.foreground.insert(seat.clone(), Box::new(new.clone())),
             None => self.foreground.remove(seat),
         }
     }
 
-    /// Starts as many hooks as may run, and as many at once as others can wait for; `watch` is told of each.
-    pub fn start(&mut self, now: Instant, mut watch: impl FnMut(Started<'_>)) {
+    /// Queues what hooks are told of a change. `session` finds a session that is open.
+    pub fn push_change(&mut self, event: Event, session: impl Fn(SessionId) -> Option<Session>) {
+        match event {
+            Event::SessionChanged(session) => self.push(HookEvent::SessionActiveChanged(session)),
+            Event::SeatChanged { seat, active, before } => {
+                let session = |id| session(id).map(Box::new);
+                let (new, old) = (active.and_then(session), before.and_then(session));
+                let last = self.exchange(&seat, new.as_deref());
+                let old = old.or(last.filter(|last| Some(last.id) == before));
+                self.push(HookEvent::SeatActiveSessionChanged { seat, old, new });
+            }
+            _ => {}
+        }
+    }
+
+    /// Starts as many hooks as may run, and as many at once as others can wait for.
+    fn start(&mut self, now: Instant) {
         for _ in 0..STARTS_AT_ONCE {
             let Some(round) = self.between.pop_front().or_else(|| self.begin()) else { return };
-            if let Some(id) = self.start_next(round, now) {
-                if let Some(run) = self.running.get(&id) {
-                    watch(started(id, &run.process));
-                }
+            let started = self.start_next(round, now);
+            let Some((id, run)) = started.and_then(|id| Some((id, self.running.get(&id)?))) else { continue };
+            self.poller.watch_once(&run.process, Token::Hook(id));
+            if let Some(output) = run.process.output.source() {
+                self.poller.watch_once(output, Token::HookOutput(id));
             }
         }
     }
@@ -239,15 +233,17 @@ impl Hooks {
         }
     }
 
-    /// A hook has printed something. Returns what is to be watched for more.
-    pub fn take_output(&mut self, id: RunId) -> Option<BorrowedFd<'_>> {
-        let run = self.running.get_mut(&id)?;
+    /// A hook has printed something.
+    fn take_output(&mut self, id: RunId) {
+        let Some(run) = self.running.get_mut(&id) else { return };
         run.process.output.take(&run.label);
-        run.process.output.source()
+        if let Some(output) = run.process.output.source() {
+            self.poller.watch_once(output, Token::HookOutput(id));
+        }
     }
 
     /// A hook may have ended: takes note of how, if so.
-    pub fn reap(&mut self, id: RunId) {
+    fn reap(&mut self, id: RunId) {
         if let Some((uid, process)) = self.hanging.get_mut(&id) {
             if process.outcome().is_some() {
                 self.queue.hangs_no_more(*uid);
@@ -271,7 +267,7 @@ impl Hooks {
     }
 
     /// Sees to the hooks that are over their time: each is terminated, then killed, then no longer waited for.
-    pub fn tend_overdue(&mut self, now: Instant) {
+    fn tend_overdue(&mut self, now: Instant) {
         let overdue =
             self.running.iter().filter(|(_, run)| run.process.deadline().is_some_and(|due| due <= now));
         for id in overdue.map(|(&id, _)| id).collect::<Vec<_>>() {
@@ -295,20 +291,6 @@ impl Hooks {
         self.between.push_back(round);
     }
 
-    /// When something is due next, if nothing else happens.
-    #[must_use]
-    pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
-        if !self.between.is_empty() || self.queue.is_due() {
-            return Some(now);
-        }
-        self.running.values().filter_map(|run| run.process.deadline()).min()
-    }
-
-    /// The sessions whose opening all hooks have been told since this was last asked.
-    pub fn take_told(&mut self) -> Vec<SessionId> {
-        std::mem::take(&mut self.told)
-    }
-
     /// How many run.
     #[must_use]
     pub fn running(&self) -> usize {
@@ -328,18 +310,46 @@ impl Hooks {
     }
 }
 
-fn started(id: RunId, process: &Process) -> Started<'_> {
-    Started { id, process: process.as_fd(), output: process.output.source() }
+impl Component for Hooks {
+    fn ready(&mut self, token: Token, _: Instant) -> Vec<Outcome> {
+        match token {
+            Token::Hook(id) => self.reap(id),
+            Token::HookOutput(id) => self.take_output(id),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        if !self.between.is_empty() || self.queue.is_due() {
+            return Some(now);
+        }
+        self.running.values().filter_map(|run| run.process.deadline()).min()
+    }
+
+    fn expire(&mut self, now: Instant) -> Vec<Outcome> {
+        self.tend_overdue(now);
+        self.start(now);
+        std::mem::take(&mut self.told).into_iter().map(Outcome::HooksDone).collect()
+    }
+
+    fn reconfigure(&mut self, settings: &Settings) {
+        self.set_rules(settings.hooks.clone());
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{environment::tests::session, *};
+    use std::time::Duration;
 
     fn hooks() -> Hooks {
         let none = || vec![PathBuf::from("/etc/ck-broker-test/none")];
         let deadline = Duration::from_secs(1);
-        Hooks::new(Rules { deadline, parallel: 2, wait_added: true, session_dirs: none(), seat_dirs: none() })
+        Hooks::new(
+            Poller::new().unwrap(),
+            HookRules { deadline, parallel: 2, wait_added: true, session_dirs: none(), seat_dirs: none() },
+        )
     }
 
     #[test]
@@ -350,8 +360,9 @@ mod tests {
         }
         let now = Instant::now();
         assert_eq!((hooks.waiting(), hooks.next_deadline(now)), (3, Some(now)));
-        hooks.start(now, |started| panic!("{started:?}"));
-        assert_eq!((hooks.waiting(), hooks.take_told().len()), (0, 3));
+        let told = hooks.expire(now);
+        assert!(hooks.running.is_empty());
+        assert_eq!((hooks.waiting(), told.len()), (0, 3));
         assert_eq!(hooks.next_deadline(now), None, "nothing to wake up for");
     }
 

@@ -49,7 +49,7 @@ impl Server {
     ) -> Result<&SessionRecord, Refusal> {
         let requester = self.requester(key);
         let visible = |record: &&SessionRecord| requester.may(Action::See, Some(record.session.uid));
-        let Some(record) = self.registry.get(id).filter(visible) else {
+        let Some(record) = self.sessions.registry.get(id).filter(visible) else {
             let message = format!("no session has the id {id}: see ckctl list");
             return Err(answer::refusal(RefusalCode::NoSuchSession, &message));
         };

@@ -4,13 +4,11 @@ use super::{
     Server, answer,
     connection::{Connection, Outbox, Peer, Unwelcome},
     door::Door,
-    unwatch,
-    wakeup::Wakeup,
-    watch,
 };
-use ck_protocol::RefusalCode;
+use crate::poller::{Poller, Token};
+use ck_protocol::{PROTOCOL, RefusalCode};
 use log::Level;
-use nix::sys::epoll::{Epoll, EpollFlags};
+use nix::sys::epoll::EpollFlags;
 use rustix::{
     event::{EventfdFlags, eventfd},
     io::Errno,
@@ -43,7 +41,7 @@ impl Server {
         for _ in 0..most {
             if door == Door::Admin && self.disposal.is_full() {
                 self.admin_closed = true;
-                return unwatch(&self.admin_epoll, &self.admin);
+                return self.admin_poller.unwatch(&self.admin);
             }
             match self.listener(door).accept() {
                 Ok(Some(socket)) => self.welcome(socket, door),
@@ -72,8 +70,8 @@ impl Server {
     /// Stops accepting for a while: a listener that stays readable would wake us at once again.
     fn pause_accepting(&mut self, errno: Errno) {
         log::warn!("cannot accept connections: {errno}; trying again in {} ms", BREATHER.as_millis());
-        unwatch(&self.epoll, &self.sessions);
-        unwatch(&self.admin_epoll, &self.admin);
+        self.poller.unwatch(&self.modules);
+        self.admin_poller.unwatch(&self.admin);
         self.accept_again = Some(Instant::now() + BREATHER);
     }
 
@@ -101,7 +99,7 @@ impl Server {
                 return self.close(socket, door);
             }
         };
-        let mut connection = Connection::new(socket, door, peer, Instant::now());
+        let mut connection = Connection::new(socket, PROTOCOL, door, peer, Instant::now());
         if door == Door::Admin && !self.seat(&mut connection) {
             answer::turn_away(connection.as_fd(), RefusalCode::Busy, TOO_MANY);
             return self.close(connection.into_socket(), door);
@@ -154,7 +152,7 @@ impl Server {
             let door = connection.door;
             self.given_up.extend(connection.awaits);
             if connection.watched {
-                unwatch(self.epoll(door), &connection);
+                self.poller(door).unwatch(&connection);
             }
             self.subscriptions.remove(key);
             self.close(connection.into_socket(), door);
@@ -168,7 +166,7 @@ impl Server {
             Outbox::Empty => EpollFlags::EPOLLIN,
             _ => EpollFlags::EPOLLOUT,
         };
-        match watch(self.epoll(connection.door), connection, Wakeup::Connection(key), flags) {
+        match self.poller(connection.door).watch(connection, Token::Connection(key), flags) {
             Ok(()) => {
                 if let Some(connection) = self.connections.get_mut(&key) {
                     connection.watched = true;
@@ -182,16 +180,16 @@ impl Server {
     }
 
     /// Where what comes through the door is waited for.
-    pub(super) fn epoll(&self, door: Door) -> &Epoll {
+    pub(super) fn poller(&self, door: Door) -> &Poller {
         match door {
-            Door::Session => &self.epoll,
-            Door::Admin => &self.admin_epoll,
+            Door::Session => &self.poller,
+            Door::Admin => &self.admin_poller,
         }
     }
 
     fn listener(&self, door: Door) -> &super::Listener {
         match door {
-            Door::Session => &self.sessions,
+            Door::Session => &self.modules,
             Door::Admin => &self.admin,
         }
     }

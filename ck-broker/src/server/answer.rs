@@ -8,8 +8,8 @@ use super::{
 use crate::process;
 use ck_core::{model::Login, policy::Action, registry::Input};
 use ck_protocol::{
-    AdminRequest, DecodeError, Open, Refusal, RefusalCode, Reply, SessionId, SessionRequest, Status,
-    TeardownId, TeardownState, Text, Uid, decode, encode, limits,
+    AdminRequest, DecodeError, Fact, Open, PROTOCOL, Refusal, RefusalCode, Reply, SessionId, SessionRequest,
+    Status, TeardownId, TeardownState, Text, Uid, limits,
 };
 use std::{
     os::fd::BorrowedFd,
@@ -19,10 +19,11 @@ use std::{
 /// The answer to whom the admin socket's rate is used up.
 pub(super) const TOO_OFTEN: &str = "too many requests: try again in a second";
 
-/// Says to a peer that is not served why, if it can be said at once.
+/// Says to a peer that is not served why, if it can be said at once. Which versions it speaks is not known yet: it is
+/// told in the oldest.
 pub(super) fn turn_away(socket: BorrowedFd<'_>, code: RefusalCode, why: &str) {
     let mut buffer = [0; limits::REPLY];
-    if let Ok(packet) = encode(&refused(code, why), &mut buffer) {
+    if let Ok(packet) = PROTOCOL.oldest().encode(&refused(code, why), &mut buffer) {
         // Its connection is closed next, whether it has heard this or not.
         let _ = connection::send_now(socket, packet);
     }
@@ -30,6 +31,15 @@ pub(super) fn turn_away(socket: BorrowedFd<'_>, code: RefusalCode, why: &str) {
 
 pub(super) fn refused(code: RefusalCode, message: &str) -> Reply {
     Reply::Refused(refusal(code, message))
+}
+
+/// What is said to who sent a packet that is no frame.
+pub(super) fn complaint(error: &DecodeError) -> Reply {
+    let code = match error {
+        DecodeError::Version { .. } => RefusalCode::Version,
+        _ => RefusalCode::Malformed,
+    };
+    refused(code, &error.to_string())
 }
 
 pub(super) fn refusal(code: RefusalCode, message: &str) -> Refusal {
@@ -68,8 +78,8 @@ impl Server {
             return self.drop_connection(key);
         }
         let answered = match door {
-            Door::Session => decode(packet, limits::REQUEST).map(|request| self.answer_module(key, request)),
-            Door::Admin => decode(packet, limits::REQUEST).map(|request| self.answer_admin(key, request)),
+            Door::Session => connection.decode(packet).map(|request| self.answer_module(key, request)),
+            Door::Admin => connection.decode(packet).map(|request| self.answer_admin(key, request)),
         };
         if let Err(error) = answered {
             self.protest(key, &error);
@@ -78,11 +88,7 @@ impl Server {
 
     /// A protocol error ends the connection that it came by, and nothing else.
     fn protest(&mut self, key: u64, error: &DecodeError) {
-        let code = match error {
-            DecodeError::Version(_) => RefusalCode::Version,
-            _ => RefusalCode::Malformed,
-        };
-        self.send(key, &refused(code, &error.to_string()));
+        self.send(key, &complaint(error));
         self.drop_connection(key);
     }
 
@@ -118,7 +124,7 @@ impl Server {
             return;
         };
         // Without a session there is none that it could be part of.
-        let somebody = self.registry.sessions() > 0;
+        let somebody = self.sessions.registry.sessions() > 0;
         let ancestors = if somebody { process::ancestors(process, pid) } else { Vec::new() };
         let login = Login { open, leader, ancestors, now: SystemTime::now().into() };
         self.apply(Input::Open(Box::new(login)), Some(key));
@@ -137,6 +143,7 @@ impl Server {
                     self.send(key, &Reply::Status(status));
                 }
             }
+            AdminRequest::Facts => self.start_list(key, Outbox::Facts(self.facts().into(), 0)),
             AdminRequest::Teardowns => self.start_list(key, Outbox::Teardowns(TeardownId::FIRST)),
             AdminRequest::TeardownDetails => {
                 self.start_list(key, Outbox::TeardownDetails(TeardownId::FIRST));
@@ -168,7 +175,7 @@ impl Server {
                 "only root and the administrators' group may have teardowns tried again",
             )
         } else {
-            match (self.jobs.retry(only, Instant::now()), only) {
+            match (self.directories.teardowns.retry(only, Instant::now()), only) {
                 (0, Some(id)) => {
                     let message = format!("no teardown {id} was given up: see ckctl teardown list");
                     refused(RefusalCode::NoSuchTeardown, &message)
@@ -179,15 +186,21 @@ impl Server {
         self.send(key, &reply);
     }
 
+    /// What the broker says of itself: the members of [`Status`], and what later releases have added. A key that was told once is
+    /// always told, unless there is nothing to say of it, and always means the same.
+    fn facts(&self) -> Vec<Fact> {
+        self.status().iter().flat_map(Status::facts).collect()
+    }
+
     fn status(&self) -> Option<Status> {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let teardowns = |state| count(self.jobs.count(state));
+        let teardowns = |state| count(self.directories.teardowns.count(state));
         Some(Status {
             version: Text::clipped(env!("CARGO_PKG_VERSION")),
             pid: i32::try_from(std::process::id()).ok()?.try_into().ok()?,
             started_at: self.started_at,
-            sessions: count(self.registry.sessions()),
-            users: count(self.registry.users()),
+            sessions: count(self.sessions.registry.sessions()),
+            users: count(self.sessions.registry.users()),
             teardowns_running: teardowns(TeardownState::Running),
             teardowns_waiting: teardowns(TeardownState::Waiting),
             teardowns_failed: teardowns(TeardownState::Quarantined),

@@ -4,7 +4,7 @@
 
 use super::{Server, limits::Limits};
 use crate::{
-    settings::{Settings, Source},
+    config::{Settings, Source},
     supervisor,
 };
 use ck_protocol::{Message, ShortName, Text, Timestamp};
@@ -32,25 +32,22 @@ impl Configured {
 }
 
 impl Server {
-    /// From now on, all is done as these settings say, but for the seats.
+    /// Has everything done as these settings say from now on, but for the seats.
     pub(super) fn configure(&mut self, settings: Settings) {
         log::set_max_level(settings.level);
-        self.registry.park(!settings.stop_delay.is_zero());
-        self.registry.wait_for_hooks(settings.hooks.wait_added);
-        self.registry.services(settings.services);
-        self.stop_delay = settings.stop_delay;
         self.set_policy(settings.policy);
         self.limits = Limits::within(self.descriptors, settings.hooks.parallel);
-        self.registry.limit(self.limits.sessions);
-        let made_none = self.root.makes_none();
-        self.root.set_recipe(settings.recipe);
-        self.hooks.set_rules(settings.hooks);
-        self.history.set_place(settings.history);
+        self.sessions.registry.limit(self.limits.sessions);
+        self.directories.set_limit(self.limits.teardowns);
+        let made_none = self.directories.root.makes_none();
+        for component in self.components() {
+            component.reconfigure(&settings);
+        }
         if let Some(rival) = settings.yields_to {
-            let root = self.root.path().display();
+            let root = self.directories.root.path().display();
             log::info!("{} manages {root}: sessions have no directories of ours", rival.name);
         }
-        if made_none && !self.root.makes_none() {
+        if made_none && !self.directories.root.makes_none() {
             self.linger_again();
         }
     }

@@ -6,7 +6,9 @@ use super::{
     room::{Circle, Guest},
 };
 use crate::{process, sys};
-use ck_protocol::{Pid, SessionId, TeardownId, Uid, limits};
+use ck_protocol::{
+    DecodeError, EncodeError, Fact, Framed, Pid, Protocol, Reply, SessionId, TeardownId, Uid, Version, limits,
+};
 use nix::sys::socket::{UnixCredentials, getsockopt, sockopt};
 use rustix::{
     io::Errno,
@@ -15,6 +17,7 @@ use rustix::{
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -70,6 +73,8 @@ pub(super) enum Outbox {
     Seats(usize),
     /// The users from this one on, if any can follow, then the end mark.
     Users(Option<Uid>),
+    /// These facts but the first so many, all of one moment, then the end mark.
+    Facts(Rc<[Fact]>, usize),
 }
 
 /// What became of an attempt to send.
@@ -85,6 +90,9 @@ pub(super) enum Sent {
 #[derive(Debug)]
 pub(super) struct Connection {
     socket: OwnedFd,
+    protocol: Protocol,
+    /// What the peer spoke last; before it has said anything, and where that is not spoken here, the oldest.
+    version: Version,
     pub(super) door: Door,
     pub(super) peer: Peer,
     pub(super) outbox: Outbox,
@@ -122,10 +130,12 @@ impl Peer {
 }
 
 impl Connection {
-    pub(super) fn new(socket: OwnedFd, door: Door, peer: Peer, now: Instant) -> Self {
+    pub(super) fn new(socket: OwnedFd, protocol: Protocol, door: Door, peer: Peer, now: Instant) -> Self {
         let circle = if peer.uid == 0 { Circle::Root } else { Circle::Strangers };
         Self {
             socket,
+            protocol,
+            version: protocol.oldest(),
             door,
             peer,
             outbox: Outbox::Empty,
@@ -176,19 +186,43 @@ impl Connection {
         }
     }
 
-    /// Takes one packet. `None` when there is none now; an empty one at the end.
+    /// Takes one packet. `None` when there is none now; an empty one at the end. What is sent from here on is in the version of the
+    /// packet.
     pub(super) fn receive<'b>(
-        &self,
+        &mut self,
         buffer: &'b mut [u8; limits::REQUEST + 1],
     ) -> Result<Option<&'b [u8]>, Errno> {
         // Without control data in the call, descriptors that a peer pushes are dropped by the kernel,
         // where it could not refuse them (see `descriptors`). A packet over the limit fills the one byte
         // more, and is known by it.
         match recv(&self.socket, &mut buffer[..], RecvFlags::DONTWAIT) {
-            Ok((length, _)) => Ok(Some(buffer.get(..length).unwrap_or_default())),
+            Ok((length, _)) => {
+                let packet = buffer.get(..length).unwrap_or_default();
+                self.version = self.protocol.version_of(packet).unwrap_or(self.protocol.oldest());
+                Ok(Some(packet))
+            }
             Err(Errno::AGAIN | Errno::INTR) => Ok(None),
             Err(errno) => Err(errno),
         }
+    }
+
+    /// What the packet asks for.
+    pub(super) fn decode<T: Framed>(&self, packet: &[u8]) -> Result<T, DecodeError> {
+        self.protocol.decode(packet, limits::REQUEST).map(|(_, request)| request)
+    }
+
+    /// The version in which the peer is answered.
+    pub(super) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The packet in which the peer is sent `reply`.
+    pub(super) fn encode<'b>(
+        &self,
+        reply: &Reply,
+        buffer: &'b mut [u8; limits::REPLY],
+    ) -> Result<&'b [u8], EncodeError> {
+        self.version.encode(reply, buffer)
     }
 
     /// Its socket, for who closes it.
@@ -235,6 +269,7 @@ impl AsFd for Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ck_protocol::PROTOCOL;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
     /// A connection, and its other end.
@@ -242,7 +277,7 @@ mod tests {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
         let peer = Peer { pid: Pid::try_from(1).unwrap(), uid: 2001, gid: 2001, process: None };
-        (Connection::new(ours, Door::Admin, peer, now), theirs)
+        (Connection::new(ours, PROTOCOL, Door::Admin, peer, now), theirs)
     }
 
     #[test]
@@ -270,3 +305,6 @@ mod tests {
         assert!(connection.is_idle(now));
     }
 }
+
+#[cfg(test)]
+mod versions;

@@ -5,6 +5,7 @@ use crate::places::{
     mounts,
     state::{PRIVATE, SWEPT},
 };
+pub(super) use crate::poller::Endpoint as Door;
 use rustix::{
     fs::{CWD, Mode, OFlags, RenameFlags, fcntl_getfl, fcntl_setfl, renameat, renameat_with},
     io::Errno,
@@ -27,15 +28,6 @@ use std::{
 /// How many connections may wait to be accepted. The kernel takes less where
 /// `net.core.somaxconn` is less.
 const BACKLOG: i32 = 4096;
-
-/// Which of the two sockets it is, and so what may be asked there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Door {
-    /// `session.sock`: PAM modules; root only.
-    Session,
-    /// `admin.sock`: everybody.
-    Admin,
-}
 
 /// Why a socket could not be opened.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use super::{Server, answer::refused, connection::Outbox, limits::LINGERERS};
 use ck_core::{
-    model::{Lingerer, RuntimeDir, SessionRecord},
+    model::{Lingerer, SessionRecord},
     policy::Action,
     registry::Input,
 };
@@ -22,12 +22,11 @@ impl Server {
     /// Lets those linger who did before the broker was started. A directory that is claimed and there was theirs
     /// all the time, and what runs without a session may use it.
     pub(super) fn linger_again(&mut self) {
-        for (uid, lingerer) in self.linger.read(LINGERERS) {
-            let path = self.root.text_of(uid);
-            // One that was not made to the end is made anew; where nothing is mounted, it is made in one step.
-            let is_whole = self.store.is_made(uid) || (self.store.claims(uid) && !self.root.is_sealed());
-            let is_kept = is_whole && self.root.has(uid);
-            let kept = is_kept.then_some(RuntimeDir { path, ours: true });
+        for (uid, lingerer) in self.sessions.linger.read(LINGERERS) {
+            let kept = self.directories.kept(uid);
+            if kept.is_some() {
+                self.directories.adopt(uid);
+            }
             self.apply(Input::Linger { uid, lingerer, kept }, None);
         }
     }
@@ -36,18 +35,18 @@ impl Server {
         if uid == Uid::ROOT {
             return refused(RefusalCode::Invalid, "root has no runtime directory: name another user");
         }
-        if self.root.makes_none() {
+        if self.directories.root.makes_none() {
             return refused(RefusalCode::Invalid, NONE_MADE);
         }
         let lingerer = match self.may_linger(key, uid, asked) {
             Ok(lingerer) => lingerer,
             Err((code, message)) => return refused(code, message),
         };
-        if self.registry.lingerers() >= LINGERERS && !self.registry.lingers(uid) {
+        if self.sessions.registry.lingerers() >= LINGERERS && !self.sessions.registry.lingers(uid) {
             return refused(RefusalCode::Busy, "too many users linger: see ckctl linger list");
         }
         // First: who has been told that it is on can rely on it.
-        if let Err(error) = self.linger.write(uid, &lingerer) {
+        if let Err(error) = self.sessions.linger.write(uid, &lingerer) {
             log::error!("{error}");
             return refused(RefusalCode::Failed, &error.to_string());
         }
@@ -60,11 +59,11 @@ impl Server {
         if !self.is_own(key, uid) {
             return refused(RefusalCode::NotAllowed, NOT_OTHERS);
         }
-        if let Err(error) = self.linger.remove(uid) {
+        if let Err(error) = self.sessions.linger.remove(uid) {
             log::error!("{error}");
             return refused(RefusalCode::Failed, &error.to_string());
         }
-        if self.registry.lingers(uid) {
+        if self.sessions.registry.lingers(uid) {
             log::info!("user {uid} does not linger any more");
         }
         self.apply(Input::LingerNoMore(uid), None);
@@ -72,7 +71,7 @@ impl Server {
     }
 
     fn done(&self, uid: Uid) -> Reply {
-        Reply::Done(u64::try_from(self.registry.sessions_of(uid).len()).unwrap_or(u64::MAX))
+        Reply::Done(u64::try_from(self.sessions.registry.sessions_of(uid).len()).unwrap_or(u64::MAX))
     }
 
     /// Whether the peer may say who lingers, for this user.
@@ -94,7 +93,8 @@ impl Server {
         if peer.uid != uid.get() {
             return is_name(asked.name.as_str()).then_some(asked).ok_or((RefusalCode::Invalid, NO_NAME));
         }
-        let first = self.registry.sessions_of(uid).first().and_then(|&id| self.registry.get(id));
+        let first =
+            self.sessions.registry.sessions_of(uid).first().and_then(|&id| self.sessions.registry.get(id));
         let SessionRecord { session, .. } = first.ok_or((RefusalCode::NotAllowed, NOT_WITHOUT))?;
         let gid = Gid::try_from(peer.gid).map_err(|_| (RefusalCode::Invalid, NO_NAME))?;
         Ok(Lingerer { gid, name: session.user.clone() })

@@ -1,9 +1,9 @@
 //! The loop: one thread that waits in one place, for everything at once, and nowhere else.
 //!
-//! What arrives goes one way: frame, request, [`Registry::apply`], effects. Nothing that is done
+//! Data flows one way: frame, request, [`Sessions::apply`], effects. Nothing that is done
 //! on the way can come back into the loop, and nothing waits for a peer, a child, or a file
-//! system that a user controls. What `admin.sock` brings and the deaths of leaders have an epoll each, of
-//! which the loop takes a little at a time: however much it is, logins have their turn.
+//! system that a user controls. The sources of `admin.sock` and the leaders have nested epoll sets, of
+//! which the loop takes a few events at a time: however many there are, logins have their turn.
 
 mod admin;
 mod admission;
@@ -22,54 +22,36 @@ mod outbox;
 mod places;
 mod problems;
 mod rates;
-mod restore;
-mod retirement;
 mod room;
 mod seats;
 mod subscribers;
 mod terminate;
-mod wakeup;
 
 pub use disposal::OPTION as CLOSE_DESCRIPTORS;
 pub use door::DoorError;
-pub use open::{Parts, receive_signals};
+pub(crate) use open::Parts;
+pub use open::receive_signals;
 
 use crate::{
+    component::{Component, Outcome},
     console::Console,
+    directories::Directories,
     history::History,
     hooks::Hooks,
-    jobs::Queue,
-    runtime_dir::RuntimeRoot,
-    store::{LingerDir, Store},
+    poller::{Poller, Token},
+    sessions::Sessions,
 };
 use admission::Spare;
-use ck_core::{
-    events::Subscriptions,
-    policy::Policy,
-    registry::{Input, Registry},
-};
-use ck_protocol::{SessionId, SessionRef, Timestamp, Uid};
+use ck_core::{events::Subscriptions, policy::Policy};
+use ck_protocol::{SessionId, SessionRef, Timestamp};
 use configure::Configured;
 use connection::Connection;
 use disposal::Disposal;
 use door::{Door, Listener};
 use limits::Limits;
-use nix::sys::{
-    epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout},
-    signal::Signal,
-    signalfd::SignalFd,
-};
-use problems::Lacking;
+use nix::sys::{epoll::EpollTimeout, signal::Signal, signalfd::SignalFd};
 use rates::Rates;
-use retirement::Stuck;
-use seats::Switch;
-pub use seats::Switcher;
-use std::{
-    collections::HashMap,
-    os::fd::{AsFd, OwnedFd},
-    time::{Duration, Instant},
-};
-use wakeup::Wakeup;
+use std::{collections::HashMap, time::Instant};
 
 /// As signalfd(2) has it.
 const SIGHUP: u32 = Signal::SIGHUP as u32;
@@ -98,15 +80,13 @@ pub enum ServerError {
 
 /// The broker at work.
 #[derive(Debug)]
-pub struct Server {
-    epoll: Epoll,
-    /// What is waited for of `admin.sock`; itself one of the sources of the other.
-    admin_epoll: Epoll,
-    /// The same of leaders.
-    leader_epoll: Epoll,
+pub(crate) struct Server {
+    poller: Poller,
+    /// Nested in `poller`: what is waited for of `admin.sock`.
+    admin_poller: Poller,
     signals: SignalFd,
     configured: Configured,
-    sessions: Listener,
+    modules: Listener,
     admin: Listener,
     /// Set while accepting would only fail.
     accept_again: Option<Instant>,
@@ -122,34 +102,13 @@ pub struct Server {
     connections: HashMap<u64, Connection>,
     next_connection: u64,
     subscriptions: Subscriptions,
-    leaders: HashMap<SessionId, OwnedFd>,
-    /// Sessions whose leader was told to end, and when it is killed.
-    ending: HashMap<SessionId, Instant>,
-    /// Sessions of an earlier broker whose leader could not be watched yet, and when it can be tried again.
-    unwatched: Vec<SessionId>,
-    watch_due: Option<Instant>,
-    console: Option<Console>,
-    switcher: Option<Switcher>,
-    switch: Option<Switch>,
-    registry: Registry,
-    store: Store,
-    root: RuntimeRoot,
-    jobs: Queue,
-    hooks: Hooks,
     /// Sessions whose module has not waited until hooks had been told of them.
     given_up: Vec<SessionId>,
-    /// How long the directory of a user who has left stays.
-    stop_delay: Duration,
-    /// When it goes, for those whose it is.
-    parked: HashMap<Uid, Instant>,
-    /// Directories of users who have left that could not be retired.
-    stuck: HashMap<Uid, Stuck>,
-    lacking: Lacking,
-    /// What is wrong with the places that the broker works in.
-    places: Vec<String>,
-    /// Why the last runtime directory was no tmpfs, though it should have been.
-    fallback: Option<String>,
-    linger: LingerDir,
+    /// `None` until [`Server::seats`].
+    console: Option<Console>,
+    sessions: Sessions,
+    directories: Directories,
+    hooks: Hooks,
     history: History,
     started_at: Timestamp,
 }
@@ -160,21 +119,16 @@ impl Server {
     ///
     /// # Errors
     /// [`ServerError::Wait`]
-    pub fn serve(mut self) -> Result<(), ServerError> {
-        let mut events = [EpollEvent::empty(); AT_ONCE];
+    pub(crate) fn serve(mut self) -> Result<(), ServerError> {
         loop {
             self.catch_up();
-            let count = match self.epoll.wait(&mut events, self.timeout()) {
-                Ok(count) => count,
-                Err(nix::errno::Errno::EINTR) => continue,
-                Err(errno) => return Err(ServerError::Wait(errno)),
-            };
-            for event in events.iter().take(count) {
-                match Wakeup::from_data(event.data()) {
-                    Wakeup::Signal if self.take_signals()? => return self.stop(),
-                    Wakeup::Signal => {}
-                    Wakeup::Admin => self.serve_some::<ADMIN_AT_ONCE>(|server| &server.admin_epoll)?,
-                    Wakeup::Leaders => self.serve_some::<LEADERS_AT_ONCE>(|server| &server.leader_epoll)?,
+            let timeout = self.timeout();
+            for token in self.poller.wait::<AT_ONCE>(timeout).map_err(ServerError::Wait)? {
+                match token {
+                    Token::Signal if self.take_signals()? => return self.stop(),
+                    Token::Signal => {}
+                    Token::Admin => self.serve_some::<ADMIN_AT_ONCE>(&self.admin_poller.clone())?,
+                    Token::Leaders => self.serve_some::<LEADERS_AT_ONCE>(&self.sessions.poller().clone())?,
                     other => self.serve_one(other),
                 }
             }
@@ -192,36 +146,53 @@ impl Server {
         Ok(false)
     }
 
-    /// Takes a little of what waits in an epoll of its own. The rest keeps that readable, and so has the loop
+    /// Takes a few events of a nested set. The rest keeps that readable, and so has the loop
     /// come back to it.
-    fn serve_some<const MOST: usize>(&mut self, epoll: fn(&Self) -> &Epoll) -> Result<(), ServerError> {
-        let mut events = [EpollEvent::empty(); MOST];
-        let count = match epoll(self).wait(&mut events, EpollTimeout::ZERO) {
-            Ok(count) => count,
-            Err(nix::errno::Errno::EINTR) => 0,
-            Err(errno) => return Err(ServerError::Wait(errno)),
-        };
-        for event in events.iter().take(count) {
-            self.serve_one(Wakeup::from_data(event.data()));
+    fn serve_some<const MOST: usize>(&mut self, nested: &Poller) -> Result<(), ServerError> {
+        for token in nested.wait::<MOST>(EpollTimeout::ZERO).map_err(ServerError::Wait)? {
+            self.serve_one(token);
         }
         Ok(())
     }
 
-    fn serve_one(&mut self, wakeup: Wakeup) {
-        match wakeup {
-            Wakeup::Signal | Wakeup::Admin | Wakeup::Leaders => {}
-            Wakeup::Accept(Door::Session) => self.accept(Door::Session, LOGINS_AT_ONCE),
-            Wakeup::Accept(Door::Admin) => self.accept(Door::Admin, ADMIN_AT_ONCE),
-            Wakeup::Connection(key) => self.serve_connection(key),
-            Wakeup::Leader(id) => self.end(SessionRef::Id(id)),
-            Wakeup::Worker(id) => self.jobs.reap(id, Instant::now()),
-            Wakeup::Sweep(number) => self.jobs.reap_sweep(number, Instant::now()),
-            Wakeup::Hook(id) => self.hooks.reap(id),
-            Wakeup::HookOutput(id) => self.take_hook_output(id),
-            Wakeup::Console => self.look_at_console(),
-            Wakeup::Switch => self.end_switch(),
-            Wakeup::LetGo => self.make_up_for_held(),
-            Wakeup::HistoryWriter => self.history.reap(),
+    fn serve_one(&mut self, token: Token) {
+        match token {
+            Token::Accept(Door::Session) => self.accept(Door::Session, LOGINS_AT_ONCE),
+            Token::Accept(Door::Admin) => self.accept(Door::Admin, ADMIN_AT_ONCE),
+            Token::Connection(key) => self.serve_connection(key),
+            token => {
+                let now = Instant::now();
+                let outcomes: Vec<_> =
+                    self.components().into_iter().flat_map(|component| component.ready(token, now)).collect();
+                self.take(outcomes);
+            }
+        }
+    }
+
+    /// All components. Each is asked only what concerns it.
+    fn components(&mut self) -> Vec<&mut dyn Component> {
+        let mut components: Vec<&mut dyn Component> =
+            vec![&mut self.sessions, &mut self.directories, &mut self.hooks, &mut self.history];
+        components.extend(self.console.as_mut().map(|console| console as &mut dyn Component));
+        components
+    }
+
+    /// Carries out what components have told.
+    fn take(&mut self, outcomes: impl IntoIterator<Item = Outcome>) {
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Input(input) => self.apply(input, None),
+                Outcome::EndedUnseen(id) => {
+                    self.history.is_late = true;
+                    self.end(SessionRef::Id(id));
+                    self.history.is_late = false;
+                }
+                Outcome::Announce(event) => self.announce(event),
+                Outcome::Reply(peer, reply) => {
+                    self.send(peer, &reply);
+                }
+                Outcome::HooksDone(id) => self.hooks_done(id),
+            }
         }
     }
 
@@ -231,58 +202,35 @@ impl Server {
         if self.accept_again.is_some_and(|again| again <= now) {
             self.resume_accepting();
         }
-        if self.watch_due.is_some_and(|due| due <= now) {
-            self.watch_again();
-        }
         self.tend_waiting(now);
         let is_over = |connection: &Connection| connection.deadline.is_some_and(|deadline| deadline <= now);
         let overdue = self.connections.iter().filter(|(_, connection)| is_over(connection));
         for key in overdue.map(|(&key, _)| key).collect::<Vec<_>>() {
             self.drop_connection(key);
         }
-        let over = self.parked.iter().filter(|(_, due)| **due <= now).map(|(&uid, _)| uid);
-        for uid in over.collect::<Vec<_>>() {
-            self.parked.remove(&uid);
-            self.apply(Input::DelayOver(uid), None);
-        }
         if self.disposal.due().is_some_and(|due| due <= now) {
             self.tend_disposal(now);
         }
-        self.kill_overdue(now);
-        self.tend_switch(now);
-        self.retire_stuck(now);
-        self.jobs.tend_overdue(now);
-        self.start_job(now);
-        self.tend_hooks(now);
-        let news = self.jobs.take_news();
-        if !news.is_empty() {
-            self.tend_before();
-        }
-        for event in news {
-            self.announce(event);
-        }
+        let outcomes: Vec<_> =
+            self.components().into_iter().flat_map(|component| component.expire(now)).collect();
+        self.take(outcomes);
         self.tell_subscribers();
     }
 
     /// How long nothing is due. Without anything to wait for, for ever: idle means idle.
-    fn timeout(&self) -> EpollTimeout {
+    fn timeout(&mut self) -> EpollTimeout {
         if self.subscriptions.is_due() {
             return EpollTimeout::ZERO;
         }
+        let now = Instant::now();
+        let components = self.components();
+        let of_components = components.iter().filter_map(|component| component.next_deadline(now)).min();
         let connections = self.connections.values().filter_map(|connection| connection.deadline);
-        let directories = self.parked.values().copied().chain(self.stuck.values().map(|stuck| stuck.due));
-        let due = connections
-            .chain(directories)
-            .chain(self.accept_again)
-            .chain(self.watch_due)
-            .chain(self.ending.values().copied())
-            .chain(self.switch.as_ref().and_then(Switch::due))
-            .chain(self.disposal.due());
-        let due = due.chain(self.jobs.next_deadline()).chain(self.hooks.next_deadline(Instant::now()));
-        let Some(next) = due.min() else {
+        let due = connections.chain(self.accept_again).chain(self.disposal.due()).chain(of_components).min();
+        let Some(next) = due else {
             return EpollTimeout::NONE;
         };
-        let left = next.saturating_duration_since(Instant::now());
+        let left = next.saturating_duration_since(now);
         if left.is_zero() {
             return EpollTimeout::ZERO;
         }
@@ -292,31 +240,14 @@ impl Server {
     }
 
     fn stop(mut self) -> Result<(), ServerError> {
-        if let Err(error) = self.store.settle(self.registry.next_id()) {
-            log::error!("{error}");
-        }
+        self.sessions.settle();
         if self.hooks.waiting() > 0 {
             log::warn!("{} changes are told to no hook any more", self.hooks.waiting());
         }
-        self.history.broker_stopped(self.registry.sessions());
-        log::info!("stopped; {} sessions stay as they are", self.registry.sessions());
+        self.history.broker_stopped(self.sessions.registry.sessions());
+        log::info!("stopped; {} sessions stay as they are", self.sessions.registry.sessions());
         // The kernel closes everything when this process ends, without waiting as it would now.
         std::mem::forget(self);
         Ok(())
-    }
-}
-
-/// Has `source` watched; one that is watched already, for `flags` from now on.
-fn watch(epoll: &Epoll, source: impl AsFd, wakeup: Wakeup, flags: EpollFlags) -> nix::Result<()> {
-    let mut event = EpollEvent::new(flags, wakeup.to_data());
-    match epoll.add(source.as_fd(), event) {
-        Err(nix::errno::Errno::EEXIST) => epoll.modify(source.as_fd(), &mut event),
-        added => added,
-    }
-}
-
-fn unwatch(epoll: &Epoll, source: impl AsFd) {
-    if let Err(errno) = epoll.delete(source.as_fd()) {
-        log::error!("cannot stop watching a descriptor: {errno}");
     }
 }

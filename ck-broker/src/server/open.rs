@@ -7,23 +7,23 @@ use super::{
     disposal::Disposal,
     door::{Door, Listener},
     limits::Limits,
-    problems::Lacking,
     rates::Rates,
-    wakeup::Wakeup,
-    watch,
 };
 use crate::{
+    config::{Settings, Source},
+    directories::{self, Directories, runtime_dir::Unfinished},
     history::History,
     hooks::Hooks,
-    jobs::Queue,
-    runtime_dir::{RuntimeRoot, Unfinished},
-    settings::{Settings, Source},
-    store::{Left, LingerDir, Store},
+    poller::{Poller, Token},
+    sessions::{
+        Sessions,
+        store::{Left, LingerDir, Store},
+    },
 };
 use ck_core::{events::Subscriptions, policy::Policy, registry::Registry};
 use ck_protocol::SessionId;
 use nix::sys::{
-    epoll::{Epoll, EpollCreateFlags, EpollFlags},
+    epoll::EpollFlags,
     signal::{SigSet, Signal},
     signalfd::{SfdFlags, SignalFd},
 };
@@ -32,30 +32,26 @@ use std::{
     mem::take,
     os::fd::OwnedFd,
     path::Path,
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
-/// What a broker works with, and how.
+/// What a broker is started with.
 #[derive(Debug)]
-pub struct Parts {
-    /// Where runtime directories are.
-    pub root: RuntimeRoot,
-    /// What an earlier broker has left in it.
-    pub unfinished: Unfinished,
-    /// Who tears them down.
-    pub jobs: Queue,
-    /// What is wrong with the places that the broker works in.
-    pub places: Vec<String>,
+pub(crate) struct Parts {
+    /// The runtime directories.
+    pub(crate) directories: directories::Parts,
+    /// What an earlier broker has left among them.
+    pub(crate) unfinished: Unfinished,
     /// Where it is written who lingers.
-    pub linger: LingerDir,
+    pub(crate) linger: LingerDir,
     /// How many descriptors can be open.
-    pub descriptors: usize,
+    pub(crate) descriptors: usize,
     /// Sockets that the service manager has opened.
-    pub passed: Vec<OwnedFd>,
+    pub(crate) passed: Vec<OwnedFd>,
     /// Where settings are read again.
-    pub source: Source,
+    pub(crate) source: Source,
     /// What [`receive_signals`] has returned.
-    pub signals: SignalFd,
+    pub(crate) signals: SignalFd,
 }
 
 /// From now on, SIGTERM, SIGINT and SIGHUP wait until the loop takes them: one that came before would end the process.
@@ -74,19 +70,19 @@ impl Server {
     ///
     /// # Errors
     /// [`ServerError`]
-    pub fn open(
+    pub(crate) fn open(
         state_dir: &Path,
         (store, mut left): (Store, Left),
         parts: Parts,
         settings: Settings,
     ) -> Result<Self, ServerError> {
-        let Parts { root, unfinished, jobs, places, linger, descriptors, mut passed, source, signals } =
-            parts;
-        let epoll = || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ServerError::Wait);
-        let ours: HashSet<_> = left.users.iter().copied().collect();
+        let Parts { directories, unfinished, linger, descriptors, mut passed, source, signals } = parts;
+        let poller = Poller::new().map_err(ServerError::Wait)?;
+        let ours: HashSet<_> = directories.claims.uids().into_iter().collect();
         let next = left.next_id.unwrap_or(SessionId::FIRST);
+        let registry = Registry::restore(take(&mut left.sessions), |uid| ours.contains(&uid), next);
         let mut open = |door| Listener::take_or_open(door, state_dir, &mut passed).map_err(ServerError::Door);
-        let (sessions, admin) = (open(Door::Session)?, open(Door::Admin)?);
+        let (modules, admin) = (open(Door::Session)?, open(Door::Admin)?);
         if !passed.is_empty() {
             log::warn!(
                 "the service manager has passed {} descriptors that are no sockets of ours",
@@ -94,11 +90,10 @@ impl Server {
             );
         }
         let mut server = Self {
-            registry: Registry::restore(take(&mut left.sessions), |uid| ours.contains(&uid), next),
             accept_again: None,
             admin_closed: false,
             disposal: Disposal::new(!admin.refuses_descriptors),
-            sessions,
+            modules,
             admin,
             spare: Spare::take(),
             policy: Policy::default(),
@@ -108,32 +103,17 @@ impl Server {
             connections: HashMap::new(),
             next_connection: 0,
             subscriptions: Subscriptions::default(),
-            leaders: HashMap::new(),
-            ending: HashMap::new(),
-            unwatched: Vec::new(),
-            watch_due: None,
+            given_up: Vec::new(),
             console: None,
-            switcher: None,
-            switch: None,
             started_at: SystemTime::now().into(),
             configured: Configured::new(source, settings.seats.clone()),
-            epoll: epoll()?,
-            admin_epoll: epoll()?,
-            leader_epoll: epoll()?,
+            admin_poller: Poller::new().map_err(ServerError::Wait)?,
             signals,
-            store,
-            root,
-            jobs,
-            hooks: Hooks::new(settings.hooks.clone()),
-            given_up: Vec::new(),
-            stop_delay: settings.stop_delay,
-            parked: HashMap::new(),
-            stuck: HashMap::new(),
-            lacking: Lacking::default(),
-            places,
-            fallback: None,
-            linger,
-            history: History::new(settings.history.clone()),
+            sessions: Sessions::new(registry, store, linger).map_err(ServerError::Wait)?,
+            directories: Directories::new(poller.clone(), directories),
+            hooks: Hooks::new(poller.clone(), settings.hooks.clone()),
+            history: History::new(poller.clone(), settings.history.clone()),
+            poller,
         };
         server.configure(settings);
         server.hooks.look();
@@ -143,12 +123,32 @@ impl Server {
         Ok(server)
     }
 
-    /// Has both doors and the signals watched.
+    /// Has both sockets and the signals watched.
     pub(super) fn listen(&self) -> nix::Result<()> {
-        watch(&self.epoll, &self.signals, Wakeup::Signal, EpollFlags::EPOLLIN)?;
-        watch(&self.epoll, &self.sessions, Wakeup::Accept(Door::Session), EpollFlags::EPOLLIN)?;
-        watch(&self.admin_epoll, &self.admin, Wakeup::Accept(Door::Admin), EpollFlags::EPOLLIN)?;
-        watch(&self.epoll, &self.leader_epoll.0, Wakeup::Leaders, EpollFlags::EPOLLIN)?;
-        watch(&self.epoll, &self.admin_epoll.0, Wakeup::Admin, EpollFlags::EPOLLIN)
+        self.poller.watch(&self.signals, Token::Signal, EpollFlags::EPOLLIN)?;
+        self.poller.watch(&self.modules, Token::Accept(Door::Session), EpollFlags::EPOLLIN)?;
+        self.admin_poller.watch(&self.admin, Token::Accept(Door::Admin), EpollFlags::EPOLLIN)?;
+        self.poller.watch(self.sessions.poller(), Token::Leaders, EpollFlags::EPOLLIN)?;
+        self.poller.watch(&self.admin_poller, Token::Admin, EpollFlags::EPOLLIN)
+    }
+
+    /// Keeps the sessions of an earlier broker whose leader lives, ends the others, and retires the directories in
+    /// which no session lives. The registry has the sessions already.
+    fn take_over(&mut self, left: &Left, unfinished: Unfinished) {
+        for record in self.sessions.registry.from(SessionId::new(0)) {
+            if record.session.runtime_dir.is_some() {
+                self.directories.adopt(record.session.uid);
+            }
+        }
+        self.directories.resume(unfinished);
+        self.linger_again();
+        let ended = self.sessions.watch_all(Instant::now());
+        self.take(ended);
+        self.directories.retire_abandoned(left.unreadable.is_empty());
+        // Not before: a broker that is started after a crash in between would know of no such record, and
+        // retire the directory of its session.
+        self.sessions.set_aside(&left.unreadable);
+        let (sessions, users) = (self.sessions.registry.sessions(), self.sessions.registry.users());
+        log::info!("serving {sessions} sessions of {users} users");
     }
 }

@@ -8,8 +8,8 @@ use ck_core::{
     model::SessionRecord,
     policy::{Action, Requester},
 };
-use ck_protocol::{Reply, Session, SessionId, TeardownId, Uid, encode, limits};
-use std::time::Instant;
+use ck_protocol::{Fact, Reply, Session, SessionId, TeardownId, Uid, limits};
+use std::{rc::Rc, time::Instant};
 
 /// How many packets of a list are sent before others have their turn.
 const AT_ONCE: usize = 64;
@@ -19,7 +19,7 @@ impl Server {
     pub(super) fn send(&mut self, key: u64, reply: &Reply) -> Sent {
         let Some(connection) = self.connections.get_mut(&key) else { return Sent::Gone };
         let mut buffer = [0; limits::REPLY];
-        let sent = match encode(reply, &mut buffer) {
+        let sent = match connection.encode(reply, &mut buffer) {
             Ok(packet) => {
                 let sent = connection.send(packet);
                 if sent == Sent::Full {
@@ -71,7 +71,7 @@ impl Server {
         let mut buffer = [0; limits::REPLY];
         for _ in 0..AT_ONCE {
             let (reply, rest) = self.next_of(&list, &requester);
-            match connection.send(encode(&reply, &mut buffer).ok()?) {
+            match connection.send(connection.encode(&reply, &mut buffer).ok()?) {
                 Sent::Yes => list = rest,
                 Sent::Full => break,
                 Sent::Gone => return None,
@@ -85,14 +85,15 @@ impl Server {
 
     /// The next packet of a list, and what then remains of it. Only what the peer may see is in it.
     fn next_of(&self, list: &Outbox, requester: &Requester) -> (Reply, Outbox) {
-        let next = match *list {
-            Outbox::Sessions(from) => self.next_session(from, requester),
-            Outbox::Teardowns(from) => self.next_teardown(from, requester),
-            Outbox::TeardownDetails(from) => self.next_teardown_detail(from, requester),
-            Outbox::Problems(from) => self.next_problem(from, requester),
-            Outbox::Users(from) => from.and_then(|from| self.next_user(from, requester)),
-            Outbox::Seats(from) => self.next_seat(from, requester),
-            Outbox::Lingerers(after) => self.next_lingerer(after, requester),
+        let next = match list {
+            &Outbox::Sessions(from) => self.next_session(from, requester),
+            &Outbox::Teardowns(from) => self.next_teardown(from, requester),
+            &Outbox::TeardownDetails(from) => self.next_teardown_detail(from, requester),
+            &Outbox::Problems(from) => self.next_problem(from, requester),
+            &Outbox::Users(from) => from.and_then(|from| self.next_user(from, requester)),
+            &Outbox::Seats(from) => self.next_seat(from, requester),
+            &Outbox::Lingerers(after) => self.next_lingerer(after, requester),
+            Outbox::Facts(facts, from) => next_fact(facts, *from),
             Outbox::Empty | Outbox::Packet(_) | Outbox::Changes => None,
         };
         next.unwrap_or((Reply::End, Outbox::Empty))
@@ -100,20 +101,28 @@ impl Server {
 
     fn next_session(&self, from: SessionId, requester: &Requester) -> Option<(Reply, Outbox)> {
         let visible = |record: &&SessionRecord| requester.may(Action::See, Some(record.session.uid));
-        let SessionRecord { session, .. } = self.registry.from(from).find(visible)?;
+        let SessionRecord { session, .. } = self.sessions.registry.from(from).find(visible)?;
         let reply = Reply::Session(Box::new(session.clone()));
         Some((reply, Outbox::Sessions(session.id.next())))
     }
 
     fn next_teardown(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, Outbox)> {
-        let (id, job) = self.jobs.from(from).find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
-        let teardown = self.jobs.shown(id, job);
+        let (id, job) = self
+            .directories
+            .teardowns
+            .from(from)
+            .find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
+        let teardown = self.directories.teardowns.shown(id, job);
         Some((Reply::Teardown(Box::new(teardown)), Outbox::Teardowns(id.next())))
     }
 
     fn next_teardown_detail(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, Outbox)> {
-        let (id, job) = self.jobs.from(from).find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
-        let detail = self.jobs.detail(id, job);
+        let (id, job) = self
+            .directories
+            .teardowns
+            .from(from)
+            .find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
+        let detail = self.directories.teardowns.detail(id, job);
         Some((Reply::TeardownDetail(Box::new(detail)), Outbox::TeardownDetails(id.next())))
     }
 
@@ -124,7 +133,7 @@ impl Server {
 
     fn next_lingerer(&self, mut after: Option<Uid>, requester: &Requester) -> Option<(Reply, Outbox)> {
         loop {
-            let user = self.registry.next_lingerer(after)?;
+            let user = self.sessions.registry.next_lingerer(after)?;
             after = Some(user.uid);
             if requester.may(Action::See, after) {
                 return Some((Reply::User(Box::new(user)), Outbox::Lingerers(after)));
@@ -134,14 +143,19 @@ impl Server {
 
     fn next_seat(&self, from: usize, requester: &Requester) -> Option<(Reply, Outbox)> {
         let visible = |session: &Session| requester.may(Action::See, Some(session.uid));
-        let seat = self.registry.shown_seats(visible).nth(from)?;
+        let seat = self.sessions.registry.shown_seats(visible).nth(from)?;
         Some((Reply::Seat(Box::new(seat)), Outbox::Seats(from + 1)))
     }
 
     fn next_user(&self, from: Uid, requester: &Requester) -> Option<(Reply, Outbox)> {
-        let mut users = self.registry.users_from(from);
+        let mut users = self.sessions.registry.users_from(from);
         let user = users.find(|user| requester.may(Action::See, Some(user.uid)))?;
         let rest = Uid::try_from(user.uid.get().saturating_add(1)).ok();
         Some((Reply::User(Box::new(user)), Outbox::Users(rest)))
     }
+}
+
+fn next_fact(facts: &Rc<[Fact]>, from: usize) -> Option<(Reply, Outbox)> {
+    let fact = facts.get(from)?.clone();
+    Some((Reply::Fact(fact), Outbox::Facts(Rc::clone(facts), from + 1)))
 }

@@ -43,7 +43,7 @@ impl Server {
 
     /// Whether the peer is a user who is here, or an administrator.
     fn is_known(&self, connection: &Connection) -> bool {
-        let is_here = |uid| self.registry.is_here(uid);
+        let is_here = |uid| self.sessions.registry.is_here(uid);
         Uid::try_from(connection.peer.uid).is_ok_and(is_here) || connection.is_in(self.policy.group)
     }
 
@@ -62,7 +62,7 @@ impl Server {
         let guests: Vec<Guest> = here.map(|(&key, other)| other.guest(key)).collect();
         let now = Instant::now();
         // Who waits for a switch is answered when that is over.
-        let is_switching = |key| self.switch.as_ref().is_some_and(|switch| switch.peer == key);
+        let is_switching = |key| self.console.as_ref().is_some_and(|console| console.is_waiting(key));
         let is_idle = |guest: &Guest| {
             self.connections.get(&guest.key).is_some_and(|other| other.is_idle(now))
                 && !is_switching(guest.key)

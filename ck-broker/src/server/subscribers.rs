@@ -3,9 +3,8 @@
 use super::{
     Server, answer,
     connection::{Connection, Outbox, Sent},
-    wakeup::Wakeup,
-    watch,
 };
+use crate::poller::Token;
 use ck_core::policy::Action;
 use ck_protocol::{Event, RefusalCode, Session, State, limits};
 use nix::sys::epoll::EpollFlags;
@@ -20,16 +19,18 @@ impl Server {
     pub(super) fn announce(&mut self, event: Event) {
         log::info!("{event}");
         if let Event::UserRemoved(uid) = &event {
-            self.lacking.settle(*uid);
+            self.directories.forget_lacking(*uid);
         }
         if let Event::SessionAdded(session) = &event {
             self.history.opened(session);
         }
-        let owner_of = |id| self.registry.get(id).map(|record| record.session.uid);
+        let registry = &self.sessions.registry;
+        let owner_of = |id| registry.get(id).map(|record| record.session.uid);
         if let Err(error) = self.subscriptions.publish(&event, owner_of) {
             log::error!("{error}");
         }
-        self.run_hooks_of(event);
+        self.hooks
+            .push_change(event, |id| self.sessions.registry.get(id).map(|record| record.session.clone()));
     }
 
     /// From now on the peer is told of every change.
@@ -44,7 +45,8 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         connection.outbox = Outbox::Changes;
         connection.deadline = None;
-        self.subscriptions.add(key);
+        let version = connection.version();
+        self.subscriptions.add(key, version);
         self.tell(key);
     }
 
@@ -66,7 +68,7 @@ impl Server {
 
     /// Ends the connection of a subscriber who has hung up, or who says something. False: neither.
     fn dismiss(&mut self, key: u64) -> bool {
-        let Some(connection) = self.connections.get(&key) else { return true };
+        let Some(connection) = self.connections.get_mut(&key) else { return true };
         if !(self.disposal.needed && connection.brings_descriptors()) {
             match connection.receive(&mut [0; limits::REQUEST + 1]) {
                 Ok(None) => return false,
@@ -88,7 +90,7 @@ impl Server {
         }
         let Some(connection) = self.connections.get(&key) else { return };
         let flags = if blocked { EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN };
-        if let Err(errno) = watch(self.epoll(connection.door), connection, Wakeup::Connection(key), flags) {
+        if let Err(errno) = self.poller(connection.door).watch(connection, Token::Connection(key), flags) {
             log::error!("cannot watch a connection: {errno}");
         }
     }
@@ -96,7 +98,7 @@ impl Server {
     /// Sends a subscriber some of what there is; says whether there may be more, or `None` for one that
     /// is gone.
     fn tell_some(&mut self, key: u64) -> Option<bool> {
-        let (registry, requester) = (&self.registry, self.requester(key));
+        let (registry, requester) = (&self.sessions.registry, self.requester(key));
         let sees = |session: &Session| requester.may(Action::See, Some(session.uid));
         let session_from = |id| {
             // One that is still being opened is told of when it is open.

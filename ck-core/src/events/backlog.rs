@@ -1,13 +1,13 @@
 //! The changes that some subscriber has not received yet.
 
 use crate::policy::{Requester, Visibility};
-use ck_protocol::{Change, EncodeError, Event, Reply, SessionId, encode, limits};
+use ck_protocol::{Change, EncodeError, Event, Reply, SessionId, Version, limits};
 use std::{collections::VecDeque, rc::Rc};
 
 /// The maximum number of changes that are kept, for all subscribers together. A thousand leaders that die at once cause
 /// about three thousand.
 pub const CHANGES: usize = 4096;
-/// The maximum size of their packets together, in bytes. A packet usually has about eighty.
+/// The maximum size of their packets together, in all versions, in bytes. A packet usually has about eighty.
 pub const BYTES: usize = 1 << 20;
 /// The capacity that an empty backlog keeps.
 const FEW: usize = 64;
@@ -26,12 +26,22 @@ enum Subject {
 /// A change that is kept.
 #[derive(Debug)]
 pub(super) struct KeptChange {
-    pub(super) packet: Rc<[u8]>,
+    /// The packet in each version that a subscriber spoke when it happened. Later subscribers do not receive it.
+    packets: Vec<(Version, Rc<[u8]>)>,
     subject: Subject,
     visibility: Visibility,
 }
 
 impl KeptChange {
+    /// The packet in this version.
+    pub(super) fn packet(&self, version: Version) -> Option<&Rc<[u8]>> {
+        self.packets.iter().find(|(spoken, _)| *spoken == version).map(|(_, packet)| packet)
+    }
+
+    fn bytes(&self) -> usize {
+        self.packets.iter().map(|(_, packet)| packet.len()).sum()
+    }
+
     /// True if the change is sent to the requester. The requester's snapshot contains the sessions with ids below `told`;
     /// `None`: it contains all sessions.
     pub(super) fn is_for(&self, requester: &Requester, told: Option<SessionId>) -> bool {
@@ -72,26 +82,33 @@ impl Backlog {
         self.next += 1;
     }
 
-    /// Adds a change. Drops the oldest changes if there are too many.
-    pub(super) fn push(&mut self, event: &Event, visibility: Visibility) -> Result<(), EncodeError> {
+    /// Adds a change, as a packet in each of the versions. Drops the oldest changes if there are too many.
+    pub(super) fn push(
+        &mut self,
+        event: &Event,
+        visibility: Visibility,
+        versions: &[Version],
+    ) -> Result<(), EncodeError> {
         let change = Change { sequence: self.next, event: event.clone() };
-        self.push_packet(&Reply::Change(Box::new(change)), subject(event), visibility)
+        self.push_packets(&Reply::Change(Box::new(change)), subject(event), visibility, versions)
     }
 
     /// Adds a change of the policy. Subscribers are told that one change is lost.
-    pub(super) fn push_policy(&mut self) -> Result<(), EncodeError> {
-        self.push_packet(&Reply::Lost(1), Subject::Policy, Visibility::AllButRoot)
+    pub(super) fn push_policy(&mut self, versions: &[Version]) -> Result<(), EncodeError> {
+        self.push_packets(&Reply::Lost(1), Subject::Policy, Visibility::AllButRoot, versions)
     }
 
-    fn push_packet(
+    fn push_packets(
         &mut self,
         reply: &Reply,
         subject: Subject,
         visibility: Visibility,
+        versions: &[Version],
     ) -> Result<(), EncodeError> {
         let mut buffer = [0; limits::REPLY];
-        let packet = match encode(reply, &mut buffer) {
-            Ok(packet) => Rc::from(packet),
+        let mut packet = |version: &Version| Ok((*version, Rc::from(version.encode(reply, &mut buffer)?)));
+        let packets = match versions.iter().map(&mut packet).collect() {
+            Ok(packets) => packets,
             Err(error) => {
                 // No subscriber can receive it. All are told that something is lost.
                 self.skip();
@@ -99,12 +116,12 @@ impl Backlog {
             }
         };
         self.next += 1;
-        self.keep(KeptChange { packet, subject, visibility });
+        self.keep(KeptChange { packets, subject, visibility });
         Ok(())
     }
 
     fn keep(&mut self, change: KeptChange) {
-        self.bytes += change.packet.len();
+        self.bytes += change.bytes();
         self.kept.push_back(change);
         while self.kept.len() > CHANGES || self.bytes > BYTES {
             self.drop_oldest();
@@ -129,7 +146,7 @@ impl Backlog {
 
     fn drop_oldest(&mut self) {
         if let Some(oldest) = self.kept.pop_front() {
-            self.bytes -= oldest.packet.len();
+            self.bytes -= oldest.bytes();
         }
     }
 }

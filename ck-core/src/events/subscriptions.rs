@@ -2,7 +2,7 @@
 
 use super::backlog::Backlog;
 use crate::policy::{Requester, Visibility};
-use ck_protocol::{EncodeError, Event, Reply, Seat, Session, SessionId, Uid, encode, limits};
+use ck_protocol::{EncodeError, Event, Reply, Seat, Session, SessionId, Uid, Version, limits};
 use std::{collections::BTreeMap, ops::Bound, rc::Rc};
 
 /// The position of a subscriber.
@@ -36,6 +36,8 @@ impl Snapshot {
 #[derive(Debug)]
 struct Subscriber {
     cursor: Cursor,
+    /// The version of its packets.
+    version: Version,
     /// True if more is sent only when its connection is writable: it is not due before.
     blocked: bool,
 }
@@ -65,11 +67,11 @@ impl Subscriptions {
         self.subscribers.len()
     }
 
-    /// Adds a subscriber. It is sent a snapshot, then every later change.
-    pub fn add(&mut self, key: u64) {
+    /// Adds a subscriber that speaks this version. It is sent a snapshot, then every later change.
+    pub fn add(&mut self, key: u64, version: Version) {
         let snapshot = Some(Snapshot::Sessions(SessionId::FIRST));
         let cursor = Cursor { next: self.backlog.next(), snapshot };
-        self.subscribers.insert(key, Subscriber { cursor, blocked: false });
+        self.subscribers.insert(key, Subscriber { cursor, version, blocked: false });
     }
 
     /// Removes a subscriber, and the changes that only this subscriber had not received.
@@ -93,7 +95,7 @@ impl Subscriptions {
             self.backlog.skip();
             return Ok(());
         }
-        self.backlog.push(event, Visibility::of(event, owner_of))
+        self.backlog.push(event, Visibility::of(event, owner_of), &self.versions())
     }
 
     /// The policy has changed: what subscribers have received may differ from what they may see. They are told that
@@ -102,7 +104,7 @@ impl Subscriptions {
     /// # Errors
     /// [`EncodeError`]: all subscribers are then told that something is lost.
     pub fn policy_changed(&mut self) -> Result<(), EncodeError> {
-        if self.subscribers.is_empty() { Ok(()) } else { self.backlog.push_policy() }
+        if self.subscribers.is_empty() { Ok(()) } else { self.backlog.push_policy(&self.versions()) }
     }
 
     /// The next packet for the subscriber, if there is one. `requester` is the subscriber under the policy of this moment.
@@ -122,15 +124,19 @@ impl Subscriptions {
         seat: impl FnOnce(usize) -> Option<Seat>,
     ) -> Result<Option<Offer>, EncodeError> {
         let Some(subscriber) = self.subscribers.get_mut(&key) else { return Ok(None) };
-        let (cursor, first) = (&mut subscriber.cursor, self.backlog.first());
+        let (cursor, version) = (&mut subscriber.cursor, subscriber.version);
+        let first = self.backlog.first();
         if cursor.next < first {
             let then = Cursor { next: first, ..*cursor };
-            return offer_of(&Reply::Lost(first - cursor.next), then).map(Some);
+            return offer_of(&Reply::Lost(first - cursor.next), version, then).map(Some);
         }
         while let Some(change) = self.backlog.get(cursor.next) {
             let then = Cursor { next: cursor.next + 1, ..*cursor };
             if change.is_for(requester, cursor.snapshot.and_then(Snapshot::session)) {
-                return Ok(Some(Offer { packet: Rc::clone(&change.packet), then }));
+                return match change.packet(version) {
+                    Some(packet) => Ok(Some(Offer { packet: Rc::clone(packet), then })),
+                    None => offer_of(&Reply::Lost(1), version, then).map(Some),
+                };
             }
             *cursor = then;
         }
@@ -145,7 +151,7 @@ impl Subscriptions {
         } else {
             (Reply::Synced(cursor.next), None)
         };
-        offer_of(&reply, Cursor { snapshot, ..*cursor }).map(Some)
+        offer_of(&reply, version, Cursor { snapshot, ..*cursor }).map(Some)
     }
 
     /// Moves the subscriber on: the packet was sent.
@@ -178,6 +184,17 @@ impl Subscriptions {
         Some(key)
     }
 
+    /// The versions that subscribers speak, each once.
+    fn versions(&self) -> Vec<Version> {
+        let mut versions = Vec::new();
+        for Subscriber { version, .. } in self.subscribers.values() {
+            if !versions.contains(version) {
+                versions.push(*version);
+            }
+        }
+        versions
+    }
+
     fn drop_received(&mut self) {
         let cursors = self.subscribers.values().map(|subscriber| subscriber.cursor.next);
         let received = cursors.min().unwrap_or(self.backlog.next());
@@ -191,15 +208,16 @@ impl Subscriber {
     }
 }
 
-fn offer_of(reply: &Reply, then: Cursor) -> Result<Offer, EncodeError> {
+fn offer_of(reply: &Reply, version: Version, then: Cursor) -> Result<Offer, EncodeError> {
     let mut buffer = [0; limits::REPLY];
-    Ok(Offer { packet: Rc::from(encode(reply, &mut buffer)?), then })
+    Ok(Offer { packet: Rc::from(version.encode(reply, &mut buffer)?), then })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::policy::Listing;
+    use ck_protocol::PROTOCOL;
 
     fn kept(subscriptions: &Subscriptions) -> u64 {
         subscriptions.backlog.next() - subscriptions.backlog.first()
@@ -224,7 +242,7 @@ mod tests {
         publish(&mut subscriptions);
         assert_eq!((kept(&subscriptions), subscriptions.backlog.next()), (0, 10));
         for key in 1..4 {
-            subscriptions.add(key);
+            subscriptions.add(key, PROTOCOL.newest());
             publish(&mut subscriptions);
         }
         read(&mut subscriptions, 1);

@@ -81,7 +81,7 @@ fn advice(error: &io::Error) -> &'static str {
 pub fn stays(query: &Query, socket: &Path) -> Result<Vec<Stay>, HistoryError> {
     // First: so what is open by the file, and not by the broker, has ended, and that is told soon.
     let asked_at = SystemTime::now().into();
-    let open = Client::connect(socket).and_then(|client| client.list()).ok();
+    let open = Client::connect(socket).and_then(|mut client| client.list()).ok();
     let mut stays = read(&query.file, open.as_deref(), asked_at)?;
     if stays.iter().any(|stay| stay.end == End::Gone) {
         sleep(LAG);

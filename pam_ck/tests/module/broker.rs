@@ -1,8 +1,8 @@
 //! A broker that does what the test says.
 
 use ck_protocol::{
-    Class, Kind, Message, Open, Opened, PathText, Refusal, RefusalCode, Reply, SessionId, SessionRequest,
-    decode, encode, limits,
+    Class, Kind, Message, Open, Opened, PROTOCOL, PathText, Refusal, RefusalCode, Reply, SessionId,
+    SessionRequest, limits,
 };
 use rustix::{
     fd::OwnedFd,
@@ -120,7 +120,7 @@ fn serve(listener: &OwnedFd, answers: Vec<Answer>, done: &mpsc::Sender<SessionRe
         }
         let mut room = [0; limits::REQUEST];
         let (length, _) = net::recv(&peer, &mut room[..], RecvFlags::empty()).unwrap();
-        let Ok(request) = decode(&room[..length], limits::REQUEST) else { continue };
+        let Ok((_, request)) = PROTOCOL.decode(&room[..length], limits::REQUEST) else { continue };
         match answer {
             Answer::Reply(reply) => send(&peer, &reply),
             Answer::Bytes(bytes) => drop(net::send(&peer, &bytes, SendFlags::NOSIGNAL)),
@@ -144,7 +144,7 @@ fn serve(listener: &OwnedFd, answers: Vec<Answer>, done: &mpsc::Sender<SessionRe
 fn send(peer: &OwnedFd, reply: &Reply) {
     let mut room = [0; limits::REPLY];
     // A module that no longer waits is part of some tests.
-    let _ = net::send(peer, encode(reply, &mut room).unwrap(), SendFlags::NOSIGNAL);
+    let _ = net::send(peer, PROTOCOL.newest().encode(reply, &mut room).unwrap(), SendFlags::NOSIGNAL);
 }
 
 /// Session `id`, remote, without a runtime directory.

@@ -5,7 +5,7 @@ use crate::{
     bed::{Bed, daemon, promptly},
     broker::{Answer, Broker, opened, opened_in, session},
 };
-use ck_protocol::{Reply, VERSION, encode, limits};
+use ck_protocol::{PROTOCOL, Reply, limits};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use pam_sys::PamItemType;
 use std::{fs::File, os::fd::AsRawFd, path::Path};
@@ -23,7 +23,7 @@ fn line_after(answer: Answer) -> String {
 }
 
 fn packet(reply: &Reply) -> Vec<u8> {
-    encode(reply, &mut [0; limits::REPLY]).unwrap().to_vec()
+    PROTOCOL.newest().encode(reply, &mut [0; limits::REPLY]).unwrap().to_vec()
 }
 
 #[test]
@@ -35,12 +35,14 @@ fn replies_that_are_none() {
             .contains("its answer is none: malformed frame: 1 bytes are left over")
     );
     assert!(line_after(Answer::Bytes(good[..good.len() - 1].to_vec())).contains("malformed frame"));
-    assert!(line_after(Answer::Bytes(vec![VERSION, 99])).contains("malformed frame"));
+    assert!(line_after(Answer::Bytes(vec![PROTOCOL.newest().number(), 99])).contains("malformed frame"));
     // The class of the session, as only a newer broker would know it.
     let mut unknown = good.clone();
     assert_eq!(std::mem::replace(&mut unknown[3], 99), 0);
     assert!(line_after(Answer::Bytes(unknown)).contains("malformed frame"));
-    assert!(line_after(Answer::Bytes(vec![VERSION + 1, 0])).contains("is not spoken here"));
+    assert!(
+        line_after(Answer::Bytes(vec![PROTOCOL.newest().number() + 1, 0])).contains("is not spoken here")
+    );
     assert!(line_after(Answer::Bytes(vec![0; limits::REPLY + 1])).contains("4097 bytes is too long"));
     assert!(line_after(Answer::Bytes(vec![0; 100_000])).contains("4097 bytes is too long"));
 }

@@ -6,10 +6,9 @@ use ck_protocol::{Event, Reply, limits};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|packet: &[u8]| {
-    if let Some(event) = decode_and_back::<Event>(packet, limits::REPLY) {
-        assert_plain(&event.to_string());
-    }
     match decode_and_back(packet, limits::REPLY) {
+        Some(Reply::Change(change)) => assert_plain(&change.event.to_string()),
+        Some(Reply::Fact(fact)) => assert_plain(&fact.key.to_string()),
         Some(Reply::Session(session)) => assert_plain(&Event::SessionAdded(session).to_string()),
         Some(Reply::Teardown(teardown)) => assert_plain(&teardown.path.to_string()),
         Some(Reply::Refused(refusal)) => assert_plain(&refusal.message.to_string()),

@@ -2,13 +2,16 @@
 //! its length, in two bytes: `next-id` first, then the claim of a user, then records of sessions.
 #![no_main]
 
-use ck_broker::store::{Left, StateDir, Store};
+use ck_broker::{
+    directories::Claims,
+    sessions::store::{Left, StateDir, Store},
+};
 use ck_core::{
     model::SessionRecord,
     registry::{Effect, Input, Registry},
 };
 use ck_fuzz::within;
-use ck_protocol::{SessionId, SessionRef, State, Uid, decode, limits};
+use ck_protocol::{Codec, SessionId, SessionRef, State, Uid};
 use libfuzzer_sys::fuzz_target;
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::LazyLock};
 
@@ -30,7 +33,9 @@ fuzz_target!(|data: &[u8]| {
     let (mut store, left) =
         within(MEMORY, || Store::open(&STATE)).expect("no file keeps a broker from its start");
     assert_eq!(left.sessions.len() + left.unreadable.len(), files, "{left:?}");
-    let _ = store.made(alice());
+    let claims =
+        within(MEMORY, || Claims::open(STATE.users())).expect("no claim keeps a broker from its start");
+    let _ = claims.made(alice());
     for record in &left.unreadable {
         store.set_aside(record).expect("a name can be changed");
     }
@@ -62,11 +67,12 @@ fn write_files(data: &[u8]) -> usize {
 /// Whose record it is, and so what its file has to be called: by either format. What the first had is the
 /// beginning of what the second has, which ends with a byte for "no inode".
 fn id(record: &[u8]) -> Option<SessionId> {
-    let frame = match record.split_first()? {
-        (2, frame) => frame.to_vec(),
-        _ => [record, &[0]].concat(),
+    let value = match record {
+        [2, _, value @ ..] => value.to_vec(),
+        [_, value @ ..] => [value, &[0]].concat(),
+        [] => return None,
     };
-    Some(decode::<SessionRecord>(&frame, limits::REPLY).ok()?.session.id)
+    Some(Codec::<SessionRecord>::plain().decode(&value).ok()?.session.id)
 }
 
 fn pieces(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {

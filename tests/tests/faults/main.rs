@@ -14,7 +14,7 @@ mod workers;
 
 use std::time::Duration;
 
-use ck_protocol::{Reply, SessionRequest, decode, encode, limits};
+use ck_protocol::{PROTOCOL, Reply, SessionRequest, limits};
 use ck_tests::{Machine, Output, wait_until};
 
 /// Far more than anything takes that waits for nobody, also on a busy machine.
@@ -58,7 +58,9 @@ fn await_lines(machine: &Machine, count: usize) -> Vec<String> {
 /// What the broker answers to `request` on `session.sock`, asked by a process that `by` starts.
 fn asked(machine: &Machine, by: &[&str], request: &SessionRequest) -> Output {
     let mut room = [0; limits::REQUEST];
-    let packet: String = encode(request, &mut room)
+    let packet: String = PROTOCOL
+        .newest()
+        .encode(request, &mut room)
         .expect("a request that fits")
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -76,5 +78,5 @@ fn ask(machine: &Machine, request: &SessionRequest) -> Reply {
     let hex = output.stdout.trim();
     let digits = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex"));
     let packet: Vec<u8> = digits.collect();
-    decode(&packet, limits::REPLY).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    PROTOCOL.decode(&packet, limits::REPLY).unwrap_or_else(|error| panic!("{error}: {output:?}")).1
 }

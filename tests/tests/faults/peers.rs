@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use ck_protocol::{RefusalCode, Reply, SessionId, SessionRef, SessionRequest, decode, encode, limits};
+use ck_protocol::{PROTOCOL, RefusalCode, Reply, SessionId, SessionRef, SessionRequest, limits};
 use ck_tests::{ALICES, Machine};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
@@ -51,12 +51,13 @@ fn a_process_of_a_foreign_pid_namespace_is_refused_and_logs_in_without_a_session
     connect(&socket, &SocketAddrUnix::new(path).expect("a short path")).expect("connect");
     let mut room = [0; limits::REQUEST];
     // It may have hung up already.
-    let _ = send(&socket, encode(&CLOSE, &mut room).expect("a request"), SendFlags::NOSIGNAL);
+    let _ =
+        send(&socket, PROTOCOL.newest().encode(&CLOSE, &mut room).expect("a request"), SendFlags::NOSIGNAL);
     let mut room = [0; limits::REPLY];
     // The kernel may report that our request was not read first.
     let mut answer = || recv(&socket, &mut room[..], RecvFlags::empty());
     let (length, _) = answer().or_else(|_| answer()).expect("an answer");
-    let reply: Reply = decode(&room[..length], limits::REPLY).expect("a reply");
+    let (_, reply) = PROTOCOL.decode(&room[..length], limits::REPLY).expect("a reply");
     let Reply::Refused(refusal) = reply else { panic!("{reply:?}") };
     assert_eq!(refusal.code, RefusalCode::NotAllowed);
     assert!(refusal.message.as_str().contains("pid namespace"), "{refusal:?}");

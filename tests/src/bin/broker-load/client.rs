@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ck_protocol::{
-    AdminRequest, Refusal, Reply, SessionId, SessionRef, SessionRequest, Status, Token, decode, encode,
+    AdminRequest, Framed, PROTOCOL, Refusal, Reply, SessionId, SessionRef, SessionRequest, Status, Token,
     limits,
 };
 use ck_tests::wire;
@@ -14,7 +14,6 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
     socket_with,
 };
-use serde::Serialize;
 
 const ADMIN: &str = "/run/ck-broker/admin.sock";
 
@@ -44,19 +43,19 @@ impl Client {
         Self::try_connect(ADMIN).ok()
     }
 
-    fn ask(&self, request: &impl Serialize) -> Reply {
+    fn ask(&self, request: &impl Framed) -> Reply {
         let mut buffer = [0; limits::REQUEST];
-        let packet = encode(request, &mut buffer).expect("a request that fits");
+        let packet = PROTOCOL.newest().encode(request, &mut buffer).expect("a request that fits");
         send(&self.0, packet, SendFlags::NOSIGNAL).expect("send a request");
         let mut buffer = [0; limits::REPLY];
         let (length, _) = recv(&self.0, &mut buffer[..], RecvFlags::empty()).expect("receive a reply");
-        decode(&buffer[..length], limits::REPLY).expect("a reply")
+        PROTOCOL.decode(&buffer[..length], limits::REPLY).expect("a reply").1
     }
 
     /// Asks for the list of all sessions, and reads none of it.
     pub(crate) fn ask_for_list(&self) {
         let mut buffer = [0; limits::REQUEST];
-        let packet = encode(&AdminRequest::List, &mut buffer).expect("a request that fits");
+        let packet = PROTOCOL.newest().encode(&AdminRequest::List, &mut buffer).expect("a request that fits");
         // It may have been turned away already.
         let _ = send(&self.0, packet, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
     }

@@ -8,7 +8,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
-use ck_protocol::{AdminRequest, RefusalCode, Reply, SessionId, SessionRef, SessionRequest, encode, limits};
+use ck_protocol::{
+    AdminRequest, PROTOCOL, RefusalCode, Reply, SessionId, SessionRef, SessionRequest, limits,
+};
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -97,9 +99,10 @@ pub(crate) fn push_lingering(packets: usize) {
 
 fn send_with(connection: &Connection, socket: &str, pushed: &[BorrowedFd<'_>]) -> Result<(), Errno> {
     let mut buffer = [0; limits::REQUEST];
+    let version = PROTOCOL.newest();
     let packet = match socket {
-        "session" => encode(&SessionRequest::Close(SessionRef::Id(SessionId::FIRST)), &mut buffer),
-        _ => encode(&AdminRequest::Status, &mut buffer),
+        "session" => version.encode(&SessionRequest::Close(SessionRef::Id(SessionId::FIRST)), &mut buffer),
+        _ => version.encode(&AdminRequest::Status, &mut buffer),
     };
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut control = SendAncillaryBuffer::new(&mut space);

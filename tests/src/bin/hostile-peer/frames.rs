@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ck_protocol::{
-    AdminRequest, DecodeError, Linger, RefusalCode, Reply, SessionRef, SessionRequest, decode, limits,
+    AdminRequest, DecodeError, Framed, Linger, PROTOCOL, RefusalCode, Reply, SessionRef, SessionRequest,
+    limits,
 };
 
 use crate::mutation::{ADMIN_SEEDS, Random, SESSION_SEEDS, frame};
@@ -53,7 +54,7 @@ pub(crate) fn send(target: Target, count: usize, seed: u64) {
 fn send_one(target: &Target, random: &mut Random, connection: &Connection) -> Vec<u8> {
     // What ends a session would end one of those that are there to see that nothing happens to them.
     let ends = |frame: &Vec<u8>| {
-        target.socket == "admin" && matches!(decode(frame, limits::REQUEST), Ok(AdminRequest::Terminate(_)))
+        target.socket == "admin" && matches!(request(frame), Ok(AdminRequest::Terminate(_)))
     };
     let mut frame =
         std::iter::repeat_with(|| frame(random, target.seeds)).find(|frame| !ends(frame)).expect("a frame");
@@ -67,7 +68,7 @@ fn send_one(target: &Target, random: &mut Random, connection: &Connection) -> Ve
 
 /// An answer of `session.sock`. Sessions that were opened are closed again.
 fn session(connection: &Connection, frame: &[u8]) -> Answer {
-    match (decode(frame, limits::REQUEST), connection.reply()) {
+    match (request(frame), connection.reply()) {
         (Ok(SessionRequest::Open(_)), Some(Reply::Opened(opened))) => {
             let close = SessionRequest::Close(SessionRef::Id(opened.id));
             assert_eq!(connection.ask(&close), Some(Reply::Closed));
@@ -86,7 +87,7 @@ fn session(connection: &Connection, frame: &[u8]) -> Answer {
 
 /// An answer of `admin.sock`, to root.
 fn admin(connection: &Connection, frame: &[u8]) -> Answer {
-    let asked = decode::<AdminRequest>(frame, limits::REQUEST);
+    let asked = request::<AdminRequest>(frame);
     loop {
         return match (&asked, connection.reply()) {
             (Ok(AdminRequest::List), Some(Reply::Session(_))) => continue,
@@ -132,7 +133,11 @@ fn admin(connection: &Connection, frame: &[u8]) -> Answer {
             }
             (Ok(AdminRequest::TeardownDetails), Some(Reply::TeardownDetail(_))) => continue,
             (Ok(AdminRequest::Problems), Some(Reply::Problem(_))) => continue,
-            (Ok(AdminRequest::TeardownDetails | AdminRequest::Problems), Some(Reply::End)) => ("list", true),
+            (Ok(AdminRequest::Facts), Some(Reply::Fact(_))) => continue,
+            (
+                Ok(AdminRequest::TeardownDetails | AdminRequest::Problems | AdminRequest::Facts),
+                Some(Reply::End),
+            ) => ("list", true),
             (Ok(AdminRequest::Subscribe), Some(Reply::Lost(_))) => continue,
             (Ok(AdminRequest::Users), Some(Reply::User(_))) => continue,
             (Ok(AdminRequest::Seats), Some(Reply::Seat(_))) => continue,
@@ -148,11 +153,18 @@ fn admin(connection: &Connection, frame: &[u8]) -> Answer {
     }
 }
 
+/// What a frame asks for.
+fn request<T: Framed>(frame: &[u8]) -> Result<T, DecodeError> {
+    PROTOCOL.decode(frame, limits::REQUEST).map(|(_, request)| request)
+}
+
 /// What a frame gets that is none.
 fn refused(error: &DecodeError, reply: Option<Reply>) -> Answer {
     match (error, reply) {
         (DecodeError::Empty, None) => ("empty", false),
-        (DecodeError::Version(_), Some(Reply::Refused(refusal))) if refusal.code == RefusalCode::Version => {
+        (DecodeError::Version { .. }, Some(Reply::Refused(refusal)))
+            if refusal.code == RefusalCode::Version =>
+        {
             ("version", false)
         }
         (

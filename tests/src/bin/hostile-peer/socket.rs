@@ -3,14 +3,13 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use ck_protocol::{Reply, decode, encode, limits};
+use ck_protocol::{Framed, PROTOCOL, Reply, limits};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
     socket_with,
 };
-use serde::Serialize;
 
 /// How long an answer may take, or a hang-up: a broker that is alive needs microseconds. Shorter than what the broker
 /// grants a connection that does nothing.
@@ -35,9 +34,9 @@ impl Connection {
             .unwrap_or_else(|errno| panic!("send {packet:02x?}: {errno}"));
     }
 
-    pub(crate) fn ask(&self, request: &impl Serialize) -> Option<Reply> {
+    pub(crate) fn ask(&self, request: &impl Framed) -> Option<Reply> {
         let mut buffer = [0; limits::REQUEST];
-        self.send(encode(request, &mut buffer).expect("a request that fits"));
+        self.send(PROTOCOL.newest().encode(request, &mut buffer).expect("a request that fits"));
         self.reply()
     }
 
@@ -46,7 +45,7 @@ impl Connection {
         let mut buffer = [0; limits::REPLY + 1];
         match recv(&self.0, &mut buffer[..], RecvFlags::empty()) {
             Ok((0, _)) | Err(Errno::CONNRESET) => None,
-            Ok((length, _)) => Some(decode(&buffer[..length], limits::REPLY).expect("a reply")),
+            Ok((length, _)) => Some(PROTOCOL.decode(&buffer[..length], limits::REPLY).expect("a reply").1),
             Err(errno) => panic!("no answer from the broker: {errno}"),
         }
     }

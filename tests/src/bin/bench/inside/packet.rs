@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use ck_protocol::{AdminRequest, Reply, SessionRef, SessionRequest, Status, Token, decode, encode, limits};
+use ck_protocol::{AdminRequest, PROTOCOL, Reply, SessionRef, SessionRequest, Status, Token, limits};
 use ck_tests::wire::{self, Wire};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
@@ -25,7 +25,7 @@ impl Server {
             Self::Ck => {
                 let token = token(number);
                 let reply = exchange(CK, &encoded(&wire::open(uid, token)));
-                let reply: Reply = decode(&reply, limits::REPLY).expect("a reply");
+                let reply = decoded(&reply);
                 assert!(matches!(&reply, Reply::Opened(_)), "not opened: {reply:?}");
                 encoded(&SessionRequest::Close(SessionRef::Token(token)))
             }
@@ -40,7 +40,7 @@ impl Server {
     /// Closes one.
     pub(super) fn close(self, packet: &[u8]) {
         match self {
-            Self::Ck => assert_eq!(decode::<Reply>(&exchange(CK, packet), limits::REPLY), Ok(Reply::Closed)),
+            Self::Ck => assert_eq!(decoded(&exchange(CK, packet)), Reply::Closed),
             Self::Floor => drop(exchange(floor::SOCKET, packet)),
         }
     }
@@ -50,7 +50,11 @@ const CK: &str = "/run/ck-broker/session.sock";
 
 fn encoded(request: &SessionRequest) -> Vec<u8> {
     let mut room = [0; limits::REQUEST];
-    encode(request, &mut room).expect("a request that fits").to_vec()
+    PROTOCOL.newest().encode(request, &mut room).expect("a request that fits").to_vec()
+}
+
+fn decoded(packet: &[u8]) -> Reply {
+    PROTOCOL.decode(packet, limits::REPLY).expect("a reply").1
 }
 
 /// One that no other login has, in this run of a broker.

@@ -1,0 +1,119 @@
+//! How runtime directories are made.
+
+use serde::Deserialize;
+
+/// What a runtime directory is made of: the key `runtime_dir.kind`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backing {
+    /// A tmpfs, or a plain directory where mounting is refused.
+    #[default]
+    Auto,
+    /// A tmpfs, or none.
+    Tmpfs,
+    /// A plain directory.
+    Directory,
+    /// None at all: somebody else makes them, or nobody.
+    None,
+}
+
+/// How large a tmpfs may grow: the key `runtime_dir.size`, written as the option `size=` of tmpfs(5):
+/// a percentage of memory, or bytes with an optional `k`, `m` or `g`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Size {
+    /// So many hundredths of memory.
+    Percent(u64),
+    /// So many bytes.
+    Bytes(u64),
+}
+
+/// A size that the kernel would refuse.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no size: write a percentage of memory from \"1%\" to \"100%\", or bytes as \"64m\"")]
+pub struct BadSize(String);
+
+impl Default for Size {
+    /// A tenth of memory, as systemd-logind's `RuntimeDirectorySize=` has it.
+    fn default() -> Self {
+        Self::Percent(10)
+    }
+}
+
+impl TryFrom<String> for Size {
+    type Error = BadSize;
+
+    fn try_from(text: String) -> Result<Self, BadSize> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let Ok(number) = number.parse::<u64>() else { return Err(BadSize(text)) };
+        let shift = match unit {
+            "%" if (1..=100).contains(&number) => return Ok(Self::Percent(number)),
+            "" => 0,
+            "k" | "K" => 10,
+            "m" | "M" => 20,
+            "g" | "G" => 30,
+            _ => return Err(BadSize(text)),
+        };
+        // A size of 0 would mean "without limit" to the kernel.
+        match number.checked_mul(1 << shift) {
+            Some(bytes) if bytes > 0 => Ok(Self::Bytes(bytes)),
+            _ => Err(BadSize(text)),
+        }
+    }
+}
+
+impl Size {
+    /// The size in bytes on a machine with `memory` bytes.
+    #[must_use]
+    pub fn bytes(self, memory: u64) -> u64 {
+        match self {
+            Self::Percent(percent) => memory / 100 * percent,
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// How runtime directories are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MountOptions {
+    /// Of what.
+    pub backing: Backing,
+    /// How large a tmpfs may grow, in bytes.
+    pub size: u64,
+    /// How many inodes it may have.
+    pub inodes: u64,
+    /// Whether programs in it cannot be executed.
+    pub noexec: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_sizes_that_limit_something_are_taken() {
+        for (good, bytes) in
+            [("10%", 100), ("100%", 1000), ("64m", 64 << 20), ("1G", 1 << 30), ("65536", 65536)]
+        {
+            assert_eq!(Size::try_from(good.to_owned()).unwrap().bytes(1000), bytes, "{good}");
+        }
+        for bad in [
+            "",
+            "0",
+            "0%",
+            "101%",
+            "10%%",
+            "m",
+            "-1",
+            "+1",
+            "10 %",
+            "1t",
+            "10%,mode=0777",
+            "1kk",
+            "99999999999g",
+        ] {
+            assert!(Size::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The virtual terminal in the foreground, as the kernel tells it.
+
+use ck_protocol::Vt;
+use std::{
+    fs::File,
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::FileExt,
+    },
+};
+
+/// The kernel's file, since Linux 2.6.38. A change wakes whoever polls it.
+const ACTIVE: &str = "/sys/class/tty/tty0/active";
+/// Longer than any name of a virtual terminal, in bytes.
+const NAME: usize = 16;
+
+/// The virtual terminals of this machine.
+#[derive(Debug)]
+pub(super) struct Foreground(File);
+
+impl Foreground {
+    /// `None` on a machine without virtual terminals.
+    pub(super) fn open() -> Option<Self> {
+        match File::open(ACTIVE) {
+            Ok(file) => Some(Self(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                log::warn!("cannot open {ACTIVE}: {error}; there is no seat0");
+                None
+            }
+        }
+    }
+
+    /// Reads the number of the terminal in the foreground, if it has one. The file is quiet until the next change after that
+    /// (kernfs and its poll).
+    ///
+    /// # Errors
+    /// An I/O error; then the file is not quiet.
+    pub(super) fn read(&self) -> io::Result<Option<Vt>> {
+        let mut name = [0; NAME];
+        let length = self.0.read_at(&mut name, 0)?;
+        Ok(parse(name.get(..length).unwrap_or_default()))
+    }
+}
+
+impl AsFd for Foreground {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+fn parse(name: &[u8]) -> Option<Vt> {
+    let number = std::str::from_utf8(name).ok()?.trim_end().strip_prefix("tty")?;
+    number.parse::<u8>().ok().and_then(|number| Vt::try_from(number).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_read_by_its_number() {
+        assert_eq!(parse(b"tty1\n").map(Vt::get), Some(1));
+        assert_eq!(parse(b"tty63").map(Vt::get), Some(63));
+        for none in ["", "\n", "tty", "tty0\n", "tty64\n", "ttyS0\n", "(none)\n", "1\n"] {
+            assert_eq!(parse(none.as_bytes()), None, "{none:?}");
+        }
+    }
+}

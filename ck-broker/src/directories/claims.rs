@@ -1,0 +1,159 @@
+//! Whose runtime directories are ours: `<uid>` each, and in it what that directory is.
+//!
+//! A claim is made as an empty file, before the directory is; the line comes into it by one write(2). One without its
+//! line feed was not written to the end, and says no more than an empty one.
+
+use super::runtime_dir::Device;
+use crate::sessions::store::{StoreError, error, records};
+use ck_protocol::Uid;
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::Write,
+    os::unix::ffi::OsStrExt,
+    path::{Component, Path, PathBuf},
+};
+
+/// What a runtime directory is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// A tmpfs of this device: `MAJOR:MINOR`.
+    Tmpfs(Device),
+    /// A plain directory among the retired, by its path there, which is mounted in its place: `NAME/d`. (Where nothing can be
+    /// mounted, a plain directory is in its place itself, and that needs no line.)
+    Plain(PathBuf),
+}
+
+impl Made {
+    fn line(&self) -> Vec<u8> {
+        let mut line = match self {
+            Self::Tmpfs(Device { major, minor }) => format!("{major}:{minor}").into_bytes(),
+            Self::Plain(path) => path.as_os_str().as_bytes().to_vec(),
+        };
+        line.push(b'\n');
+        line
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let line = line.strip_suffix('\n')?;
+        let Some((major, minor)) = line.split_once(':') else {
+            let path = Path::new(line);
+            // Whatever stands there, it leads nowhere else.
+            let stays =
+                !line.is_empty() && path.components().all(|part| matches!(part, Component::Normal(_)));
+            return stays.then(|| Self::Plain(path.to_owned()));
+        };
+        Some(Self::Tmpfs(Device { major: major.parse().ok()?, minor: minor.parse().ok()? }))
+    }
+}
+
+/// The claims, as they are on disk: nobody but the one broker changes them.
+#[derive(Debug)]
+pub struct Claims {
+    dir: PathBuf,
+    held: BTreeMap<Uid, Option<Made>>,
+}
+
+/// A claim whose directory is being made.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    uid: Uid,
+    file: File,
+}
+
+impl Claims {
+    /// The claims in `dir`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the directory cannot be read; a claim that cannot is one without its line.
+    pub fn open(dir: PathBuf) -> Result<Self, StoreError> {
+        let uids = records::read_users(&dir)?;
+        let held = uids.into_iter().map(|uid| (uid, read(&dir.join(uid.to_string())))).collect();
+        Ok(Self { dir, held })
+    }
+
+    /// Whose runtime directories are ours.
+    pub(crate) fn uids(&self) -> Vec<Uid> {
+        self.held.keys().copied().collect()
+    }
+
+    /// Whether the uid's runtime directory, if there is one, is ours.
+    pub(crate) fn hold(&self, uid: Uid) -> bool {
+        self.held.contains_key(&uid)
+    }
+
+    /// What the claimed runtime directory is, as far as that is known: not of one that was not made to the end.
+    #[must_use]
+    pub fn made(&self, uid: Uid) -> Option<&Made> {
+        self.held.get(&uid)?.as_ref()
+    }
+
+    /// What all claimed runtime directories are, as far as that is known.
+    pub(crate) fn all_made(&self) -> impl Iterator<Item = &Made> {
+        self.held.values().flatten()
+    }
+
+    /// Claims the uid's runtime directory, before it is made.
+    pub(crate) fn make(&mut self, uid: Uid) -> Result<Claim, StoreError> {
+        let path = self.path(uid);
+        let file = records::create(&path).map_err(error("create", &path))?;
+        self.held.insert(uid, None);
+        Ok(Claim { uid, file })
+    }
+
+    /// Adds to the claim what the runtime directory is. After an error, only this broker knows it.
+    pub(crate) fn note_made(&mut self, mut claim: Claim, made: Made) -> Result<(), StoreError> {
+        let path = self.path(claim.uid);
+        let written = claim.file.write_all(&made.line()).map_err(error("write", &path));
+        // This broker knows it all the same.
+        self.held.insert(claim.uid, Some(made));
+        written
+    }
+
+    /// Strikes the claim out: the runtime directory is gone. After an error, it is claimed still.
+    pub(crate) fn remove(&mut self, uid: Uid) -> Result<(), StoreError> {
+        records::remove(&self.path(uid))?;
+        self.held.remove(&uid);
+        Ok(())
+    }
+
+    fn path(&self, uid: Uid) -> PathBuf {
+        self.dir.join(uid.to_string())
+    }
+}
+
+fn read(path: &Path) -> Option<Made> {
+    Made::parse(&records::read_line(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_claim_is_known_again_whole_or_without_what_it_is() {
+        let dir = std::env::temp_dir().join(format!("ck-broker-claims-{}", std::process::id()));
+        fs::create_dir(&dir).unwrap();
+        let (alice, bob) = (Uid::try_from(2001).unwrap(), Uid::try_from(2002).unwrap());
+        for made in [Made::Tmpfs(Device { major: 0, minor: 271 }), Made::Plain("2001-7/d".into())] {
+            let mut claims = Claims::open(dir.clone()).unwrap();
+            let claim = claims.make(alice).unwrap();
+            assert_eq!((claims.hold(alice), claims.made(alice)), (true, None));
+            claims.note_made(claim, made.clone()).unwrap();
+            drop(claims.make(bob).unwrap());
+            for claims in [claims, Claims::open(dir.clone()).unwrap()] {
+                assert_eq!(claims.uids(), [alice, bob]);
+                assert_eq!((claims.made(alice), claims.made(bob)), (Some(&made), None));
+            }
+        }
+        for cut in ["", "0:2", "0:271", "2001-7", "/etc\n", "../x\n", "\n", "a/../../b\n"] {
+            fs::write(dir.join("2001"), cut).unwrap();
+            let mut claims = Claims::open(dir.clone()).unwrap();
+            assert_eq!((claims.hold(alice), claims.made(alice)), (true, None), "{cut}");
+            claims.remove(bob).unwrap();
+            assert_eq!(claims.uids(), [alice]);
+        }
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}

@@ -1,0 +1,122 @@
+//! The processes that lead sessions.
+
+use super::Sessions;
+use crate::poller::{Poller, Token};
+use ck_protocol::SessionId;
+use nix::sys::epoll::EpollFlags;
+use rustix::{
+    io::Errno,
+    process::{Signal, pidfd_send_signal},
+};
+use std::{
+    collections::HashMap,
+    io,
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
+
+/// How long a leader has between SIGTERM and SIGKILL.
+const TERM_TIME: Duration = Duration::from_secs(5);
+
+/// The leaders of all sessions, by a pidfd each.
+#[derive(Debug)]
+pub(super) struct Leaders {
+    /// Nested in the broker's set, so that it takes one death at a time: each may retire a directory, which is as much work as a
+    /// login.
+    poller: Poller,
+    watched: HashMap<SessionId, OwnedFd>,
+    /// Those that were told to end, and when they are killed.
+    ending: HashMap<SessionId, Instant>,
+}
+
+/// What became of an attempt to end a session by its leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Termination {
+    /// The leader was told to end. The session ends with it.
+    Told,
+    /// The leader leads other sessions too and lives on. The session is to be ended without it.
+    Shared,
+}
+
+impl Leaders {
+    pub(super) fn new() -> nix::Result<Self> {
+        Ok(Self { poller: Poller::new()?, watched: HashMap::new(), ending: HashMap::new() })
+    }
+
+    pub(super) fn poller(&self) -> &Poller {
+        &self.poller
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.ending.values().copied().min()
+    }
+
+    pub(super) fn watch(&mut self, id: SessionId, leader: OwnedFd) -> io::Result<()> {
+        self.poller.watch(&leader, Token::Leader(id), EpollFlags::EPOLLIN)?;
+        self.watched.insert(id, leader);
+        Ok(())
+    }
+
+    fn forget(&mut self, id: SessionId) {
+        self.ending.remove(&id);
+        if let Some(leader) = self.watched.remove(&id) {
+            self.poller.unwatch(leader);
+        }
+    }
+
+    /// Tells a leader to end.
+    fn terminate(&mut self, id: SessionId, now: Instant) -> io::Result<()> {
+        let leader = self.watched.get(&id).ok_or_else(|| io::Error::other("it is not watched yet"))?;
+        match pidfd_send_signal(leader, Signal::TERM) {
+            // It is dead, and its session ends with the next events.
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        log::info!("session {id}: its leader is told to end");
+        self.ending.insert(id, now + TERM_TIME);
+        Ok(())
+    }
+
+    /// Kills the leaders that did not end in time.
+    pub(super) fn kill_overdue(&mut self, now: Instant) {
+        let due = self.ending.iter().filter(|(_, due)| **due <= now).map(|(&id, _)| id);
+        for id in due.collect::<Vec<_>>() {
+            self.ending.remove(&id);
+            let killed = self.watched.get(&id).map(|leader| pidfd_send_signal(leader, Signal::KILL));
+            match killed {
+                Some(Err(errno)) => log::error!("cannot kill the leader of session {id}: {errno}"),
+                _ => log::warn!("session {id}: its leader did not end by itself, and is killed"),
+            }
+        }
+    }
+}
+
+impl Sessions {
+    /// Watches the leader of a session.
+    ///
+    /// # Errors
+    /// epoll_ctl(2); then its end would not be seen.
+    pub(crate) fn watch_leader(&mut self, id: SessionId, leader: OwnedFd) -> io::Result<()> {
+        self.leaders.watch(id, leader)
+    }
+
+    /// Stops watching the leader of a session that has ended.
+    pub(crate) fn forget_leader(&mut self, id: SessionId) {
+        self.leaders.forget(id);
+    }
+
+    /// Has the leader of a session end.
+    ///
+    /// # Errors
+    /// Those of pidfd_send_signal(2), and for a leader that is not watched.
+    pub(crate) fn end_leader(&mut self, id: SessionId, now: Instant) -> io::Result<Termination> {
+        if self.leaders.ending.contains_key(&id) {
+            return Ok(Termination::Told);
+        }
+        if self.registry.shares_leader(id) {
+            log::info!("session {id} is ended, but not its leader, which leads others");
+            return Ok(Termination::Shared);
+        }
+        self.leaders.terminate(id, now).map(|()| Termination::Told)
+    }
+}

@@ -1,0 +1,107 @@
+//! Who is logged in: the registry, the processes that lead sessions, and what a restart must find.
+//!
+//! - [`store`]: session records on disk, and who lingers;
+//! - `leaders`: watching leaders, and ending them;
+//! - `recover`: the sessions of an earlier broker.
+
+mod leaders;
+mod recover;
+pub mod store;
+
+use crate::{
+    component::{Component, Outcome},
+    config::Settings,
+    poller::{Poller, Token},
+};
+pub(crate) use leaders::Termination;
+
+use ck_core::registry::{Effect, Input, Registry};
+use ck_protocol::{SessionId, SessionRef};
+use leaders::Leaders;
+use std::time::Instant;
+use store::{LingerDir, Store, UnreadableRecord};
+
+/// The component.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    pub(crate) registry: Registry,
+    pub(crate) linger: LingerDir,
+    store: Store,
+    leaders: Leaders,
+    /// Sessions of an earlier broker whose leader could not be watched yet.
+    unwatched: Vec<SessionId>,
+    /// When that is tried again.
+    watch_due: Option<Instant>,
+}
+
+impl Sessions {
+    pub(crate) fn new(registry: Registry, store: Store, linger: LingerDir) -> nix::Result<Self> {
+        Ok(Self { registry, linger, store, leaders: Leaders::new()?, unwatched: Vec::new(), watch_due: None })
+    }
+
+    /// The nested set of leaders, for the broker's own set.
+    pub(crate) fn poller(&self) -> &Poller {
+        self.leaders.poller()
+    }
+
+    /// Tells the registry; returns what is to be done about it.
+    pub(crate) fn apply(&mut self, input: Input) -> Vec<Effect> {
+        self.registry.apply(input)
+    }
+
+    /// Writes a session down.
+    pub(crate) fn record(&mut self, id: SessionId) {
+        let Some(record) = self.registry.get(id) else { return };
+        if let Err(error) = self.store.record(record) {
+            log::error!("session {id} would not survive a restart of ck-broker: {error}");
+        }
+    }
+
+    /// Strikes a session out.
+    pub(crate) fn forget(&mut self, id: SessionId) {
+        if let Err(error) = self.store.forget(id) {
+            log::error!("{error}");
+        }
+    }
+
+    /// Notes the next id, so that an orderly restart skips none.
+    pub(crate) fn settle(&self) {
+        if let Err(error) = self.store.settle(self.registry.next_id()) {
+            log::error!("{error}");
+        }
+    }
+
+    /// Renames session records that could not be read, so that the next broker does not stumble over them.
+    pub(crate) fn set_aside(&self, records: &[UnreadableRecord]) {
+        for record in records {
+            match self.store.set_aside(record) {
+                Ok(aside) => log::error!("{record}; set aside as {}", aside.display()),
+                Err(error) => log::error!("{record}; {error}"),
+            }
+        }
+    }
+}
+
+impl Component for Sessions {
+    fn ready(&mut self, token: Token, _: Instant) -> Vec<Outcome> {
+        match token {
+            Token::Leader(id) => vec![Outcome::Input(Input::End(SessionRef::Id(id)))],
+            _ => Vec::new(),
+        }
+    }
+
+    fn next_deadline(&self, _: Instant) -> Option<Instant> {
+        self.leaders.next_deadline().into_iter().chain(self.watch_due).min()
+    }
+
+    fn expire(&mut self, now: Instant) -> Vec<Outcome> {
+        self.leaders.kill_overdue(now);
+        if self.watch_due.is_some_and(|due| due <= now) { self.watch_again(now) } else { Vec::new() }
+    }
+
+    fn reconfigure(&mut self, settings: &Settings) {
+        self.registry.park(!settings.stop_delay.is_zero());
+        self.registry.wait_for_hooks(settings.hooks.wait_added);
+        self.registry.services(settings.services.clone());
+    }
+}

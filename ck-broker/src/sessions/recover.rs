@@ -1,0 +1,47 @@
+//! The sessions of an earlier broker on the same state directory.
+
+use super::Sessions;
+use crate::{component::Outcome, process};
+use ck_core::model::Leader;
+use ck_protocol::SessionId;
+use std::time::{Duration, Instant};
+
+/// How long after leaders could not be watched that is tried again.
+const WATCH_RETRY: Duration = Duration::from_secs(5);
+
+impl Sessions {
+    /// Watches the leaders of all sessions, which an earlier broker has left. Returns the ends of those whose leader is dead.
+    pub(crate) fn watch_all(&mut self, now: Instant) -> Vec<Outcome> {
+        self.unwatched = self.registry.from(SessionId::new(0)).map(|record| record.session.id).collect();
+        self.watch_again(now)
+    }
+
+    /// Watches the leaders that are not watched yet. Returns the ends of sessions whose leader is dead. A leader that cannot be
+    /// watched is tried again later: better a session whose end is seen late than a directory taken from one that lives.
+    pub(super) fn watch_again(&mut self, now: Instant) -> Vec<Outcome> {
+        let (mut ended, mut failed) = (Vec::new(), None);
+        for id in std::mem::take(&mut self.unwatched) {
+            let Some(record) = self.registry.get(id) else { continue };
+            let (pid, started, inode) =
+                (record.session.leader_pid, record.leader_started, record.leader_inode);
+            let watched = match process::again(Leader { pid, started, inode }) {
+                Ok(None) => {
+                    ended.push(Outcome::EndedUnseen(id));
+                    continue;
+                }
+                Ok(Some(pidfd)) => self.leaders.watch(id, pidfd),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = watched {
+                failed = Some(error);
+                self.unwatched.push(id);
+            }
+        }
+        self.watch_due = failed.map(|error| {
+            let count = self.unwatched.len();
+            log::error!("leaders of {count} sessions cannot be watched: {error}; trying again");
+            now + WATCH_RETRY
+        });
+        ended
+    }
+}

@@ -1,0 +1,115 @@
+//! Versions of the protocol, and which of them a program speaks.
+
+use crate::{AdminRequest, Codec, Reply, SessionRequest};
+use std::fmt;
+
+/// One version of the protocol: its number, and a codec for each type of message.
+#[derive(Debug)]
+pub struct Dialect {
+    /// The first byte of each frame.
+    pub number: u8,
+    /// What is asked on `session.sock`.
+    pub session_request: Codec<SessionRequest>,
+    /// What is asked on `admin.sock`.
+    pub admin_request: Codec<AdminRequest>,
+    /// What is answered on both.
+    pub reply: Codec<Reply>,
+}
+
+/// A type whose values are sent as frames.
+pub trait Framed: Sized + 'static {
+    /// How they are written and read in that version.
+    fn codec(dialect: &Dialect) -> &Codec<Self>;
+}
+
+impl Framed for SessionRequest {
+    fn codec(dialect: &Dialect) -> &Codec<Self> {
+        &dialect.session_request
+    }
+}
+
+impl Framed for AdminRequest {
+    fn codec(dialect: &Dialect) -> &Codec<Self> {
+        &dialect.admin_request
+    }
+}
+
+impl Framed for Reply {
+    fn codec(dialect: &Dialect) -> &Codec<Self> {
+        &dialect.reply
+    }
+}
+
+/// A version that is spoken here. Only a [`Protocol`] that speaks it gives one out.
+#[derive(Clone, Copy)]
+pub struct Version(&'static Dialect);
+
+impl Version {
+    /// Its number: the first byte of each frame.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self.0.number
+    }
+
+    pub(crate) fn codec<T: Framed>(self) -> &'static Codec<T> {
+        T::codec(self.0)
+    }
+}
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        self.number() == other.number()
+    }
+}
+
+impl Eq for Version {}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Version({})", self.number())
+    }
+}
+
+/// The versions that a program speaks. There is always one.
+#[derive(Clone, Copy, Debug)]
+pub struct Protocol {
+    oldest: &'static Dialect,
+    later: &'static [Dialect],
+}
+
+impl Protocol {
+    /// The protocol of which these are the versions, by rising number.
+    #[must_use]
+    pub const fn new(oldest: &'static Dialect, later: &'static [Dialect]) -> Self {
+        Self { oldest, later }
+    }
+
+    /// All versions, the oldest first.
+    pub fn versions(self) -> impl Iterator<Item = Version> {
+        std::iter::once(self.oldest).chain(self.later).map(Version)
+    }
+
+    /// The oldest version.
+    #[must_use]
+    pub fn oldest(self) -> Version {
+        Version(self.oldest)
+    }
+
+    /// The current version: a client speaks it first.
+    #[must_use]
+    pub fn newest(self) -> Version {
+        Version(self.later.last().unwrap_or(self.oldest))
+    }
+
+    /// The version of that number, if it is spoken here.
+    #[must_use]
+    pub fn version(self, number: u8) -> Option<Version> {
+        self.versions().find(|version| version.number() == number)
+    }
+
+    /// The version that the sender of `packet` speaks, if it is spoken here.
+    #[must_use]
+    pub fn version_of(self, packet: &[u8]) -> Option<Version> {
+        packet.first().and_then(|&number| self.version(number))
+    }
+}
