@@ -23,11 +23,14 @@ The login-session broker. Stays in the foreground.
   --ready-fd N         write a newline to descriptor N once logins are served
   --syslog             messages go to /dev/log instead of standard error
   --check-config       read the configuration, say what is wrong with it, and exit
+  --pid                print the pid of the broker that runs on the state directory, and exit
+  --stop               end that broker, wait for its end, and exit
   --version            print the version and exit
   --help               print this and exit
 
 SIGHUP: read the configuration again. Sockets of a service manager (LISTEN_FDS) are taken over.
-Exit status: 0 stopped by SIGTERM or SIGINT; 1 cannot run; 2 bad arguments or configuration.
+Exit status: 0 stopped by SIGTERM or SIGINT, or done; 1 cannot run or cannot do it; 2 bad arguments or
+configuration; with --pid, 3 no broker runs; 4 no broker runs, and the last one was killed.
 ";
 
 /// What the broker is to do.
@@ -37,6 +40,10 @@ pub enum Command {
     Run(Options),
     /// Read the configuration only.
     CheckConfig(Options),
+    /// Print the pid of the broker on this state directory.
+    Pid(PathBuf),
+    /// End the broker on this state directory.
+    Stop(PathBuf),
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -129,7 +136,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
         ready_fd: None,
         syslog: false,
     };
-    let (mut check, mut in_root) = (false, None);
+    let (mut command, mut in_root): (fn(Options) -> Command, _) = (Command::Run, None);
     while let Some(argument) = parser.next()? {
         match argument {
             Long("config") => options.config = Some(absolute("--config", parser.value()?.into())?),
@@ -141,7 +148,9 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
             Long("ready-fd") => options.ready_fd = Some(ready_fd(parser.value()?.parse()?)?),
             Long("beside-logind") => options.beside_logind = true,
             Long("syslog") => options.syslog = true,
-            Long("check-config") => check = true,
+            Long("check-config") => command = Command::CheckConfig,
+            Long("pid") => command = |options| Command::Pid(options.state_dir),
+            Long("stop") => command = |options| Command::Stop(options.state_dir),
             Long("version") => return Ok(Command::Version),
             Long("help") => return Ok(Command::Help),
             Long(long) if long == IN_ROOT => {
@@ -163,7 +172,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
     if let Some(task) = in_root {
         return Ok(Command::InRoot(task, options.runtime_root));
     }
-    Ok(if check { Command::CheckConfig(options) } else { Command::Run(options) })
+    Ok(command(options))
 }
 
 /// The rest of a command line that the broker itself has made.

@@ -13,11 +13,13 @@
 //!   [`directories`] (make, retire, tear down), [`hooks`], [`history`], [`console`];
 //! - [`config`]: the file, and what it comes to on this machine; [`other_manager`]: whether another daemon makes the directories;
 //! - [`places`]: the two places that the broker works in; [`process`]: what the kernel knows of a process;
-//! - `poller` (epoll), `lookup` and `pin` (names), [`privileges`], [`log_sink`], [`supervisor`];
+//! - `poller` (epoll), `lookup` and `pin` (names), [`privileges`], [`log_sink`], [`supervisor`], [`running`] (finds and ends the broker that runs, for service scripts);
 //! - `sys`: starts programs, and holds the only unsafe code.
 //!
 #![deny(unsafe_code)]
 
+#[cfg(test)]
+mod any_text;
 mod api;
 pub mod arguments;
 mod broker;
@@ -39,6 +41,7 @@ mod poll;
 mod poller;
 pub mod privileges;
 pub mod process;
+pub mod running;
 pub mod sessions;
 pub mod start;
 pub mod supervisor;

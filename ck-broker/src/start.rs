@@ -12,8 +12,9 @@ use crate::{
     },
     history,
     log_sink::{self, Target},
-    places::{self, LockError, PlacesError, Wanted},
+    places::{self, Holder, LockError, PlacesError, Wanted},
     privileges,
+    running::{self, RunningError},
     sessions::store::{LingerDir, StateDir, Store, StoreError},
     supervisor,
     sys::{
@@ -31,6 +32,11 @@ use std::{
     path::Path,
     process::ExitCode,
 };
+
+/// The exit status of `--pid` if no broker runs.
+const NOT_RUNNING: u8 = 3;
+/// The same if the last one was killed.
+const DIED: u8 = 4;
 
 /// Why the broker does not run.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +67,8 @@ enum StartError {
     Places(#[from] PlacesError),
     #[error(transparent)]
     Lock(#[from] LockError),
+    #[error(transparent)]
+    Running(#[from] RunningError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -105,6 +113,8 @@ fn run() -> Result<ExitCode, StartError> {
         Command::CheckConfig(options) => {
             source(&options).configuration()?;
         }
+        Command::Pid(state_dir) => return print_pid(&state_dir),
+        Command::Stop(state_dir) => running::stop(&state_dir)?,
         Command::Run(options) => {
             // Before this process opens anything of its own.
             let passed = sys::passed_descriptors().map_err(StartError::Passed)?;
@@ -127,6 +137,18 @@ fn run() -> Result<ExitCode, StartError> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the pid of the broker on `state_dir`, or says by the exit status that there is none.
+fn print_pid(state_dir: &Path) -> Result<ExitCode, StartError> {
+    Ok(match running::find(state_dir)? {
+        Holder::Runs(pid) => {
+            print(&format!("{}\n", pid.as_raw_nonzero()));
+            ExitCode::SUCCESS
+        }
+        Holder::None => ExitCode::from(NOT_RUNNING),
+        Holder::Died => ExitCode::from(DIED),
+    })
 }
 
 /// Has ps(1) show this process by the name that it was started with. Executed as `/proc/self/exe`, it is called `exe`

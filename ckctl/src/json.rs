@@ -1,9 +1,10 @@
-//! The JSON forms. Their field names are a contract; what is absent is `null`.
+//! The JSON forms. Their field names are a contract; what is absent is `null`. [`ck_core::json`] has the form of a session and
+//! of a time.
 
-use crate::{facts::Facts, time};
-use ck_protocol::{self as protocol, FactValue, is_printable};
+use crate::facts::Facts;
+use ck_core::json::{Value, escape, rfc3339};
+use ck_protocol as protocol;
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use std::fmt::Write;
 
 /// The text of `value`, one field a line.
 ///
@@ -27,63 +28,14 @@ fn escaped(json: &str) -> String {
     for c in json.chars() {
         // JSON lets DEL, the C1 controls and what reorders text stand in a string, and somebody looks
         // at this on a terminal. Between strings there is only ASCII, and the line feed.
-        if c == '\n' || is_printable(c) {
+        if c == '\n' {
             text.push(c);
         } else {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\\u{:04x}", u32::from(c));
+            escape(&mut text, c);
         }
     }
     text.push('\n');
     text
-}
-
-/// A session.
-#[derive(Debug, Serialize)]
-pub struct Session<'s> {
-    id: String,
-    parent: Option<String>,
-    uid: u32,
-    user: &'s str,
-    leader_pid: i32,
-    service: &'s str,
-    class: &'static str,
-    r#type: &'static str,
-    tty: Option<&'s str>,
-    remote: bool,
-    remote_host: Option<&'s str>,
-    remote_user: Option<&'s str>,
-    display: Option<&'s str>,
-    seat: Option<&'s str>,
-    vt: Option<u8>,
-    state: &'static str,
-    opened_at: String,
-    runtime_dir: Option<&'s str>,
-}
-
-impl<'s> From<&'s protocol::Session> for Session<'s> {
-    fn from(session: &'s protocol::Session) -> Self {
-        Self {
-            id: session.id.to_string(),
-            parent: session.parent.map(|id| id.to_string()),
-            uid: session.uid.get(),
-            user: session.user.as_str(),
-            leader_pid: session.leader_pid.get(),
-            service: session.service.as_str(),
-            class: session.class.as_str(),
-            r#type: session.kind.as_str(),
-            tty: session.tty.as_ref().map(protocol::Text::as_str),
-            remote: session.remote,
-            remote_host: session.remote_host.as_ref().map(protocol::Text::as_str),
-            remote_user: session.remote_user.as_ref().map(protocol::Text::as_str),
-            display: session.display.as_ref().map(protocol::Text::as_str),
-            seat: session.seat.as_ref().map(protocol::Text::as_str),
-            vt: session.vt.map(protocol::Vt::get),
-            state: session.state.as_str(),
-            opened_at: time::rfc3339(session.opened_at),
-            runtime_dir: session.runtime_dir.as_ref().map(protocol::Text::as_str),
-        }
-    }
 }
 
 /// The broker's own state: what this `ckctl` knows of it, what is wrong, and what a newer broker says besides.
@@ -102,26 +54,13 @@ impl Serialize for Status<'_> {
     fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
         let mut fields = into.serialize_map(None)?;
         for key in protocol::Status::KEYS {
-            fields.serialize_entry(key, &self.facts.get(key).map(Value))?;
+            fields.serialize_entry(key, &self.facts.get(key).map(Value::from))?;
         }
         fields.serialize_entry(PROBLEMS, self.problems)?;
         for fact in self.facts.unknown().filter(|fact| fact.key.as_str() != PROBLEMS) {
-            fields.serialize_entry(fact.key.as_str(), &Value(&fact.value))?;
+            fields.serialize_entry(fact.key.as_str(), &Value::from(&fact.value))?;
         }
         fields.end()
-    }
-}
-
-/// The value of a fact.
-struct Value<'f>(&'f FactValue);
-
-impl Serialize for Value<'_> {
-    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            FactValue::Number(number) => into.serialize_u64(*number),
-            FactValue::Time(moment) => into.serialize_str(&time::rfc3339(*moment)),
-            FactValue::Text(text) => into.serialize_str(text.as_str()),
-        }
     }
 }
 
@@ -148,10 +87,10 @@ impl<'t> From<&'t protocol::TeardownDetail> for Teardown<'t> {
             path: teardown.path.as_str(),
             state: teardown.state.as_str(),
             failures: teardown.failures,
-            next_try: teardown.next_try.map(time::rfc3339),
+            next_try: teardown.next_try.map(rfc3339),
             reason: teardown.reason.as_ref().map(protocol::Text::as_str),
             bytes: *bytes,
-            since: time::rfc3339(*since),
+            since: rfc3339(*since),
         }
     }
 }
@@ -217,6 +156,7 @@ pub struct Retrying {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ck_protocol::is_printable;
 
     #[test]
     fn no_string_can_steer_a_terminal_and_all_read_back() {

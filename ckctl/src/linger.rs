@@ -2,7 +2,7 @@
 
 use crate::{
     client::{Client, ClientError},
-    json::pretty,
+    json::{self, pretty},
     screen::Screen,
     table::{self, or_none},
 };
@@ -156,42 +156,13 @@ fn answer(account: &Account, linger: bool, sessions: u64, json: bool) -> Result<
 
 fn list(users: &[User], json: bool, screen: Screen) -> Result<String, LingerError> {
     if json {
-        return Ok(pretty(&users.iter().map(Json::from).collect::<Vec<_>>())?);
+        return Ok(pretty(&users.iter().map(json::User::from).collect::<Vec<_>>())?);
     }
-    if users.is_empty() {
-        return Ok(if screen.legend { "Nobody lingers.\n".to_owned() } else { String::new() });
+    if users.is_empty() && screen.legend {
+        return Ok("Nobody lingers.\n".to_owned());
     }
-    let mut rows = String::new();
-    if screen.legend {
-        rows.push_str("UID\tUSER\tSESSIONS\tSTATE\tRUNTIME DIRECTORY\n");
-    }
-    for user in users {
+    Ok(table::list(users, "user", "UID\tUSER\tSESSIONS\tSTATE\tRUNTIME DIRECTORY", screen, |user| {
         let dir = or_none(user.runtime_dir.as_ref());
-        table::row(&mut rows, &[&user.uid, &user.name, &user.sessions, &user.state, &dir]);
-    }
-    Ok(table::counted(&rows, users.len(), "user", screen))
-}
-
-/// A user who lingers, as JSON.
-#[derive(Debug, Serialize)]
-struct Json<'u> {
-    uid: u32,
-    user: &'u str,
-    sessions: u64,
-    linger: bool,
-    state: &'static str,
-    runtime_dir: Option<&'u str>,
-}
-
-impl<'u> From<&'u User> for Json<'u> {
-    fn from(user: &'u User) -> Self {
-        Self {
-            uid: user.uid.get(),
-            user: user.name.as_str(),
-            sessions: user.sessions,
-            linger: user.linger,
-            state: user.state.as_str(),
-            runtime_dir: user.runtime_dir.as_ref().map(Text::as_str),
-        }
-    }
+        table::row(&[&user.uid, &user.name, &user.sessions, &user.state, &dir])
+    }))
 }

@@ -1,6 +1,7 @@
 //! What a subscriber is told, as lines for people or for programs.
 
 use crate::{json, time};
+use ck_core::json::{Members, rfc3339};
 use ck_protocol::{Event, Reply, Seat, Session, SessionId, ShortName, Text, Timestamp, Uid};
 use serde::Serialize;
 
@@ -34,7 +35,7 @@ struct Told<'r> {
     /// The user whom it is about.
     uid: Option<u32>,
     /// The session as it is now.
-    session: Option<json::Session<'r>>,
+    session: Option<Members<'r>>,
     seat: Option<&'r str>,
     /// The session in the foreground of the seat, and the one that was.
     active: Option<String>,
@@ -62,7 +63,7 @@ impl News {
         if !self.form.json {
             return Ok(self.for_people(reply, now));
         }
-        Told::of(reply).map(|told| json::line(&Told { time: time::rfc3339(now), ..told })).transpose()
+        Told::of(reply).map(|told| json::line(&Told { time: rfc3339(now), ..told })).transpose()
     }
 
     fn for_people(&self, reply: &Reply, now: Timestamp) -> Option<String> {
@@ -123,7 +124,10 @@ impl<'r> Told<'r> {
     }
 
     fn session(event: &'static str, session: &'r Session) -> Self {
-        Self { session: Some(session.into()), ..Self::about(event, Some(session.id), session.uid) }
+        Self {
+            session: Some(ck_core::json::session(session)),
+            ..Self::about(event, Some(session.id), session.uid)
+        }
     }
 
     fn seat(

@@ -79,14 +79,14 @@ fn text(arguments: &Arguments) -> Result<String, RunError> {
         Verb::List => {
             let sessions = client()?.list()?;
             if json {
-                pretty(&sessions.iter().map(json::Session::from).collect::<Vec<_>>())?
+                pretty(&sessions.iter().map(ck_core::json::session).collect::<Vec<_>>())?
             } else {
                 table::sessions(&sessions, screen)
             }
         }
         Verb::Show { id } => {
             let session = client()?.show(id)?;
-            if json { pretty(&json::Session::from(&session))? } else { table::session(&session) }
+            if json { pretty(&ck_core::json::session(&session))? } else { table::session(&session) }
         }
         Verb::Users => {
             let users = client()?.users()?;

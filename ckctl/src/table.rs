@@ -14,16 +14,10 @@ pub(crate) const NONE: &str = "-";
 /// A line a session, then their count.
 #[must_use]
 pub fn sessions(sessions: &[Session], screen: Screen) -> String {
-    if sessions.is_empty() {
-        return if screen.legend { "No sessions.\n".to_owned() } else { String::new() };
-    }
-    let mut rows = String::new();
-    if screen.legend {
-        rows.push_str("SESSION\tUID\tUSER\tSERVICE\tTTY\tSEAT\tSTATE\tSINCE\tREMOTE HOST\n");
-    }
-    for session in sessions {
+    let heading = "SESSION\tUID\tUSER\tSERVICE\tTTY\tSEAT\tSTATE\tSINCE\tREMOTE HOST";
+    list(sessions, "session", heading, screen, |session| {
         // Text displays itself with everything escaped that could steer a terminal.
-        let cells: [&dyn Display; 9] = [
+        row(&[
             &session.id,
             &session.uid,
             &session.user,
@@ -33,70 +27,41 @@ pub fn sessions(sessions: &[Session], screen: Screen) -> String {
             &session.state,
             &time::for_people(session.opened_at),
             &or_none(session.remote_host.as_ref()),
-        ];
-        row(&mut rows, &cells);
-    }
-    counted(&rows, sessions.len(), "session", screen)
+        ])
+    })
 }
 
 /// A line a user, then their count.
 #[must_use]
 pub fn users(users: &[User], screen: Screen) -> String {
-    if users.is_empty() {
-        return if screen.legend { "No users.\n".to_owned() } else { String::new() };
-    }
-    let mut rows = String::new();
-    if screen.legend {
-        rows.push_str("UID\tUSER\tSESSIONS\tLINGER\tSTATE\tRUNTIME DIRECTORY\n");
-    }
-    for user in users {
-        let cells: [&dyn Display; 6] = [
+    let heading = "UID\tUSER\tSESSIONS\tLINGER\tSTATE\tRUNTIME DIRECTORY";
+    list(users, "user", heading, screen, |user| {
+        let linger = yes_or_no(user.linger);
+        row(&[
             &user.uid,
             &user.name,
             &user.sessions,
-            &if user.linger { "yes" } else { "no" },
+            &linger,
             &user.state,
             &or_none(user.runtime_dir.as_ref()),
-        ];
-        row(&mut rows, &cells);
-    }
-    counted(&rows, users.len(), "user", screen)
+        ])
+    })
 }
 
 /// A line a seat, then their count.
 #[must_use]
 pub fn seats(seats: &[Seat], screen: Screen) -> String {
-    if seats.is_empty() {
-        return if screen.legend { "No seats.\n".to_owned() } else { String::new() };
-    }
-    let mut rows = String::new();
-    if screen.legend {
-        rows.push_str("SEAT\tACTIVE SESSION\tSESSIONS\tVIRTUAL TERMINALS\n");
-    }
-    for seat in seats {
-        let cells: [&dyn Display; 4] = [
-            &seat.id,
-            &or_none(seat.active.as_ref()),
-            &seat.sessions,
-            &if seat.has_vts { "yes" } else { "no" },
-        ];
-        row(&mut rows, &cells);
-    }
-    counted(&rows, seats.len(), "seat", screen)
+    list(seats, "seat", "SEAT\tACTIVE SESSION\tSESSIONS\tVIRTUAL TERMINALS", screen, |seat| {
+        row(&[&seat.id, &or_none(seat.active.as_ref()), &seat.sessions, &yes_or_no(seat.has_vts)])
+    })
 }
 
 /// A line a teardown, then their count.
 #[must_use]
 pub fn teardowns(teardowns: &[TeardownDetail], screen: Screen) -> String {
-    if teardowns.is_empty() {
-        return if screen.legend { "No teardowns.\n".to_owned() } else { String::new() };
-    }
-    let mut rows = String::new();
-    if screen.legend {
-        rows.push_str("TEARDOWN\tUID\tSTATE\tSINCE\tBYTES\tFAILURES\tNEXT TRY\tDIRECTORY\tREASON\n");
-    }
-    for TeardownDetail { teardown, bytes, since } in teardowns {
-        let cells: [&dyn Display; 9] = [
+    let heading = "TEARDOWN\tUID\tSTATE\tSINCE\tBYTES\tFAILURES\tNEXT TRY\tDIRECTORY\tREASON";
+    list(teardowns, "teardown", heading, screen, |TeardownDetail { teardown, bytes, since }| {
+        row(&[
             &teardown.id,
             &teardown.uid,
             &teardown.state,
@@ -106,10 +71,8 @@ pub fn teardowns(teardowns: &[TeardownDetail], screen: Screen) -> String {
             &or_none(teardown.next_try.map(time::for_people).as_ref()),
             &teardown.path,
             &or_none(teardown.reason.as_ref()),
-        ];
-        row(&mut rows, &cells);
-    }
-    counted(&rows, teardowns.len(), "teardown", screen)
+        ])
+    })
 }
 
 /// A line a fact, its name in front.
@@ -125,7 +88,7 @@ pub fn session(session: &Session) -> String {
         ("Class", &session.class),
         ("Type", &session.kind),
         ("TTY", &or_none(session.tty.as_ref())),
-        ("Remote", &if session.remote { "yes" } else { "no" }),
+        ("Remote", &yes_or_no(session.remote)),
         ("Remote host", &or_none(session.remote_host.as_ref())),
         ("Remote user", &or_none(session.remote_user.as_ref())),
         ("Display", &or_none(session.display.as_ref())),
@@ -164,23 +127,39 @@ pub fn status(facts: &Facts, problems: &[String], screen: Screen) -> String {
     named(&rows)
 }
 
-/// The rows aligned, with their count below if there is a legend.
-pub(crate) fn counted(rows: &str, count: usize, what: &str, screen: Screen) -> String {
-    let mut table = screen.fit(&aligned(rows));
-    if screen.legend {
-        let _ = writeln!(table, "\n{count} {what}{} listed.", if count == 1 { "" } else { "s" });
+/// A row for each of `items`, aligned. If there is a legend, the heading above them and their count below. `what` names
+/// one of them.
+pub(crate) fn list<T>(
+    items: &[T],
+    what: &str,
+    heading: &str,
+    screen: Screen,
+    row: impl Fn(&T) -> String,
+) -> String {
+    let rows: String = items.iter().map(row).collect();
+    match (screen.legend, items.len()) {
+        (true, 0) => format!("No {what}s.\n"),
+        (true, count) => {
+            let table = screen.fit(&aligned(&format!("{heading}\n{rows}")));
+            format!("{table}\n{count} {what}{} listed.\n", if count == 1 { "" } else { "s" })
+        }
+        (false, 0) => String::new(),
+        (false, _) => screen.fit(&aligned(&rows)),
     }
-    table
+}
+
+/// A row of [`list`].
+pub(crate) fn row(cells: &[&dyn Display]) -> String {
+    let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
+    cells.join("\t") + "\n"
 }
 
 pub(crate) fn or_none<T: Display>(value: Option<&T>) -> String {
     value.map_or_else(|| NONE.to_owned(), ToString::to_string)
 }
 
-pub(crate) fn row(rows: &mut String, cells: &[&dyn Display]) {
-    let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
-    rows.push_str(&cells.join("\t"));
-    rows.push('\n');
+fn yes_or_no(truth: bool) -> &'static str {
+    if truth { "yes" } else { "no" }
 }
 
 fn named(facts: &[(&str, &dyn Display)]) -> String {

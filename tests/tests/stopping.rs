@@ -40,6 +40,36 @@ fn once_it_has_stopped_a_login_sees_at_once_that_there_is_none() {
     machine.await_nothing_left();
 }
 
+/// `ck-broker --stop`, as service scripts use it: it returns when the broker has ended.
+#[test]
+fn a_broker_is_stopped_by_whoever_asks_and_killed_if_it_does_not_answer() {
+    let mut machine = Machine::up();
+    let login = held(&machine);
+    let session = machine.session();
+    for is_stuck in [false, true] {
+        let mut broker = machine.broker.take().expect("a broker");
+        let pid = broker.pid().to_string();
+        assert_eq!(machine.host.run_ok(&["ck-broker", "--pid"]), pid);
+        if is_stuck {
+            broker.signal(Signal::STOP);
+        }
+        machine.host.run_ok(&["ck-broker", "--stop"]);
+        // A command in the host that is stopped stops the `nsenter` outside, too.
+        assert!(is_stuck || broker.wait(SOON).expect("the broker has ended").success());
+        let none = machine.host.run(&["ck-broker", "--pid"]);
+        assert_eq!((none.status.code(), none.stdout.as_str()), (Some(if is_stuck { 4 } else { 3 }), ""));
+        machine.host.run_ok(&["ck-broker", "--stop"]);
+        machine.start_broker(&[]);
+        assert_eq!(machine.session(), session);
+    }
+    // Users cannot look, and are told so.
+    let theirs = machine.host.run(&["su", "bob", "-c", "/usr/sbin/ck-broker --pid"]);
+    assert_eq!(theirs.status.code(), Some(1));
+    assert!(theirs.stderr.contains("/run/ck-broker/state/lock"), "{theirs:?}");
+    drop(login);
+    machine.await_nothing_left();
+}
+
 /// The worker is no part of the broker: it goes on, and the next broker's finds what is left, or nothing.
 #[test]
 fn a_teardown_goes_on_while_the_broker_is_restarted() {

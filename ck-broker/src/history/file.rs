@@ -5,7 +5,7 @@
 //! is, and whether its last line is whole.
 
 use super::{
-    line::{Line, VERSION},
+    line::{self, VERSION},
     moment::Moment,
     tail,
 };
@@ -153,9 +153,9 @@ impl HistoryFile {
         let before = File::open(before(&self.place.file)).and_then(|file| last_boot(&file)).ok().flatten();
         let last = self.file.as_ref().map(last_boot).transpose().map_err(self.failed())?.flatten();
         if last.or(before).as_deref() != Some(&self.boot) {
-            let line = Line::new(Moment::of_boot(), &self.boot, "system_started");
+            let line = line::begin(Moment::of_boot(), &self.boot, "system_started");
             let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
-            self.write(&line.text("kernel", &kernel, VERSION).finish(), length)?;
+            self.write(&line::end(line.text_within("kernel", &kernel, VERSION)), length)?;
         }
         self.has_boot = true;
         Ok(())

@@ -22,8 +22,8 @@ use crate::{
     poller::{Poller, Token},
     sys::{Child, Program},
 };
-use ck_protocol::{Session, SessionId};
-use line::Line;
+use ck_core::json::Object;
+use ck_protocol::{Session, SessionId, Text};
 use moment::Moment;
 use rustix::{
     fs::{OFlags, fcntl_setfl},
@@ -109,14 +109,15 @@ impl History {
 
     /// The broker serves from now on.
     pub fn broker_started(&mut self) {
-        let line = self.line("broker_started").text("version", env!("CARGO_PKG_VERSION"), line::VERSION);
-        self.append(&line.number("pid", std::process::id().into()).finish());
+        let line =
+            self.line("broker_started").text_within("version", env!("CARGO_PKG_VERSION"), line::VERSION);
+        self.append(line.member("pid", u64::from(std::process::id())));
     }
 
     /// The broker ends in good order, and `sessions` stay.
     pub fn broker_stopped(&mut self, sessions: usize) {
-        let line = self.line("broker_stopped");
-        self.append(&line.number("sessions", u64::try_from(sessions).unwrap_or(u64::MAX)).finish());
+        let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
+        self.append(self.line("broker_stopped").member("sessions", sessions));
     }
 
     /// A session is open.
@@ -126,7 +127,7 @@ impl History {
         }
         let at = Moment { time: session.opened_at, since_boot: moment::since_boot() };
         self.opened.insert(session.id, at.since_boot);
-        self.append(&line_of_opened(Line::new(at, &self.boot, "session_opened"), session));
+        self.append(line_of_opened(line::begin(at, &self.boot, "session_opened"), session));
     }
 
     /// A session has ended, just now or while there was no broker.
@@ -135,7 +136,7 @@ impl History {
             return;
         }
         let lasted = self.opened.remove(&session.id).map(|at| moment::since_boot().saturating_sub(at));
-        self.append(&line_of_ended(self.line("session_ended"), session, lasted, self.is_late));
+        self.append(line_of_ended(self.line("session_ended"), session, lasted, self.is_late));
     }
 
     /// Waits for the processes that have ended.
@@ -162,19 +163,20 @@ impl History {
         writer.troubles.now()
     }
 
-    fn line(&self, event: &str) -> Line {
-        Line::new(Moment::now(), &self.boot, event)
+    fn line(&self, event: &'static str) -> Object {
+        line::begin(Moment::now(), &self.boot, event)
     }
 
     /// Hands a line over, if there is room.
-    fn append(&mut self, line: &str) {
+    fn append(&mut self, line: Object) {
         if self.place.is_none() {
             return;
         }
-        let mut sent = self.send(line);
+        let line = line::end(line);
+        let mut sent = self.send(&line);
         if matches!(sent, Sent::Gone) {
             self.start(Instant::now());
-            sent = self.send(line);
+            sent = self.send(&line);
         }
         if matches!(sent, Sent::Yes) {
             if self.lost > 0 {
@@ -263,33 +265,42 @@ impl Writer {
     }
 }
 
-fn line_of_opened(line: Line, session: &Session) -> String {
-    let leader = u64::try_from(session.leader_pid.get()).unwrap_or_default();
-    about(line, session).word("class", session.class.as_str()).number("leader_pid", leader).finish()
+fn line_of_opened(line: Object, session: &Session) -> Object {
+    about(line, session).member("class", session.class).member("leader_pid", session.leader_pid)
 }
 
 /// `is_late`: it has ended earlier, and nobody saw it.
-fn line_of_ended(line: Line, session: &Session, lasted: Option<Duration>, is_late: bool) -> String {
-    let mut line = about(line, session).word("opened_at", &moment::rfc3339(session.opened_at));
+fn line_of_ended(line: Object, session: &Session, lasted: Option<Duration>, is_late: bool) -> Object {
+    let mut line = about(line, session).member("opened_at", session.opened_at);
     if let Some(lasted) = lasted {
         line = line.seconds("duration", lasted);
     }
-    if is_late { line.truth("late", true).finish() } else { line.finish() }
+    line.present("late", is_late.then_some(true))
 }
 
 /// What names a session, and those whose it is.
-fn about(line: Line, session: &Session) -> Line {
-    let line = line.word("id", &session.id.to_string()).number("uid", session.uid.get().into());
-    let line = line.text("user", session.user.as_str(), line::USER);
-    let line = line.text("service", session.service.as_str(), line::SERVICE);
-    let line = line.optional("tty", session.tty.as_ref().map(ck_protocol::Text::as_str), line::TTY);
-    line.optional("remote_host", session.remote_host.as_ref().map(ck_protocol::Text::as_str), line::HOST)
+fn about(line: Object, session: &Session) -> Object {
+    let mut line = line.member("id", session.id).member("uid", session.uid);
+    for (name, text, most) in [
+        ("user", Some(session.user.as_str()), line::USER),
+        ("service", Some(session.service.as_str()), line::SERVICE),
+        ("tty", session.tty.as_ref().map(Text::as_str), line::TTY),
+        ("remote_host", session.remote_host.as_ref().map(Text::as_str), line::HOST),
+    ] {
+        if let Some(text) = text {
+            line = line.text_within(name, text, most);
+        }
+    }
+    line
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ck_protocol::{Class, Kind, Pid, State, Text, Timestamp, Uid};
+    use crate::any_text::any_text;
+    use ck_protocol::{Class, Kind, Pid, State, Timestamp, Uid};
+    use proptest::prelude::*;
+    use serde_json::Value;
 
     /// With everything as long as it can be, and `text` for all that anybody chooses.
     fn session(text: &str) -> Session {
@@ -315,19 +326,45 @@ mod tests {
         }
     }
 
+    /// Both lines of a session, each with the longest numbers.
+    fn lines(session: &Session) -> [String; 2] {
+        let most = Duration::from_secs(u32::MAX.into());
+        let at = Moment { time: session.opened_at, since_boot: most };
+        let head = |event| line::begin(at, "01234567", event);
+        let ended = line_of_ended(head("session_ended"), session, Some(most), true);
+        [line_of_opened(head("session_opened"), session), ended].map(line::end)
+    }
+
     #[test]
     fn no_line_is_longer_than_it_may_be() {
         let long = ["x", "\u{1}", "\"", "\\", "é", "\u{202e}", "日", "\u{1f600}", "a\u{1}é"];
         for text in long.map(|text| text.repeat(255)) {
-            let session = session(&text);
-            let at = || Moment { time: session.opened_at, since_boot: Duration::from_secs(u32::MAX.into()) };
-            let head = |event| Line::new(at(), "01234567", event);
-            for line in [line_of_opened(head("session_opened"), &session), {
-                let lasted = Some(Duration::from_secs(u32::MAX.into()));
-                line_of_ended(head("session_ended"), &session, lasted, true)
-            }] {
+            for line in lines(&session(&text)) {
                 assert!(line.len() <= line::LONGEST, "{} bytes: {line}", line.len());
                 assert!(line.ends_with("}\n") && line.matches('\n').count() == 1, "{line}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_reads_back_whatever_its_texts_are(text in any_text()) {
+            let session = session(&text);
+            for line in lines(&session) {
+                prop_assert!(line.len() <= line::LONGEST, "{} bytes: {line}", line.len());
+                prop_assert!(line.ends_with("}\n") && line.matches('\n').count() == 1, "{line}");
+                prop_assert!(line.trim_end().chars().all(ck_protocol::is_printable), "{line:?}");
+                let read: Value = serde_json::from_str(&line).unwrap();
+                for (name, most, whole) in [
+                    ("user", line::USER, session.user.as_str()),
+                    ("service", line::SERVICE, session.service.as_str()),
+                    ("tty", line::TTY, session.tty.as_ref().unwrap().as_str()),
+                    ("remote_host", line::HOST, session.remote_host.as_ref().unwrap().as_str()),
+                ] {
+                    let kept = read[name].as_str().unwrap();
+                    let is_cut = kept.strip_suffix('…').is_some_and(|kept| whole.starts_with(kept));
+                    prop_assert!(kept == whole || is_cut && whole.len() * 6 > most, "{kept:?} of {whole:?}");
+                }
             }
         }
     }

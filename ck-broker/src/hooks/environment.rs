@@ -1,7 +1,6 @@
 //! What a hook is told: ConsoleKit's variables, with its values, and ours. See docs/HOOKS.md.
 
-use super::json;
-use ck_core::model::HookEvent;
+use ck_core::{json, model::HookEvent};
 use ck_protocol::{Session, State, Text, printable};
 
 /// Where a hook's own programs are looked for.
@@ -63,7 +62,7 @@ impl Variables {
         self.put("CLASS", session.class);
         self.put("LEADER_PID", session.leader_pid);
         self.put_text("RUNTIME_DIR", session.runtime_dir.as_ref());
-        self.put("JSON", json::of(session));
+        self.put("JSON", json::session(session).to_json());
     }
 
     /// The variables of `run-seat.d` for one of its two sessions. Without the session, there are none.
@@ -92,7 +91,9 @@ impl Variables {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::any_text::any_text;
     use ck_protocol::*;
+    use proptest::prelude::*;
     use std::collections::BTreeSet;
 
     /// A session of bob's on the console.
@@ -198,6 +199,48 @@ pub(super) mod tests {
         assert_eq!(entries(|tag| tag.starts_with("session_") || tag.starts_with("seat_")), told);
         let spelt = include_str!("../../../ck-core/src/model/hook_event.rs").matches("=> \"").count();
         assert_eq!(spelt, told.len(), "an action that every_event() does not have");
+    }
+
+    /// The JSON of the session, as a hook gets it.
+    fn json_of(session: &Session) -> String {
+        let variables = of(&HookEvent::SessionAdded(Box::new(session.clone())));
+        variables.into_iter().find(|(name, _)| name == "CK_SESSION_JSON").unwrap().1
+    }
+
+    #[test]
+    fn a_session_is_one_line_of_json_with_every_member() {
+        let mut session = session();
+        session.remote_host = Some(Text::clipped("a\"\\\n\u{202e}b"));
+        let expected = r#"{"id":"7","parent":null,"uid":2002,"user":"bob","leader_pid":11,"service":"login","class":"user","type":"tty","tty":"tty2","remote":false,"remote_host":"a\"\\\u000a\u202eb","remote_user":null,"display":null,"seat":"seat0","vt":2,"state":"active","opened_at":"1970-01-01T00:00:00.000000Z","runtime_dir":"/run/user/2002"}"#;
+        assert_eq!(json_of(&session), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn the_json_reads_back_whatever_its_texts_are(texts in prop::array::uniform8(any_text())) {
+            let mut session = session();
+            let [user, service, tty, remote_host, remote_user, display, seat, runtime_dir] = &texts;
+            (session.user, session.service) = (Text::clipped(user), Text::clipped(service));
+            (session.tty, session.display) = (Some(Text::clipped(tty)), Some(Text::clipped(display)));
+            session.remote_host = Some(Text::clipped(remote_host));
+            session.remote_user = Some(Text::clipped(remote_user));
+            (session.seat, session.runtime_dir) = (Some(Text::clipped(seat)), Some(Text::clipped(runtime_dir)));
+            let json = json_of(&session);
+            prop_assert!(json.chars().all(is_printable), "{json:?}");
+            let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+            for (name, text) in [
+                ("user", Some(session.user.as_str())),
+                ("service", Some(session.service.as_str())),
+                ("tty", session.tty.as_ref().map(Text::as_str)),
+                ("remote_host", session.remote_host.as_ref().map(Text::as_str)),
+                ("remote_user", session.remote_user.as_ref().map(Text::as_str)),
+                ("display", session.display.as_ref().map(Text::as_str)),
+                ("seat", session.seat.as_ref().map(Text::as_str)),
+                ("runtime_dir", session.runtime_dir.as_ref().map(Text::as_str)),
+            ] {
+                prop_assert_eq!(read[name].as_str(), text);
+            }
+        }
     }
 
     #[test]

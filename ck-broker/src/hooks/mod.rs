@@ -7,7 +7,6 @@
 //! hooks within the removal of a session, served the next removal meanwhile, and never got out again.
 
 mod environment;
-mod json;
 mod output;
 mod process;
 mod programs;

@@ -3,6 +3,7 @@
 use rustix::{
     fs::{FlockOperation, fcntl_lock},
     io::Errno,
+    process::{Flock, FlockType, Pid, fcntl_getlk},
 };
 use std::{
     fs::{File, OpenOptions},
@@ -10,6 +11,9 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
+
+/// As much of the file as is read, in bytes: more than a pid has.
+const PID_LENGTH: u64 = 64;
 
 /// Why the lock is not ours.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +34,17 @@ pub enum LockError {
         /// " (pid N)", where it is known.
         holder: String,
     },
+}
+
+/// Who holds a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// The broker with this pid.
+    Runs(Pid),
+    /// Nobody. The last broker was killed: it has left its pid in the file.
+    Died,
+    /// Nobody.
+    None,
 }
 
 /// Takes the lock in the file `path`, for the state directory `place`, as long as the file is open.
@@ -57,4 +72,26 @@ pub(crate) fn take(path: &Path, place: &Path) -> Result<File, LockError> {
         }
         Err(errno) => Err(failed(errno.into())),
     }
+}
+
+/// Finds out who holds the lock in the file `path`. The file has a pid. The kernel knows whether that process holds the
+/// lock: fcntl(2), `F_GETLK`.
+///
+/// # Errors
+/// [`LockError::Use`]
+pub(crate) fn holder(path: &Path) -> Result<Holder, LockError> {
+    let failed = |source: io::Error| LockError::Use { path: path.to_owned(), source };
+    let mut options = OpenOptions::new();
+    let file = match options.read(true).custom_flags(nix::libc::O_NOFOLLOW).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Holder::None),
+        file => file.map_err(failed)?,
+    };
+    let mut text = String::new();
+    (&file).take(PID_LENGTH).read_to_string(&mut text).map_err(failed)?;
+    let Some(pid) = text.trim().parse().ok().filter(|pid| *pid > 0).and_then(Pid::from_raw) else {
+        return Ok(Holder::None);
+    };
+    let lock =
+        fcntl_getlk(&file, &Flock::from(FlockType::WriteLock)).map_err(|errno| failed(errno.into()))?;
+    Ok(if lock.is_some_and(|lock| lock.pid == Some(pid)) { Holder::Runs(pid) } else { Holder::Died })
 }

@@ -21,7 +21,7 @@ pub(crate) mod state;
 pub(crate) mod user_dirs;
 
 pub use directory::DirectoryError;
-pub use lock::LockError;
+pub use lock::{Holder, LockError};
 
 use crate::{
     log_sink,

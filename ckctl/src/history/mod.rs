@@ -150,21 +150,19 @@ fn lines(mut file: impl BufRead, mut take: impl FnMut(Line)) -> io::Result<()> {
 /// A line a session, then their count.
 #[must_use]
 pub fn table(stays: &[Stay], screen: Screen) -> String {
-    if stays.is_empty() {
-        return if screen.legend { "No sessions.\n".to_owned() } else { String::new() };
-    }
-    let mut rows = String::new();
-    if screen.legend {
-        rows.push_str("USER\tSERVICE\tTTY\tREMOTE HOST\tFROM\tTO\tDURATION\n");
-    }
-    for stay in stays {
+    let heading = "USER\tSERVICE\tTTY\tREMOTE HOST\tFROM\tTO\tDURATION";
+    table::list(stays, "session", heading, screen, |stay| {
         let shown = |text: Option<&String>| text.map_or(NONE.to_owned(), |text| printable(text).to_string());
-        let (user, service) = (printable(&stay.user), printable(&stay.service));
-        let (tty, host) = (shown(stay.tty.as_ref()), shown(stay.remote_host.as_ref()));
-        let from = time::for_people(stay.opened_at);
-        table::row(&mut rows, &[&user, &service, &tty, &host, &from, &to(stay), &lasted(stay)]);
-    }
-    table::counted(&rows, stays.len(), "session", screen)
+        table::row(&[
+            &printable(&stay.user),
+            &printable(&stay.service),
+            &shown(stay.tty.as_ref()),
+            &shown(stay.remote_host.as_ref()),
+            &time::for_people(stay.opened_at),
+            &to(stay),
+            &lasted(stay),
+        ])
+    })
 }
 
 fn to(stay: &Stay) -> String {

@@ -1,7 +1,7 @@
 //! What the lines say together: who was here from when to when.
 
 use super::line::{About, Event, Line};
-use crate::time;
+use ck_core::json::rfc3339;
 use ck_protocol::{Session, Timestamp};
 use serde::Serialize;
 use std::{
@@ -237,8 +237,8 @@ impl<'s> From<&'s Stay> for Json<'s> {
             service: &stay.service,
             tty: stay.tty.as_deref(),
             remote_host: stay.remote_host.as_deref(),
-            opened_at: time::rfc3339(stay.opened_at),
-            ended_at: stay.ended_at.map(time::rfc3339),
+            opened_at: rfc3339(stay.opened_at),
+            ended_at: stay.ended_at.map(rfc3339),
             duration: stay.duration.map(|lasted| lasted.as_secs_f64()),
             state: stay.end.as_str(),
         }

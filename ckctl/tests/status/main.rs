@@ -1,4 +1,5 @@
-//! What `ckctl status` prints, whichever release the broker is of. The files beside this one are what the first release printed.
+//! What `ckctl status` prints, whichever release the broker is of. The files beside this one are what the first release printed,
+//! with times in UTC.
 
 #![allow(
     clippy::expect_used,
@@ -174,7 +175,7 @@ fn what_only_a_newer_broker_says_is_shown_by_its_key() {
     let broker = Broker::telling(facts, Vec::new());
     let json = broker.json();
     assert_eq!((&json["logins_total"], &json["sessions"]), (&77.into(), &3.into()));
-    assert_eq!(json["backed_up_at"], "1970-01-01T00:00:00.000000+00:00");
+    assert_eq!(json["backed_up_at"], "1970-01-01T00:00:00.000000Z");
     assert_eq!(json["kernel"], "Linux \u{1b}[2J");
     assert!(!broker.status("--json").contains('\u{1b}'));
     let (metrics, known) = (broker.status("--metrics"), include_str!("well.metrics"));
