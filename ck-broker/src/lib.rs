@@ -12,7 +12,7 @@
 //! - components, with one interface (`component`): `net` (sockets, connections, admission), [`sessions`] (registry, records, leaders),
 //!   [`directories`] (make, retire, tear down), [`hooks`], [`history`], [`console`];
 //! - [`config`]: the file, and what it comes to on this machine; [`other_manager`]: whether another daemon makes the directories;
-//! - [`places`]: the two places that the broker works in; [`process`]: what the kernel knows of a process;
+//! - [`state_files`]: small files in the state directory; [`places`]: the two places that the broker works in; [`process`]: what the kernel knows of a process;
 //! - `poller` (epoll), `lookup` and `pin` (names), [`privileges`], [`log_sink`], [`supervisor`], [`running`] (finds and ends the broker that runs, for service scripts);
 //! - `sys`: starts programs, and holds the only unsafe code.
 //!
@@ -44,5 +44,6 @@ pub mod process;
 pub mod running;
 pub mod sessions;
 pub mod start;
+pub mod state_files;
 pub mod supervisor;
 mod sys;

@@ -15,7 +15,8 @@ use crate::{
     places::{self, Holder, LockError, PlacesError, Wanted},
     privileges,
     running::{self, RunningError},
-    sessions::store::{LingerDir, StateDir, Store, StoreError},
+    sessions::store::{LingerDir, StateDir, Store},
+    state_files::StoreError,
     supervisor,
     sys::{
         self,

@@ -66,6 +66,45 @@ fn the_modules_of_a_crate_have_no_circle() {
     assert!(circles.is_empty(), "{circles:#?}");
 }
 
+/// The broker's modules from the top: each uses only those below it, and modules on one line do not use each other. So no
+/// component uses another.
+const BROKER: [&[&str]; 12] = [
+    &["start"],
+    &["arguments"],
+    &["broker", "api", "net"],
+    &["console", "directories", "history", "hooks", "sessions", "running"],
+    &["component"],
+    &["config"],
+    &["places", "other_manager", "privileges", "supervisor"],
+    &["state_files", "process"],
+    &["log_sink"],
+    &["sys"],
+    &["poll", "pin", "lookup", "poller"],
+    &["any_text"],
+];
+/// What the loop does with connections is written as methods of the broker, in three folders: they use each other.
+const ONE: [&str; 3] = ["broker", "api", "net"];
+
+#[test]
+fn the_modules_of_the_broker_use_only_those_below() {
+    let level = |module: &str| BROKER.iter().position(|line| line.contains(&module));
+    let mut wrong = Vec::new();
+    for (module, uses) in graph("ck-broker") {
+        if [ROOT, "main"].contains(&module.as_str()) {
+            continue;
+        }
+        let own = level(&module).unwrap_or_else(|| panic!("{module}: in no layer"));
+        for used in uses.iter().filter(|used| *used != ROOT) {
+            let is_one = ONE.contains(&module.as_str()) && ONE.contains(&used.as_str());
+            let theirs = level(used).unwrap_or_else(|| panic!("{used}: in no layer"));
+            if theirs <= own && !is_one {
+                wrong.push(format!("{module} uses {used}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn a_circle_is_found() {
     let graph = |edges: &[(&str, &str)]| -> Graph {

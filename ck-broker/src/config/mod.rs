@@ -162,7 +162,7 @@ pub struct Period(pub Duration);
 
 /// A time that is none.
 #[derive(Debug, thiserror::Error)]
-#[error("invalid duration `{0}`: write a number with ms, s, min or h, as \"10s\"")]
+#[error("`{0}` is an invalid duration: write a number with ms, s, min or h, as \"10s\"")]
 pub struct BadPeriod(String);
 
 impl TryFrom<String> for Period {
@@ -239,7 +239,7 @@ pub struct HistorySize(pub u64);
 
 /// A size that does not do.
 #[derive(Debug, thiserror::Error)]
-#[error("invalid size `{0}` of the history: write at least \"64k\", as \"10m\" or \"1g\"")]
+#[error("`{0}` is an invalid size of the history: write at least \"64k\", as \"10m\" or \"1g\"")]
 pub struct BadHistorySize(String);
 
 impl TryFrom<String> for HistorySize {

@@ -30,7 +30,9 @@ pub enum Size {
 
 /// A size that the kernel would refuse.
 #[derive(Debug, thiserror::Error)]
-#[error("invalid size `{0}`: write a percentage of memory from \"1%\" to \"100%\", or bytes as \"64m\"")]
+#[error(
+    "`{0}` is an invalid size: write a percentage of memory from \"1%\" to \"100%\", or bytes as \"64m\""
+)]
 pub struct BadSize(String);
 
 impl Default for Size {

@@ -4,7 +4,7 @@
 //! line feed was not written to the end, and says no more than an empty one.
 
 use super::runtime_dir::Device;
-use crate::sessions::store::{StoreError, error, records};
+use crate::state_files::{self, StoreError, error};
 use ck_protocol::Uid;
 use std::{
     collections::BTreeMap,
@@ -67,7 +67,7 @@ impl Claims {
     /// # Errors
     /// [`StoreError`] when the directory cannot be read; a claim that cannot is one without its line.
     pub fn open(dir: PathBuf) -> Result<Self, StoreError> {
-        let uids = records::read_users(&dir)?;
+        let uids = state_files::read_users(&dir)?;
         let held = uids.into_iter().map(|uid| (uid, read(&dir.join(uid.to_string())))).collect();
         Ok(Self { dir, held })
     }
@@ -96,7 +96,7 @@ impl Claims {
     /// Claims the uid's runtime directory, before it is made.
     pub(crate) fn make(&mut self, uid: Uid) -> Result<Claim, StoreError> {
         let path = self.path(uid);
-        let file = records::create(&path).map_err(error("create", &path))?;
+        let file = state_files::create(&path).map_err(error("create", &path))?;
         self.held.insert(uid, None);
         Ok(Claim { uid, file })
     }
@@ -112,7 +112,7 @@ impl Claims {
 
     /// Strikes the claim out: the runtime directory is gone. After an error, it is claimed still.
     pub(crate) fn remove(&mut self, uid: Uid) -> Result<(), StoreError> {
-        records::remove(&self.path(uid))?;
+        state_files::remove(&self.path(uid))?;
         self.held.remove(&uid);
         Ok(())
     }
@@ -123,7 +123,7 @@ impl Claims {
 }
 
 fn read(path: &Path) -> Option<Made> {
-    Made::parse(&records::read_line(path)?)
+    Made::parse(&state_files::read_line(path)?)
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //!
 //! A record is a line, `UID GID NAME`. One without its line feed was not written to the end.
 
-use super::{StoreError, error, records};
 use crate::places::directory;
+use crate::state_files::{self, StoreError, error};
 use ck_core::model::Lingerer;
 use ck_protocol::{Gid, Text, Uid, UserName, limits};
 use rustix::{
@@ -119,10 +119,10 @@ impl LingerDir {
         for entry in Dir::read_from(directory).map_err(failed)? {
             names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
         }
-        for half_made in names.iter().filter(|name| records::is_half_made(name)) {
+        for half_made in names.iter().filter(|name| state_files::is_half_made(name)) {
             let _ = unlinkat(directory, half_made.as_str(), AtFlags::empty());
         }
-        Ok(names.iter().filter_map(|name| records::uid_of(name)).collect())
+        Ok(names.iter().filter_map(|name| state_files::uid_of(name)).collect())
     }
 
     fn read_one(&self, directory: &OwnedFd, uid: Uid) -> Option<Lingerer> {

@@ -13,18 +13,20 @@
 mod format;
 mod linger;
 mod place;
-pub(crate) mod records;
+mod records;
 
 pub use linger::{LingerDir, LingerError};
 pub use place::StateDir;
 pub use records::UnreadableRecord;
 
-use crate::places::state::NEXT_ID;
+use crate::{
+    places::state::NEXT_ID,
+    state_files::{self, StoreError},
+};
 use ck_core::model::SessionRecord;
 use ck_protocol::SessionId;
 use std::{
     collections::BTreeSet,
-    io,
     path::{Path, PathBuf},
 };
 
@@ -33,15 +35,6 @@ const IDS_AT_ONCE: u64 = 64;
 
 /// How many ids are skipped when it is not known which were given: more than a machine gives in its time.
 const IDS_LOST: u64 = 1 << 32;
-
-/// A record could not be written, read or removed.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {operation} {}: {source}", path.display())]
-pub struct StoreError {
-    operation: &'static str,
-    path: PathBuf,
-    source: io::Error,
-}
 
 /// The state on disk.
 #[derive(Debug)]
@@ -120,7 +113,7 @@ impl Store {
 
     fn forget_stale(&mut self) -> Result<(), StoreError> {
         while let Some(id) = self.stale.first() {
-            records::remove(&self.sessions.join(id.to_string()))?;
+            state_files::remove(&self.sessions.join(id.to_string()))?;
             self.stale.pop_first();
         }
         Ok(())
@@ -140,8 +133,4 @@ fn beyond(known: Option<SessionId>, next_id: &Path) -> SessionId {
     let next = SessionId::new(known.map_or(0, SessionId::get).saturating_add(IDS_LOST));
     log::error!("{} cannot be read: ids go on from {next}, so that none is given twice", next_id.display());
     next
-}
-
-pub(crate) fn error<'p>(operation: &'static str, path: &'p Path) -> impl Fn(io::Error) -> StoreError + 'p {
-    move |source| StoreError { operation, path: path.to_owned(), source }
 }
