@@ -105,6 +105,32 @@ fn the_modules_of_the_broker_use_only_those_below() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// The longest that a file may be, in lines, unless it is among [`LONG`].
+const LONGEST: usize = 350;
+/// Files that are longer, each with its reason.
+const LONG: [(&str, &str); 1] =
+    [("ckctl/src/client.rs", "the broker's tests compile it by its path, so it is one file without parts")];
+
+#[test]
+fn no_file_is_long_without_a_reason() {
+    let long: Vec<String> = sources()
+        .into_iter()
+        .filter(|(path, text)| text.lines().count() > LONGEST && !LONG.iter().any(|(known, _)| known == path))
+        .map(|(path, text)| format!("{path}: {}", text.lines().count()))
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+/// Whoever reads the struct that owns the loop sees the whole program.
+#[test]
+fn the_broker_has_a_dozen_fields_at_most() {
+    let source = fs::read_to_string(project("ck-broker/src/broker/mod.rs")).expect("the broker");
+    let (_, from) = source.split_once("pub(crate) struct Broker {\n").expect("the struct");
+    let (fields, _) = from.split_once("\n}").expect("its end");
+    let count = fields.lines().filter(|line| !line.trim_start().starts_with("//")).count();
+    assert!((5..=12).contains(&count), "{count} fields");
+}
+
 #[test]
 fn a_circle_is_found() {
     let graph = |edges: &[(&str, &str)]| -> Graph {

@@ -313,4 +313,4 @@ mod tests {
 }
 
 #[cfg(test)]
-mod versions;
+mod versions_tests;

@@ -9,12 +9,14 @@ mod create;
 mod hands;
 mod remains;
 mod retire;
+mod retire_error;
 mod root;
 
 pub use create::{CreateError, Created, Existing};
 pub use hands::{OPTION as IN_ROOT, Task, TaskError};
 pub use remains::Remains;
-pub use retire::{RetireError, Retired};
+pub use retire::Retired;
+pub use retire_error::RetireError;
 pub use root::{RootError, RuntimeRoot, Unfinished};
 
 use crate::config::{Backing, MountOptions};

@@ -4,11 +4,7 @@
 //! mount namespaces. So each file system is mounted among the retired before it is taken off here, and the mount point is moved
 //! there: a worker does what costs. Nothing is held by a descriptor, so nothing waits for the end of the broker either.
 
-use super::{
-    Device, Remains, RuntimeRoot,
-    hands::{Task, TaskError},
-    remains::CONTENTS,
-};
+use super::{Device, Remains, RuntimeRoot, hands::Task, remains::CONTENTS, retire_error::RetireError};
 use crate::{directories::Made, places::mounts};
 use ck_protocol::Uid;
 use rustix::{
@@ -39,63 +35,6 @@ pub struct Retired {
     pub to_sweep: bool,
     /// Not all is done yet, but some was: go on.
     pub is_unfinished: bool,
-}
-
-/// Why a runtime directory is still in its place.
-#[derive(Debug, thiserror::Error)]
-pub enum RetireError {
-    /// What is there could not be opened.
-    #[error("cannot open {}: {source}", path.display())]
-    Open {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: Errno,
-    },
-    /// There is no place for it among the retired.
-    #[error("cannot make {}: {source}", path.display())]
-    Make {
-        /// The place.
-        path: PathBuf,
-        /// Why.
-        source: Errno,
-    },
-    /// What is mounted there could not be mounted among the retired.
-    #[error("cannot mount on {} what is mounted on {}: {source}", to.display(), path.display())]
-    Keep {
-        /// The mount point.
-        path: PathBuf,
-        /// Where it was to go.
-        to: PathBuf,
-        /// Why.
-        source: Errno,
-    },
-    /// What is mounted there could not be detached.
-    #[error("cannot detach what is mounted on {}: {source}", path.display())]
-    Detach {
-        /// The mount point.
-        path: PathBuf,
-        /// Why.
-        source: Errno,
-    },
-    /// A process was to move it, where nothing can be mounted.
-    #[error("cannot move {}: {source}", path.display())]
-    Task {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: TaskError,
-    },
-    /// The directory could not be moved.
-    #[error("cannot move {} to {}: {source}", path.display(), to.display())]
-    Move {
-        /// The directory.
-        path: PathBuf,
-        /// Where it was to go.
-        to: PathBuf,
-        /// Why.
-        source: Errno,
-    },
 }
 
 impl RuntimeRoot {
