@@ -12,17 +12,20 @@
 #![forbid(unsafe_code)]
 
 mod codec;
+mod errors;
 mod event;
 mod fact;
 mod frame;
 mod identity;
 pub mod limits;
 mod named;
+mod names;
 mod printable;
 mod reply;
 mod request;
 mod seat;
 mod session;
+mod status;
 mod teardown;
 mod text;
 mod user;
@@ -30,29 +33,20 @@ mod version;
 mod versions;
 
 pub use codec::Codec;
+pub use errors::{DecodeError, EncodeError};
 pub use event::Event;
 pub use fact::{Fact, FactValue};
-pub use frame::{DecodeError, EncodeError};
 pub use identity::{Gid, OutOfRange, Pid, SessionId, TeardownId, Timestamp, Token, Uid, Vt};
 pub use named::UnknownName;
+pub use names::{HostName, Message, PathText, ShortName, UserName};
 pub use printable::{is_printable, printable};
-pub use reply::{Change, Opened, Refusal, RefusalCode, Reply, Status};
+pub use reply::{Change, Opened, Refusal, RefusalCode, Reply};
 pub use request::{AdminRequest, Linger, Open, SessionRef, SessionRequest, Target};
 pub use seat::Seat;
 pub use session::{Class, Kind, Session, State};
+pub use status::Status;
 pub use teardown::{Teardown, TeardownDetail, TeardownState};
 pub use text::{Text, TooLong};
 pub use user::{User, UserState};
 pub use version::{Dialect, Framed, Protocol, Version};
 pub use versions::{PROTOCOL, V1};
-
-/// The name of a user, as the name service of the PAM host gave it.
-pub type UserName = Text<{ limits::USER_NAME }>;
-/// A host name or address.
-pub type HostName = Text<{ limits::HOST_NAME }>;
-/// The name of a PAM service, a terminal, an X display or a seat.
-pub type ShortName = Text<{ limits::SHORT_NAME }>;
-/// An absolute path, as text.
-pub type PathText = Text<{ limits::PATH }>;
-/// One line for a person.
-pub type Message = Text<{ limits::MESSAGE }>;

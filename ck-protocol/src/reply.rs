@@ -1,8 +1,8 @@
 //! What the broker answers.
 
 use crate::{
-    Class, Event, Fact, Kind, Message, PathText, Pid, Seat, Session, SessionId, ShortName, Teardown,
-    TeardownDetail, Timestamp, User, Vt,
+    Class, Event, Fact, Kind, Message, PathText, Seat, Session, SessionId, ShortName, Status, Teardown,
+    TeardownDetail, User, Vt,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,44 +69,6 @@ pub struct Opened {
     pub vt: Option<Vt>,
     /// `XDG_RUNTIME_DIR`, once the module has seen that the user owns it.
     pub runtime_dir: Option<PathText>,
-}
-
-/// The broker's own state, as the first release of `ckctl` asks for it. It never changes: what is new of the broker is a
-/// [`Fact`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
-    /// Its version, as `--version` prints it.
-    pub version: ShortName,
-    /// Its process.
-    pub pid: Pid,
-    /// When this process started.
-    pub started_at: Timestamp,
-    /// Open sessions.
-    pub sessions: u64,
-    /// Users who are here: with a session, or lingering.
-    pub users: u64,
-    /// Teardowns whose worker is running.
-    pub teardowns_running: u64,
-    /// Teardowns that wait for a worker, or for their next try.
-    pub teardowns_waiting: u64,
-    /// Teardowns given up: what is left lies in `.ck-retired`.
-    pub teardowns_failed: u64,
-    /// Teardowns whose worker not even SIGKILL ends.
-    pub teardowns_abandoned: u64,
-    /// How many sessions there may be at most.
-    pub sessions_limit: u64,
-    /// Subscribers.
-    pub subscribers: u64,
-    /// Hooks that run.
-    pub hooks_running: u64,
-    /// Hooks that wait for their turn.
-    pub hooks_waiting: u64,
-    /// Hooks that have failed since this process started.
-    pub hooks_failed: u64,
-    /// When the configuration was read that counts.
-    pub configured_at: Timestamp,
-    /// Why the last reload was not fully applied.
-    pub configuration_problem: Option<Message>,
 }
 
 /// Why a request was not carried out.

@@ -12,8 +12,8 @@ const STARTS: [&str; 5] = ["Command::new(", "posix_spawn(", "posix_spawnp(", "fo
 /// The files that do it. The remover forks itself, and executes no program.
 const STARTERS: [&str; 2] = ["ck-broker/src/sys/spawn.rs", "ck-remove-directory/src/sys.rs"];
 
-/// The crates whose modules have no circle. In ck-protocol, modules use the type aliases of lib.rs, which exports them.
-const LAYERED: [&str; 3] = ["ck-core", "ck-remove-directory", "pam_ck"];
+/// The crates whose modules have no circle.
+const LAYERED: [&str; 4] = ["ck-core", "ck-protocol", "ck-remove-directory", "pam_ck"];
 /// The name of the root of a crate among its modules.
 const ROOT: &str = "lib";
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::pages::{page, source, unescaped};
 
-const FILES: [&str; 8] = ["event", "fact", "reply", "request", "seat", "session", "teardown", "user"];
+const FILES: [&str; 9] =
+    ["event", "fact", "reply", "request", "seat", "session", "status", "teardown", "user"];
 
 /// What is in each type, a line each: `NUMBER NAME CONTENT` of a choice, `NAME TYPE` of a record.
 type Types = BTreeMap<String, Vec<String>>;

@@ -1,0 +1,14 @@
+//! Texts by what they hold, each with its limit.
+
+use crate::{limits, text::Text};
+
+/// The name of a user, as the name service of the PAM host gave it.
+pub type UserName = Text<{ limits::USER_NAME }>;
+/// A host name or address.
+pub type HostName = Text<{ limits::HOST_NAME }>;
+/// The name of a PAM service, a terminal, an X display or a seat.
+pub type ShortName = Text<{ limits::SHORT_NAME }>;
+/// An absolute path, as text.
+pub type PathText = Text<{ limits::PATH }>;
+/// One line for a person.
+pub type Message = Text<{ limits::MESSAGE }>;
