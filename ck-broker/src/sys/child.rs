@@ -20,6 +20,9 @@ use std::{
 /// How long a child may take to end after SIGKILL before it is called hanging.
 const KILL_TIME: Duration = Duration::from_secs(5);
 
+/// The status of a child that cannot be waited for: as wait(2) has exit status 1, so that it counts as failed.
+const UNKNOWN: i32 = 1 << 8;
+
 /// When a child is to have ended, and how it is ended then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
@@ -120,7 +123,7 @@ impl Child {
                 Ok(ended) => ended.map(|(_, status)| ExitStatus::from_raw(status.as_raw())),
                 Err(errno) => {
                     log::error!("cannot wait for process {}: {errno}", self.pid());
-                    Some(ExitStatus::from_raw(0))
+                    Some(ExitStatus::from_raw(UNKNOWN))
                 }
             };
         }
@@ -186,5 +189,43 @@ impl AsFd for Child {
     /// A pidfd: it is readable once the child has ended.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::Program;
+    use std::path::Path;
+
+    fn child(script: &str) -> Child {
+        Program::new(Path::new("/bin/sh")).arg("-c").arg(script).lead_group().start().unwrap()
+    }
+
+    fn ended(child: &mut Child) -> ExitStatus {
+        child.status_within(Duration::from_secs(10)).unwrap().expect("it ends")
+    }
+
+    #[test]
+    fn a_child_that_cannot_be_waited_for_has_not_succeeded() {
+        let mut child = child("exit 0");
+        waitpid(Some(child.pid), WaitOptions::empty()).unwrap();
+        assert!(!ended(&mut child).success());
+    }
+
+    #[test]
+    fn a_child_is_told_to_end_then_killed_then_called_hanging() {
+        let now = Instant::now();
+        let grace = Duration::from_secs(1);
+        let mut child =
+            child("trap : TERM; while :; do sleep 60; done").with_deadline(Deadline::terminate(now, grace));
+        assert_eq!(child.expire(now - grace), None);
+        assert_eq!((child.expire(now), child.deadline()), (Some(Expired::Terminated), Some(now + grace)));
+        assert_eq!(child.status(), None, "its group has its time");
+        assert_eq!(child.expire(now + grace), Some(Expired::Killed));
+        assert!(child.was_late() && child.was_killed());
+        assert_eq!(ended(&mut child).code(), None);
+        assert_eq!(child.expire(now + grace + KILL_TIME), Some(Expired::Hangs));
+        assert_eq!(child.deadline(), None);
     }
 }
