@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ck_tests::Machine;
+use ck_tests::{Machine, wait_until};
 use rustix::process::Signal;
 
 use super::{ETC, SOON, assert_sleeps, await_hooks, descriptors, hook, machine, note, status, told};
@@ -27,13 +27,16 @@ fn ckctl_su_and_ssh_within_a_hook() {
     let before = descriptors(&machine);
     let script = format!(
         "{}\n[ $CK_SESSION_USER = alice ] || exit 0\nset -e\nckctl list >/dev/null\nckctl show $CK_SESSION_ID >/dev/null 2>&1 || \
-         [ $1 = session_removed ]\nsu -l bob -c 'test -d $XDG_RUNTIME_DIR'\nssh bob@127.0.0.1 'test -d $XDG_RUNTIME_DIR'",
+         [ $1 = session_removed ]\n: >/tmp/shown-$1\nsu -l bob -c 'test -d $XDG_RUNTIME_DIR'\nssh bob@127.0.0.1 'test -d $XDG_RUNTIME_DIR'",
         note("$1 $CK_SESSION_ID")
     );
     hook(&machine, &format!("{ETC}/x.ck"), &script);
     let login = machine.host.spawn(&["ssh", "alice@127.0.0.1", "sleep 100"]);
     machine.await_sessions(1);
-    // A hook is still at it.
+    // A hook has found the session, and is still at it.
+    wait_until(SOON, "the session is shown to its hook", || {
+        machine.host.metadata("/tmp/shown-session_added").is_some()
+    });
     login.signal(Signal::KILL);
     await_hooks(&machine, Duration::from_secs(60));
     machine.await_nothing_left();
