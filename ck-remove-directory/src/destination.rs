@@ -16,10 +16,16 @@ use rustix::{
     io::Errno,
     process::{Pid, geteuid},
 };
-use std::os::{
-    fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
-    unix::ffi::OsStrExt,
+use std::{
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
+        unix::ffi::OsStrExt,
+    },
+    path::Path,
 };
+
+/// The name of the directory of the retired; `ck-broker` gives it.
+const RETIRED: &str = ".ck-retired";
 
 /// What has to happen to the directory once it is empty.
 #[derive(Debug)]
@@ -105,7 +111,9 @@ impl Destination {
             errno => Refusal::Open { path: path.clone(), source: Cause(errno) },
         })?;
         let attributes = check_directory(directory.as_fd(), uid, &path).map_err(|refusal| match refusal {
-            Refusal::Owner { .. } if remove_empty_mount_point(&location, directory.as_fd()) => {
+            Refusal::Owner { .. }
+                if is_retired(&path) && remove_empty_mount_point(&location, directory.as_fd()) =>
+            {
                 Refusal::Missing
             }
             refusal => refusal,
@@ -153,6 +161,11 @@ fn check_directory(directory: BorrowedFd<'_>, uid: Uid, path: &str) -> Result<At
         return Err(Refusal::Owner { path: path.to_owned(), owner: attributes.uid, uid });
     }
     Ok(attributes)
+}
+
+/// Whether the directory lies among the retired, where the broker makes mount points.
+fn is_retired(path: &str) -> bool {
+    Path::new(path).parent().and_then(Path::file_name).is_some_and(|name| name == RETIRED)
 }
 
 /// Removes an empty mount point, and tells whether it is gone. It must lie where only root can make one.

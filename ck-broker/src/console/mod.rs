@@ -108,10 +108,15 @@ impl Component for Console {
     }
 
     fn expire(&mut self, now: Instant) -> Vec<Outcome> {
+        if self.next_deadline(now).is_none_or(|due| due > now) {
+            return Vec::new();
+        }
+        // It may have ended unnoticed, if it could not be watched.
+        let ended = self.end_switch();
         if let Some(switch) = &mut self.switch {
             switch.expire(now);
         }
-        Vec::new()
+        ended.into_iter().collect()
     }
 
     /// Seats count from the next start on, as sessions are attached to them.

@@ -15,7 +15,10 @@ impl Directories {
         match self.find(uid, gid) {
             Ok(ours) => {
                 self.lacking.remove(&uid);
-                self.in_use.insert(uid);
+                // Somebody else's is never retired here, and so never forgotten.
+                if ours {
+                    self.in_use.insert(uid);
+                }
                 Some(RuntimeDir { path: self.root.text_of(uid), ours })
             }
             Err(reason) => {

@@ -123,7 +123,10 @@ impl Component for Directories {
         Vec::new()
     }
 
-    fn next_deadline(&self, _: Instant) -> Option<Instant> {
+    fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        if self.teardowns.has_news() {
+            return Some(now);
+        }
         let stuck = self.stuck.values().map(|stuck| stuck.due);
         self.parked.values().copied().chain(stuck).chain(self.teardowns.next_deadline()).min()
     }

@@ -159,10 +159,14 @@ impl Program {
         let prepare = |error: Errno| SpawnError::Prepare(error.into());
         let actions = self.file_actions()?;
         let attributes = self.attributes().map_err(prepare)?;
+        let spawn = || posix_spawn(path.as_c_str(), &actions, &attributes, &arguments, &environment);
         let started = {
             let _limit = inherited::DescriptorLimit::lower();
-            posix_spawn(path.as_c_str(), &actions, &attributes, &arguments, &environment)
+            spawn()
         };
+        // musl makes a pipe for it, which has no room where more descriptors are open than the lower limit: better a child with
+        // a high limit than none.
+        let started = if started == Err(Errno::EMFILE) { spawn() } else { started };
         let pid = started.map_err(|error| SpawnError::Execute(error.into()))?;
         watch(pid, self.leads_group)
     }

@@ -50,8 +50,7 @@ fn a_tmpfs_there_is_emptied_detached_and_its_mount_point_removed() {
 /// After a restart, the broker starts a remover while the earlier one still works.
 #[test]
 fn several_at_the_same_directory_do_not_hinder_each_other() {
-    let stage = Stage::with_private_mounts();
-    chmod(&stage.beside(""), 0o700);
+    let stage = Stage::among_the_retired();
     for round in 0..60 {
         if round % 2 == 0 {
             let _ = fs::create_dir(stage.run());
@@ -71,10 +70,18 @@ fn several_at_the_same_directory_do_not_hinder_each_other() {
 /// An earlier remover was killed after it detached the tmpfs and before it removed the mount point.
 #[test]
 fn an_empty_mount_point_goes_where_only_root_can_have_made_it() {
-    let stage = Stage::new();
-    fs::remove_dir(stage.run()).unwrap();
-    fs::create_dir(stage.run()).unwrap();
-    chmod(&stage.run(), 0o700);
+    let roots = |stage: &Stage| {
+        fs::remove_dir(stage.run()).unwrap();
+        fs::create_dir(stage.run()).unwrap();
+        chmod(&stage.run(), 0o700);
+    };
+    let elsewhere = Stage::new();
+    chmod(&elsewhere.beside(""), 0o700);
+    roots(&elsewhere);
+    elsewhere.remove(&[]).assert_refused("owned by uid 0");
+    let stage = Stage::among_the_retired();
+    roots(&stage);
+    chmod(&stage.beside(""), 0o755);
     stage.remove(&[]).assert_refused("owned by uid 0");
     chmod(&stage.beside(""), 0o700);
     fs::write(stage.inside("roots"), "").unwrap();

@@ -48,6 +48,14 @@ impl Stage {
         Self::new()
     }
 
+    /// A stage that only root can enter, as the directory of the retired.
+    pub(crate) fn among_the_retired() -> Self {
+        make_mounts_private();
+        let base = fresh_directory().join(".ck-retired");
+        fs::DirBuilder::new().mode(0o700).create(&base).unwrap();
+        Self::in_place(base)
+    }
+
     /// A stage on a tmpfs, for large trees. The thread of this test gets its own mount namespace.
     pub(crate) fn on_tmpfs() -> Self {
         make_mounts_private();
@@ -160,6 +168,9 @@ impl Drop for Stage {
         let _ = umount2(&self.run(), MntFlags::MNT_DETACH);
         let _ = umount2(&self.base, MntFlags::MNT_DETACH);
         let _ = fs::remove_dir_all(&self.base);
+        if self.base.ends_with(".ck-retired") {
+            let _ = self.base.parent().map(fs::remove_dir);
+        }
     }
 }
 

@@ -159,6 +159,12 @@ impl TeardownQueue {
         self.teardowns.retry(only, now)
     }
 
+    /// Whether something has happened since that was last asked.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+
     /// What has happened since this was last asked.
     pub fn take_news(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.news)
