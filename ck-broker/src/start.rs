@@ -241,17 +241,18 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     let (root, unfinished) = RuntimeRoot::open(&options.runtime_root, &own, settings.mount_options)?;
     let descriptors = inherited::raise_descriptor_limit();
     let teardowns = TeardownQueue::new(remover, root.retired_path(), [state.private()]);
+    let switcher = Switcher::beside(&own);
     let linger = LingerDir::open(&options.linger_dir);
     let directories = directories::Parts { root, teardowns, claims: Claims::open(state.users())?, places };
-    let parts = Parts { directories, unfinished, linger, descriptors, passed, source, signals };
+    let parts = Parts { directories, unfinished, linger, descriptors, switcher, passed, source, signals };
     let seats = settings.seats.clone();
-    let mut server = Broker::open(state.path(), store, parts, settings)?;
-    let has_vts = server.seats(seats, Switcher::beside(&own));
+    let mut broker = Broker::open(state.path(), store, parts, settings)?;
+    let has_vts = broker.seats(seats);
     if let Err(error) = privileges::drop_excess(has_vts) {
         log::warn!("goes on with more privileges than it needs: {error}");
     }
     supervisor::tell_ready(options.ready_fd).map_err(StartError::Ready)?;
-    server.serve()?;
+    broker.serve()?;
     state.release();
     Ok(())
 }

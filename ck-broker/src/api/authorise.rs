@@ -24,7 +24,7 @@ impl Broker {
             log::error!("{error}");
         }
         let is_ready = |connection: &Connection| {
-            let is_somebodys = connection.door == Endpoint::Admin && connection.peer.uid != 0;
+            let is_somebodys = connection.endpoint == Endpoint::Admin && connection.peer.uid != 0;
             is_somebodys && matches!(connection.pending, PendingReply::Packet(_))
         };
         let ready = self.net.connections.iter().filter(|(_, connection)| is_ready(connection));

@@ -11,12 +11,16 @@ use std::time::Instant;
 impl Broker {
     /// All hooks have run for the opening of this session: answers the peer that waits.
     pub(crate) fn hooks_done(&mut self, id: SessionId) {
-        let waiting = self.net.connections.iter_mut().find(|(_, connection)| connection.awaits == Some(id));
-        let peer = waiting.map(|(&key, connection)| {
-            connection.awaits = None;
-            key
-        });
+        let peer = self.take_waiting(id);
         self.apply(Input::HooksDone(id), peer);
+    }
+
+    /// The connection whose peer waits for the hooks of this session. It does not any more.
+    fn take_waiting(&mut self, id: SessionId) -> Option<u64> {
+        let mut connections = self.net.connections.iter_mut();
+        let (&key, connection) = connections.find(|(_, connection)| connection.awaits == Some(id))?;
+        connection.awaits = None;
+        Some(key)
     }
 
     /// Has the peer answered when hooks have been told of the session: this one only, if it has asked before. Where too
@@ -51,9 +55,7 @@ impl Broker {
 
     /// Tells the peer who waits for hooks of a session that this has ended.
     pub(crate) fn answer_ended(&mut self, id: SessionId) {
-        let waiting = self.net.connections.iter_mut().find(|(_, connection)| connection.awaits == Some(id));
-        let Some((&key, connection)) = waiting else { return };
-        connection.awaits = None;
+        let Some(key) = self.take_waiting(id) else { return };
         let message = "the session has ended before its hooks had";
         self.send(key, &api::refused(RefusalCode::Failed, message));
     }

@@ -67,7 +67,7 @@ impl Broker {
 
     fn receive(&mut self, key: u64) {
         let Some(connection) = self.net.connections.get_mut(&key) else { return };
-        if connection.door == Endpoint::Admin
+        if connection.endpoint == Endpoint::Admin
             && self.net.deferred_close.needed
             && connection.brings_descriptors()
         {
@@ -83,12 +83,12 @@ impl Broker {
         let now = Instant::now();
         connection.moved(now);
         connection.asked = now;
-        let (door, uid) = (connection.door, connection.peer.uid);
-        if door == Endpoint::Admin && !self.net.rates.take(uid, now) {
+        let (endpoint, uid) = (connection.endpoint, connection.peer.uid);
+        if endpoint == Endpoint::Admin && !self.net.rates.take(uid, now) {
             self.send(key, &refused(RefusalCode::Busy, TOO_OFTEN));
             return self.drop_connection(key);
         }
-        let answered = match door {
+        let answered = match endpoint {
             Endpoint::Session => connection.decode(packet).map(|request| self.answer_module(key, request)),
             Endpoint::Admin => connection.decode(packet).map(|request| self.answer_admin(key, request)),
         };

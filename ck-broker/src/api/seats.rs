@@ -1,24 +1,20 @@
 //! Seats: set up at the start, and bringing a session of one to the foreground.
 
-use crate::{
-    api,
-    broker::Broker,
-    console::{Console, Switcher},
-};
+use crate::{api, broker::Broker};
 use ck_core::{model::HookEvent, policy::Action};
 use ck_protocol::{RefusalCode, Reply, SessionId, ShortName, State};
 
 impl Broker {
     /// Sets the seats: the virtual terminals where there are any, and those of the
     /// configuration. Returns whether there are virtual terminals.
-    pub(crate) fn seats(&mut self, configured: Vec<(ShortName, Vec<ShortName>)>, switcher: Switcher) -> bool {
-        let console = self.console.insert(Console::open(self.poller.clone(), switcher));
-        let (has_vts, foreground) = (console.has_vts(), console.look());
+    pub(crate) fn seats(&mut self, configured: Vec<(ShortName, Vec<ShortName>)>) -> bool {
+        let has_vts = self.console.has_vts();
         self.sessions.registry.seats(has_vts, configured);
         let seats: Vec<_> = self.sessions.registry.shown_seats(|_| true).map(|seat| seat.id).collect();
         for seat in seats {
             self.hooks.push(HookEvent::SeatAdded(seat));
         }
+        let foreground = self.console.look();
         self.take(foreground);
         has_vts
     }
@@ -38,12 +34,11 @@ impl Broker {
                 Some(api::refused(RefusalCode::Invalid, &message))
             }
             (Some(_), State::Active) => Some(Reply::Done(1)),
-            (Some(vt), _) => {
-                self.console.as_mut().and_then(|console| console.switch(vt, key).err()).map(|error| {
-                    log::error!("cannot switch to tty{}: {error}", vt.get());
-                    api::refused(RefusalCode::Failed, &format!("cannot switch to tty{}: {error}", vt.get()))
-                })
-            }
+            (Some(vt), _) => self.console.switch(vt, key).err().map(|error| {
+                let message = format!("cannot switch to tty{}: {error}", vt.get());
+                log::error!("{message}");
+                api::refused(RefusalCode::Failed, &message)
+            }),
         };
         if let Some(reply) = reply {
             self.send(key, &reply);

@@ -91,7 +91,8 @@ impl Broker {
         }
         let Some(connection) = self.net.connections.get(&key) else { return };
         let flags = if blocked { EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN };
-        if let Err(errno) = self.poller(connection.door).watch(connection, Token::Connection(key), flags) {
+        if let Err(errno) = self.poller(connection.endpoint).watch(connection, Token::Connection(key), flags)
+        {
             log::error!("cannot watch a connection: {errno}");
         }
     }

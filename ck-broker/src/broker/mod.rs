@@ -9,8 +9,7 @@ mod configure;
 mod effects;
 mod open;
 
-pub(crate) use open::Parts;
-pub(crate) use open::receive_signals;
+pub(crate) use open::{Parts, receive_signals};
 
 use crate::{
     component::{Component, Outcome},
@@ -44,7 +43,7 @@ const LEADERS_AT_ONCE: usize = 1;
 pub(crate) enum BrokerError {
     /// A socket could not be opened.
     #[error(transparent)]
-    Endpoint(ListenerError),
+    Listener(ListenerError),
     /// Signals could not be received.
     #[error("cannot receive signals: {0}")]
     Signals(nix::errno::Errno),
@@ -66,8 +65,7 @@ pub(crate) struct Broker {
     pub(crate) directories: Directories,
     pub(crate) hooks: Hooks,
     pub(crate) history: History,
-    /// `None` until [`Broker::seats`].
-    pub(crate) console: Option<Console>,
+    pub(crate) console: Console,
 }
 
 impl Broker {
@@ -127,11 +125,8 @@ impl Broker {
     }
 
     /// All components. Each is asked only what concerns it.
-    fn components(&mut self) -> Vec<&mut dyn Component> {
-        let mut components: Vec<&mut dyn Component> =
-            vec![&mut self.sessions, &mut self.directories, &mut self.hooks, &mut self.history];
-        components.extend(self.console.as_mut().map(|console| console as &mut dyn Component));
-        components
+    fn components(&mut self) -> [&mut dyn Component; 5] {
+        [&mut self.sessions, &mut self.directories, &mut self.hooks, &mut self.history, &mut self.console]
     }
 
     /// Carries out what components have told.
@@ -166,7 +161,7 @@ impl Broker {
             self.drop_connection(key);
         }
         if self.net.deferred_close.due().is_some_and(|due| due <= now) {
-            self.tend_disposal(now);
+            self.tend_deferred_close(now);
         }
         let outcomes: Vec<_> =
             self.components().into_iter().flat_map(|component| component.expire(now)).collect();

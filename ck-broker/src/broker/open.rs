@@ -3,6 +3,7 @@
 use super::{Broker, BrokerError, configure::Configured};
 use crate::{
     config::{Settings, Source},
+    console::{Console, Switcher},
     directories::{self, Directories, runtime_dir::Unfinished},
     history::History,
     hooks::Hooks,
@@ -33,6 +34,8 @@ pub(crate) struct Parts {
     pub(crate) linger: LingerDir,
     /// How many descriptors can be open.
     pub(crate) descriptors: usize,
+    /// What switches virtual terminals.
+    pub(crate) switcher: Switcher,
     /// Sockets that the service manager has opened.
     pub(crate) passed: Vec<OwnedFd>,
     /// Where settings are read again.
@@ -63,13 +66,14 @@ impl Broker {
         parts: Parts,
         settings: Settings,
     ) -> Result<Self, BrokerError> {
-        let Parts { directories, unfinished, linger, descriptors, mut passed, source, signals } = parts;
+        let Parts { directories, unfinished, linger, descriptors, switcher, mut passed, source, signals } =
+            parts;
         let poller = Poller::new().map_err(BrokerError::Wait)?;
         let ours: HashSet<_> = directories.claims.uids().into_iter().collect();
         let next = left.next_id.unwrap_or(SessionId::FIRST);
         let registry = Registry::restore(take(&mut left.sessions), |uid| ours.contains(&uid), next);
         let mut open = |endpoint| {
-            Listener::take_or_open(endpoint, state_dir, &mut passed).map_err(BrokerError::Endpoint)
+            Listener::take_or_open(endpoint, state_dir, &mut passed).map_err(BrokerError::Listener)
         };
         let (modules, admin) = (open(Endpoint::Session)?, open(Endpoint::Admin)?);
         if !passed.is_empty() {
@@ -84,7 +88,7 @@ impl Broker {
             net,
             policy: Policy::default(),
             subscriptions: Subscriptions::default(),
-            console: None,
+            console: Console::open(poller.clone(), switcher),
             configured: Configured::new(source, settings.seats.clone()),
             signals,
             sessions: Sessions::new(registry, store, linger).map_err(BrokerError::Wait)?,

@@ -21,7 +21,7 @@ use switch::Switch;
 #[derive(Debug)]
 pub(crate) struct Console {
     poller: Poller,
-    /// `None` on a machine without virtual terminals, and before [`Console::open`].
+    /// `None` on a machine without virtual terminals.
     foreground: Option<Foreground>,
     switcher: Switcher,
     switch: Option<Switch>,

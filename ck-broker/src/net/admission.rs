@@ -36,33 +36,33 @@ impl ReserveDescriptor {
 }
 
 impl Broker {
-    /// Accepts who waits at a door, up to `most` of them.
-    pub(crate) fn accept(&mut self, door: Endpoint, most: usize) {
+    /// Accepts who waits at an endpoint, up to `most` of them.
+    pub(crate) fn accept(&mut self, endpoint: Endpoint, most: usize) {
         for _ in 0..most {
-            if door == Endpoint::Admin && self.net.deferred_close.is_full() {
+            if endpoint == Endpoint::Admin && self.net.deferred_close.is_full() {
                 self.net.admin_closed = true;
                 return self.net.admin_poller.unwatch(&self.net.admin);
             }
-            match self.listener(door).accept() {
-                Ok(Some(socket)) => self.welcome(socket, door),
+            match self.listener(endpoint).accept() {
+                Ok(Some(socket)) => self.welcome(socket, endpoint),
                 Ok(None) => return,
-                Err(Errno::MFILE | Errno::NFILE) if self.net.reserve.0.is_some() => self.shed(door),
+                Err(Errno::MFILE | Errno::NFILE) if self.net.reserve.0.is_some() => self.shed(endpoint),
                 Err(errno) => return self.pause_accepting(errno),
             }
         }
     }
 
     /// Turns away who waits first, at once, by the descriptor that is kept for that.
-    fn shed(&mut self, door: Endpoint) {
+    fn shed(&mut self, endpoint: Endpoint) {
         self.net.reserve.0 = None;
-        if let Ok(Some(socket)) = self.listener(door).accept() {
+        if let Ok(Some(socket)) = self.listener(endpoint).accept() {
             log::warn!("connection refused: no more descriptors: raise the broker's limit (RLIMIT_NOFILE)");
             api::turn_away(
                 socket.as_fd(),
                 RefusalCode::Busy,
                 "the broker has no more descriptors: see its log",
             );
-            self.close(socket, door);
+            self.close(socket, endpoint);
         }
         self.net.reserve = ReserveDescriptor::take();
     }
@@ -88,26 +88,26 @@ impl Broker {
     }
 
     /// Takes a connection in, or tells the peer why not.
-    fn welcome(&mut self, socket: OwnedFd, door: Endpoint) {
-        let peer = match self.admit(&socket, door) {
+    fn welcome(&mut self, socket: OwnedFd, endpoint: Endpoint) {
+        let peer = match self.admit(&socket, endpoint) {
             Ok(peer) => peer,
             Err((code, why)) => {
                 // Anybody can cause as many of the others as they like.
-                let level = if door == Endpoint::Session { Level::Warn } else { Level::Debug };
+                let level = if endpoint == Endpoint::Session { Level::Warn } else { Level::Debug };
                 log::log!(level, "connection refused: {why}");
                 api::turn_away(socket.as_fd(), code, &why);
-                return self.close(socket, door);
+                return self.close(socket, endpoint);
             }
         };
-        let mut connection = Connection::new(socket, PROTOCOL, door, peer, Instant::now());
-        if door == Endpoint::Admin && !self.seat(&mut connection) {
+        let mut connection = Connection::new(socket, PROTOCOL, endpoint, peer, Instant::now());
+        if endpoint == Endpoint::Admin && !self.seat(&mut connection) {
             api::turn_away(connection.as_fd(), RefusalCode::Busy, TOO_MANY);
-            return self.close(connection.into_socket(), door);
+            return self.close(connection.into_socket(), endpoint);
         }
         let key = self.net.next_connection;
         self.net.next_connection += 1;
         self.net.connections.insert(key, connection);
-        if door == Endpoint::Session {
+        if endpoint == Endpoint::Session {
             // A module asks as soon as it is connected, so its request is most often here already.
             self.serve_connection(key);
         }
@@ -115,29 +115,29 @@ impl Broker {
     }
 
     /// Who connected, if they may.
-    fn admit(&mut self, socket: &OwnedFd, door: Endpoint) -> Result<Peer, (RefusalCode, String)> {
+    fn admit(&mut self, socket: &OwnedFd, endpoint: Endpoint) -> Result<Peer, (RefusalCode, String)> {
         let denied = |why: Unwelcome| (RefusalCode::NotAllowed, why.to_string());
         let credentials = Peer::credentials(socket).map_err(denied)?;
         let uid = credentials.uid();
-        if door == Endpoint::Admin && !self.net.rates.take(uid, Instant::now()) {
+        if endpoint == Endpoint::Admin && !self.net.rates.take(uid, Instant::now()) {
             return Err((RefusalCode::Busy, api::TOO_OFTEN.to_owned()));
         }
-        if door == Endpoint::Session && !self.make_room_for_module() {
+        if endpoint == Endpoint::Session && !self.make_room_for_module() {
             return Err((RefusalCode::Busy, TOO_MANY.to_owned()));
         }
-        Peer::of(credentials, socket, door).map_err(denied)
+        Peer::of(credentials, socket, endpoint).map_err(denied)
     }
 
     /// Closes a socket; one of `admin.sock` as far as that is safe here.
-    fn close(&mut self, socket: OwnedFd, door: Endpoint) {
-        match door {
+    fn close(&mut self, socket: OwnedFd, endpoint: Endpoint) {
+        match endpoint {
             Endpoint::Session => drop(socket),
             Endpoint::Admin => self.net.deferred_close.close(socket),
         }
     }
 
     /// Has closed what waits for that, and lets others in again when there is room.
-    pub(crate) fn tend_disposal(&mut self, now: Instant) {
+    pub(crate) fn tend_deferred_close(&mut self, now: Instant) {
         self.net.deferred_close.tend(now);
         if self.net.admin_closed && !self.net.deferred_close.is_full() {
             self.net.admin_closed = false;
@@ -149,13 +149,13 @@ impl Broker {
     /// is closed, and a worker that is just being started has one until its program runs.
     pub(crate) fn drop_connection(&mut self, key: u64) {
         if let Some(connection) = self.net.connections.remove(&key) {
-            let door = connection.door;
+            let endpoint = connection.endpoint;
             self.net.given_up.extend(connection.awaits);
             if connection.watched {
-                self.poller(door).unwatch(&connection);
+                self.poller(endpoint).unwatch(&connection);
             }
             self.subscriptions.remove(key);
-            self.close(connection.into_socket(), door);
+            self.close(connection.into_socket(), endpoint);
         }
     }
 
@@ -166,7 +166,7 @@ impl Broker {
             PendingReply::Empty => EpollFlags::EPOLLIN,
             _ => EpollFlags::EPOLLOUT,
         };
-        match self.poller(connection.door).watch(connection, Token::Connection(key), flags) {
+        match self.poller(connection.endpoint).watch(connection, Token::Connection(key), flags) {
             Ok(()) => {
                 if let Some(connection) = self.net.connections.get_mut(&key) {
                     connection.watched = true;
@@ -179,16 +179,16 @@ impl Broker {
         }
     }
 
-    /// Where what comes through the door is waited for.
-    pub(crate) fn poller(&self, door: Endpoint) -> &Poller {
-        match door {
+    /// The epoll set of the endpoint and its connections.
+    pub(crate) fn poller(&self, endpoint: Endpoint) -> &Poller {
+        match endpoint {
             Endpoint::Session => &self.poller,
             Endpoint::Admin => &self.net.admin_poller,
         }
     }
 
-    fn listener(&self, door: Endpoint) -> &super::Listener {
-        match door {
+    fn listener(&self, endpoint: Endpoint) -> &super::Listener {
+        match endpoint {
             Endpoint::Session => &self.net.modules,
             Endpoint::Admin => &self.net.admin,
         }

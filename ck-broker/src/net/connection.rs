@@ -95,7 +95,7 @@ pub(crate) struct Connection {
     protocol: Protocol,
     /// What the peer spoke last; before it has said anything, and where that is not spoken here, the oldest.
     version: Version,
-    pub(crate) door: Endpoint,
+    pub(crate) endpoint: Endpoint,
     pub(crate) peer: Peer,
     pub(crate) pending: PendingReply,
     /// When it is closed if nothing goes forward; a subscriber's never.
@@ -116,16 +116,16 @@ impl Peer {
         getsockopt(socket, sockopt::PeerCredentials).map_err(Unwelcome::Unknown)
     }
 
-    /// Who connected `socket` through `door`, with these credentials, if they may.
+    /// Who connected `socket` through `endpoint`, with these credentials, if they may.
     pub(crate) fn of(
         credentials: UnixCredentials,
         socket: &OwnedFd,
-        door: Endpoint,
+        endpoint: Endpoint,
     ) -> Result<Self, Unwelcome> {
         let (uid, gid) = (credentials.uid(), credentials.gid());
         // The kernel has no number in our namespace for a process of a foreign one, and gives 0.
         let pid = Pid::try_from(credentials.pid()).map_err(|_| Unwelcome::ForeignNamespace)?;
-        let process = match door {
+        let process = match endpoint {
             // The permissions of the socket say so too; they could be changed by hand.
             Endpoint::Session if uid != 0 => return Err(Unwelcome::NotRoot(uid)),
             Endpoint::Session => Some(process::peer(socket, pid).map_err(Unwelcome::Unwatchable)?),
@@ -136,13 +136,19 @@ impl Peer {
 }
 
 impl Connection {
-    pub(crate) fn new(socket: OwnedFd, protocol: Protocol, door: Endpoint, peer: Peer, now: Instant) -> Self {
+    pub(crate) fn new(
+        socket: OwnedFd,
+        protocol: Protocol,
+        endpoint: Endpoint,
+        peer: Peer,
+        now: Instant,
+    ) -> Self {
         let circle = if peer.uid == 0 { Circle::Root } else { Circle::Strangers };
         Self {
             socket,
             protocol,
             version: protocol.oldest(),
-            door,
+            endpoint,
             peer,
             pending: PendingReply::Empty,
             deadline: Some(now + PATIENCE),

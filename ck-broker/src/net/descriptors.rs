@@ -23,7 +23,7 @@ sockopt_impl!(
 
 /// Has the kernel refuse a packet with descriptors, with EPERM to its sender: on each connection of the
 /// listener, also before that is accepted. Earlier kernels cannot, and then this is false: see
-/// [`super::disposal`].
+/// [`super::deferred_close`].
 pub(crate) fn refuse(listener: &OwnedFd) -> Result<bool, Errno> {
     match setsockopt(listener, PassRights, &false) {
         Ok(()) => Ok(true),

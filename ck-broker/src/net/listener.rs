@@ -101,16 +101,16 @@ impl Endpoint {
 }
 
 impl Listener {
-    /// The door in the state directory: the one among those that the service manager has `passed`, if it is there.
+    /// The socket of the endpoint in the state directory: the one among those that the service manager has `passed`, if it is there.
     pub(crate) fn take_or_open(
-        door: Endpoint,
+        endpoint: Endpoint,
         state_dir: &Path,
         passed: &mut Vec<OwnedFd>,
     ) -> Result<Self, ListenerError> {
-        let path = state_dir.join(door.name());
+        let path = state_dir.join(endpoint.name());
         match passed.iter().position(|socket| is_bound_to(socket, &path)) {
             Some(position) => Self::take(passed.swap_remove(position), path),
-            None => Self::open(door, state_dir),
+            None => Self::open(endpoint, state_dir),
         }
     }
 
@@ -132,19 +132,19 @@ impl Listener {
         Ok(Self { socket, refuses_descriptors: false })
     }
 
-    /// Opens the door in the state directory. The socket listens, with its permissions, before
+    /// Opens the socket of the endpoint in the state directory. The socket listens, with its permissions, before
     /// it appears under its name, and changes places with the one of an earlier broker in one step: nobody
     /// ever finds the name missing, or a socket that is not yet ours.
     ///
     /// The earlier one is not removed here, but left to be swept away in the private part: whoever removes a name frees what a
     /// user has mounted upon it in a mount namespace of theirs.
-    fn open(door: Endpoint, state_dir: &Path) -> Result<Self, ListenerError> {
-        let path = state_dir.join(door.name());
+    fn open(endpoint: Endpoint, state_dir: &Path) -> Result<Self, ListenerError> {
+        let path = state_dir.join(endpoint.name());
         let failed = |source| ListenerError::Bind { path: path.clone(), source };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
             .map_err(|source| ListenerError::Create { path: path.clone(), source })?;
-        let hidden = bind_hidden(&socket, door, state_dir)?;
+        let hidden = bind_hidden(&socket, endpoint, state_dir)?;
         // Before there is any connection, as they get this from the listener.
         let refused = descriptors::refuse(&socket);
         let refuses_descriptors =
@@ -185,14 +185,14 @@ fn is_bound_to(socket: &OwnedFd, path: &Path) -> bool {
 
 /// Binds the socket in the private part of the state directory, to a name that will be swept away, and returns that. Brokers that
 /// were killed may have left others there, even one with our pid.
-fn bind_hidden(socket: &OwnedFd, door: Endpoint, state_dir: &Path) -> Result<PathBuf, ListenerError> {
-    let path = || state_dir.join(door.name());
+fn bind_hidden(socket: &OwnedFd, endpoint: Endpoint, state_dir: &Path) -> Result<PathBuf, ListenerError> {
+    let path = || state_dir.join(endpoint.name());
     let mut number = 0_u32;
     loop {
-        let name = format!("{SWEPT}{}-{number}-{}", std::process::id(), door.name());
+        let name = format!("{SWEPT}{}-{number}-{}", std::process::id(), endpoint.name());
         let hidden = state_dir.join(PRIVATE).join(name);
         let address = SocketAddrUnix::new(&hidden).map_err(|_| ListenerError::Name(path()))?;
-        match bind_masked(socket, &address, door.mask()) {
+        match bind_masked(socket, &address, endpoint.mask()) {
             Ok(()) => return Ok(hidden),
             Err(Errno::ADDRINUSE) => number += 1,
             Err(source) => return Err(ListenerError::Bind { path: path(), source }),

@@ -20,7 +20,7 @@ impl Broker {
     /// Has place for one more module, perhaps that of the one that has done nothing for longest: a module asks at once, and
     /// goes when it is answered. But its user may have stopped it, as one may the `su` that one has started.
     pub(crate) fn make_room_for_module(&mut self) -> bool {
-        let modules = || self.net.connections.iter().filter(|(_, other)| other.door == Endpoint::Session);
+        let modules = || self.net.connections.iter().filter(|(_, other)| other.endpoint == Endpoint::Session);
         if self.net.limits.admit_module(modules().count()) {
             return true;
         }
@@ -34,7 +34,7 @@ impl Broker {
         true
     }
 
-    /// Finds a place for a new connection at `admin.sock`. Each door has its own, so nothing that is done here keeps a
+    /// Finds a place for a new connection at `admin.sock`. Each endpoint has its own, so nothing that is done here keeps a
     /// login out.
     pub(crate) fn seat(&mut self, connection: &mut Connection) -> bool {
         if connection.circle == Circle::Strangers && self.is_known(connection) {
@@ -60,12 +60,12 @@ impl Broker {
         meant: impl Fn(&Connection) -> bool,
     ) -> bool {
         let is_meant =
-            |other: &&Connection| other.door == Endpoint::Admin && other.circle == circle && meant(other);
+            |other: &&Connection| other.endpoint == Endpoint::Admin && other.circle == circle && meant(other);
         let here = self.net.connections.iter().filter(|(_, other)| is_meant(other));
         let guests: Vec<Guest> = here.map(|(&key, other)| other.guest(key)).collect();
         let now = Instant::now();
         // Who waits for a switch is answered when that is over.
-        let is_switching = |key| self.console.as_ref().is_some_and(|console| console.is_waiting(key));
+        let is_switching = |key| self.console.is_waiting(key);
         let is_idle = |guest: &Guest| {
             self.net.connections.get(&guest.key).is_some_and(|other| other.is_idle(now))
                 && !is_switching(guest.key)

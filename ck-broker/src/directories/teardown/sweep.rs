@@ -74,6 +74,11 @@ impl Sweep {
 
     /// Kills a process that takes too long. There is no other one until it has ended.
     pub(super) fn tend_overdue(&mut self, now: Instant) {
+        if self.worker.as_ref().and_then(Worker::deadline).is_none_or(|due| due > now) {
+            return;
+        }
+        // It may have ended unnoticed, if it could not be watched.
+        self.reap(now);
         if let Some(worker) = &mut self.worker {
             worker.expire(now);
         }

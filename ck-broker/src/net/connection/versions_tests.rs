@@ -63,7 +63,7 @@ struct Broker {
 }
 
 impl Broker {
-    fn start(protocol: Protocol, door: Endpoint, serve: Serve) -> Self {
+    fn start(protocol: Protocol, endpoint: Endpoint, serve: Serve) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = env::temp_dir().join(format!("ck-versions-{}-{number}", process::id()));
@@ -75,9 +75,9 @@ impl Broker {
         let (accepting, noting) = (Arc::clone(&listener), Arc::clone(&seen));
         let thread = thread::spawn(move || {
             while let Ok(socket) = accept_with(&accepting, SocketFlags::CLOEXEC) {
-                let peer = Peer::of(Peer::credentials(&socket).unwrap(), &socket, door).unwrap();
+                let peer = Peer::of(Peer::credentials(&socket).unwrap(), &socket, endpoint).unwrap();
                 noting.lock().unwrap().connections += 1;
-                converse(Connection::new(socket, protocol, door, peer, Instant::now()), serve, &noting);
+                converse(Connection::new(socket, protocol, endpoint, peer, Instant::now()), serve, &noting);
             }
         });
         Self { path, listener, seen, thread: Some(thread) }
