@@ -8,11 +8,14 @@ use super::{ETC, SOON, await_hooks, hook, machine, note, told};
 #[test]
 fn a_session_that_is_kept_is_not_added_again_and_one_that_ended_meanwhile_is_removed() {
     let mut machine = machine("");
-    hook(&machine, &format!("{ETC}/x.ck"), &format!("sleep 0.5; {}", note("$1 $CK_SESSION_ID")));
+    let script = format!("echo >>/tmp/begun; sleep 0.5; {}", note("$1 $CK_SESSION_ID"));
+    hook(&machine, &format!("{ETC}/x.ck"), &script);
     let kept = machine.host.spawn(&["su", "alice", "-c", "sleep 100"]);
     machine.await_sessions(1);
     let ended = machine.host.spawn(&["su", "alice", "-c", "sleep 100"]);
     machine.await_sessions(2);
+    let begun = || machine.host.run_ok(&["sh", "-c", "cat /tmp/begun 2>/dev/null | wc -l"]);
+    wait_until(SOON, "both hooks have begun", || begun().trim() == "2");
     // Whatever runs then, runs on.
     machine.broker.take().expect("a broker").signal(Signal::KILL);
     ended.signal(Signal::KILL);
