@@ -24,11 +24,11 @@ enum Snapshot {
 }
 
 impl Snapshot {
-    /// The smallest id of the sessions that are still to be sent.
-    fn session(self) -> Option<SessionId> {
+    /// The smallest id of the sessions that are still to be sent. Above all ids, once only seats are.
+    fn told(self) -> SessionId {
         match self {
-            Self::Sessions(id) => Some(id),
-            Self::Seats(_) => None,
+            Self::Sessions(id) => id,
+            Self::Seats(_) => SessionId::new(u64::MAX),
         }
     }
 }
@@ -132,7 +132,7 @@ impl Subscriptions {
         }
         while let Some(change) = self.backlog.get(cursor.next) {
             let then = Cursor { next: cursor.next + 1, ..*cursor };
-            if change.is_for(requester, cursor.snapshot.and_then(Snapshot::session)) {
+            if change.is_for(requester, cursor.snapshot.map(Snapshot::told)) {
                 return match change.packet(version) {
                     Some(packet) => Ok(Some(Offer { packet: Rc::clone(packet), then })),
                     None => offer_of(&Reply::Lost(1), version, then).map(Some),
@@ -141,8 +141,10 @@ impl Subscriptions {
             *cursor = then;
         }
         let Some(progress) = cursor.snapshot else { return Ok(None) };
-        let session = progress.session().and_then(session_from);
-        let seats = if let Snapshot::Seats(seats) = progress { seats } else { 0 };
+        let (session, seats) = match progress {
+            Snapshot::Sessions(id) => (session_from(id), 0),
+            Snapshot::Seats(seats) => (None, seats),
+        };
         let (reply, snapshot) = if let Some(session) = session {
             let next = Snapshot::Sessions(session.id.next());
             (Reply::Session(Box::new(session)), Some(next))
@@ -217,7 +219,7 @@ fn offer_of(reply: &Reply, version: Version, then: Cursor) -> Result<Offer, Enco
 mod tests {
     use super::*;
     use crate::policy::Listing;
-    use ck_protocol::PROTOCOL;
+    use ck_protocol::{PROTOCOL, Text};
 
     fn kept(subscriptions: &Subscriptions) -> u64 {
         subscriptions.backlog.next() - subscriptions.backlog.first()
@@ -255,5 +257,37 @@ mod tests {
         assert_eq!(kept(&subscriptions), 10);
         read(&mut subscriptions, 2);
         assert_eq!(kept(&subscriptions), 0);
+    }
+
+    /// Of users nothing is told before `Synced`: docs and subscribers rely on it.
+    #[test]
+    fn between_the_seats_of_a_snapshot_only_sessions_and_seats_are_told() {
+        let mut subscriptions = Subscriptions::default();
+        let requester = Requester { uid: 2001, is_admin: false, listing: Listing::All };
+        let seat = |number| {
+            (number < 2).then(|| Seat {
+                id: Text::clipped("seat0"),
+                active: None,
+                sessions: 0,
+                has_vts: true,
+            })
+        };
+        subscriptions.add(1, PROTOCOL.newest());
+        let mut told = Vec::new();
+        while let Some(offer) = subscriptions.offer(1, &requester, |_| None, seat).unwrap() {
+            told.push(PROTOCOL.decode::<Reply>(&offer.packet, limits::REPLY).unwrap().1);
+            subscriptions.sent(1, &offer);
+            if told.len() == 1 {
+                let (id, uid) = (SessionId::new(7), Uid::try_from(2001).unwrap());
+                for event in [Event::UserAdded(uid), Event::SessionRemoved { id, uid }] {
+                    subscriptions.publish(&event, |_| None).unwrap();
+                }
+            }
+        }
+        assert!(
+            matches!(&told[..], [Reply::Seat(_), Reply::Change(change), Reply::Seat(_), Reply::Synced(2)]
+                if matches!(change.event, Event::SessionRemoved { .. })),
+            "{told:?}"
+        );
     }
 }
