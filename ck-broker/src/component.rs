@@ -1,9 +1,18 @@
 //! What the components of the broker have in common.
 
-use crate::{config::Settings, poller::Token};
+use crate::{config::Settings, limits::Limits, poller::Token};
 use ck_core::registry::Input;
-use ck_protocol::{Event, Reply, SessionId};
+use ck_protocol::{AdminRequest, Event, Reply, SessionId, SessionRequest};
 use std::time::Instant;
+
+/// A request, by the socket that it came by.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// By `session.sock`.
+    Module(SessionRequest),
+    /// By `admin.sock`.
+    Admin(AdminRequest),
+}
 
 /// What a component tells the broker. No component calls another one.
 #[derive(Debug)]
@@ -18,6 +27,18 @@ pub(crate) enum Outcome {
     Reply(u64, Reply),
     /// All hooks have run for the opening of this session.
     HooksDone(SessionId),
+    /// This connection to `admin.sock` waits to be admitted.
+    Newcomer(u64),
+    /// The peer of this connection asks for something.
+    Request(u64, Request),
+    /// This connection has room for more of its list.
+    ListHasRoom(u64),
+    /// The connection of this subscriber has room.
+    SubscriberHasRoom(u64),
+    /// The connection of this subscriber is closed.
+    SubscriberGone(u64),
+    /// The module that opened this session has not waited for its hooks.
+    GaveUp(SessionId),
 }
 
 /// A part of the broker that owns its descriptors, children, deadlines and settings.
@@ -31,6 +52,6 @@ pub(crate) trait Component {
     /// Does what is due at `now`.
     fn expire(&mut self, now: Instant) -> Vec<Outcome>;
 
-    /// Takes over what the settings say now.
-    fn reconfigure(&mut self, settings: &Settings);
+    /// Takes over what the settings say now, and the limits that follow from them.
+    fn reconfigure(&mut self, settings: &Settings, limits: &Limits);
 }

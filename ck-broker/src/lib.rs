@@ -8,9 +8,10 @@
 //!
 //! - [`start`], `broker`: from the command line ([`arguments`]) to the loop. `broker` owns the components and carries what one of
 //!   them tells to another;
-//! - `api`: what modules and people may ask;
+//! - `api`: what modules and people may ask, authorised once;
 //! - components, with one interface (`component`): `net` (sockets, connections, admission), [`sessions`] (registry, records, leaders),
 //!   [`directories`] (make, retire, tear down), [`hooks`], [`history`], [`console`];
+//! - `limits`: how much each user can have;
 //! - [`config`]: the file, and what it comes to on this machine; [`other_manager`]: whether another daemon makes the directories;
 //! - [`state_files`]: small files in the state directory; [`places`]: the two places that the broker works in; [`process`]: what the kernel knows of a process;
 //! - `poller` (epoll), `lookup` and `pin` (names), [`privileges`], [`log_sink`], [`supervisor`], [`running`] (finds and ends the broker that runs, for service scripts);
@@ -29,6 +30,7 @@ pub mod console;
 pub mod directories;
 pub mod history;
 pub mod hooks;
+mod limits;
 pub mod log_sink;
 /// The module's file: what it does without waiting, the broker does as well.
 #[path = "../../pam_ck/src/lookup.rs"]

@@ -247,7 +247,7 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     let parts = Parts { directories, unfinished, linger, descriptors, switcher, passed, source, signals };
     let seats = settings.seats.clone();
     let mut broker = Broker::open(state.path(), store, parts, settings)?;
-    let has_vts = broker.seats(seats);
+    let has_vts = broker.open_seats(seats);
     if let Err(error) = privileges::drop_excess(has_vts) {
         log::warn!("goes on with more privileges than it needs: {error}");
     }

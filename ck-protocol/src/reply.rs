@@ -2,7 +2,7 @@
 
 use crate::{
     Class, Event, Fact, Kind, Message, PathText, Seat, Session, SessionId, ShortName, Status, Teardown,
-    TeardownDetail, User, Vt,
+    TeardownDetail, Text, User, Vt,
 };
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,22 @@ pub struct Refusal {
     pub code: RefusalCode,
     /// For people: one line that says what to do.
     pub message: Message,
+}
+
+impl Refusal {
+    /// A refusal whose message is cut where it is too long.
+    #[must_use]
+    pub fn new(code: RefusalCode, message: &str) -> Self {
+        Self { code, message: Text::clipped(message) }
+    }
+}
+
+impl Reply {
+    /// [`Refusal::new`], as a reply.
+    #[must_use]
+    pub fn refused(code: RefusalCode, message: &str) -> Self {
+        Self::Refused(Refusal::new(code, message))
+    }
 }
 
 /// The kinds of refusal. Any request can get one, so another variant is a new version of the protocol.

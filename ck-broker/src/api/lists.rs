@@ -1,155 +1,73 @@
-//! Sending, to peers that read as slowly as they like.
+//! Lists, packet by packet. Only the position in a list is kept, so what has changed meanwhile is sent as it is then.
 
-use crate::{
-    broker::Broker,
-    net::connection::{PendingReply, Sent},
-};
-use ck_core::{
-    model::SessionRecord,
-    policy::{Action, Requester},
-};
-use ck_protocol::{Fact, Reply, Session, SessionId, TeardownId, Uid, limits};
-use std::{rc::Rc, time::Instant};
+use super::Api;
+use crate::net::connection::PendingReply;
+use ck_core::{model::SessionRecord, policy::Action};
+use ck_protocol::{Fact, Reply, Session, SessionId, TeardownId, Uid};
+use std::rc::Rc;
 
-/// How many packets of a list are sent before others have their turn.
-const AT_ONCE: usize = 64;
-
-impl Broker {
-    /// Sends a reply now, or as soon as there is room for it.
-    pub(crate) fn send(&mut self, key: u64, reply: &Reply) -> Sent {
-        let Some(connection) = self.net.connections.get_mut(&key) else { return Sent::Gone };
-        let mut buffer = [0; limits::REPLY];
-        let sent = match connection.encode(reply, &mut buffer) {
-            Ok(packet) => {
-                let sent = connection.send(packet);
-                if sent == Sent::Full {
-                    connection.pending = PendingReply::Packet(packet.to_vec());
-                }
-                sent
-            }
-            Err(error) => {
-                log::error!("{error}");
-                Sent::Gone
-            }
-        };
-        match sent {
-            Sent::Yes => {}
-            Sent::Full => self.rearm(key),
-            Sent::Gone => self.drop_connection(key),
-        }
-        sent
-    }
-
-    /// Sends what waits, as far as there is room.
-    pub(crate) fn send_waiting(&mut self, key: u64) {
-        let Some(connection) = self.net.connections.get_mut(&key) else { return };
-        connection.moved(Instant::now());
-        match std::mem::replace(&mut connection.pending, PendingReply::Empty) {
-            PendingReply::Empty => {}
-            PendingReply::Packet(packet) => match connection.send(&packet) {
-                Sent::Yes => {}
-                Sent::Full => connection.pending = PendingReply::Packet(packet),
-                Sent::Gone => return self.drop_connection(key),
-            },
-            list => match self.send_list(key, list) {
-                None => return self.drop_connection(key),
-                Some(rest) => {
-                    if let Some(connection) = self.net.connections.get_mut(&key) {
-                        connection.pending = rest;
-                    }
-                }
-            },
-        }
-        self.rearm(key);
-    }
-
-    /// Sends as much of a list as there is room for; returns what then waits, or `None` for a peer
-    /// that is gone.
-    fn send_list(&self, key: u64, mut list: PendingReply) -> Option<PendingReply> {
-        let connection = self.net.connections.get(&key)?;
-        let requester = self.requester(key);
-        let mut buffer = [0; limits::REPLY];
-        for _ in 0..AT_ONCE {
-            let (reply, rest) = self.next_of(&list, &requester);
-            match connection.send(connection.encode(&reply, &mut buffer).ok()?) {
-                Sent::Yes => list = rest,
-                Sent::Full => break,
-                Sent::Gone => return None,
-            }
-            if matches!(list, PendingReply::Empty) {
-                break;
-            }
-        }
-        Some(list)
-    }
-
+impl Api<'_> {
     /// The next packet of a list, and what then remains of it. Only what the peer may see is in it.
-    fn next_of(&self, list: &PendingReply, requester: &Requester) -> (Reply, PendingReply) {
+    pub(crate) fn next_of(&self, list: &PendingReply) -> (Reply, PendingReply) {
         let next = match list {
-            &PendingReply::Sessions(from) => self.next_session(from, requester),
-            &PendingReply::Teardowns(from) => self.next_teardown(from, requester),
-            &PendingReply::TeardownDetails(from) => self.next_teardown_detail(from, requester),
-            &PendingReply::Problems(from) => self.next_problem(from, requester),
-            &PendingReply::Users(from) => from.and_then(|from| self.next_user(from, requester)),
-            &PendingReply::Seats(from) => self.next_seat(from, requester),
-            &PendingReply::Lingerers(after) => self.next_lingerer(after, requester),
+            &PendingReply::Sessions(from) => self.next_session(from),
+            &PendingReply::Teardowns(from) => self.next_teardown(from),
+            &PendingReply::TeardownDetails(from) => self.next_teardown_detail(from),
+            &PendingReply::Problems(from) => self.next_problem(from),
+            &PendingReply::Users(from) => from.and_then(|from| self.next_user(from)),
+            &PendingReply::Seats(from) => self.next_seat(from),
+            &PendingReply::Lingerers(after) => self.next_lingerer(after),
             PendingReply::Facts(facts, from) => next_fact(facts, *from),
             PendingReply::Empty | PendingReply::Packet(_) | PendingReply::Changes => None,
         };
         next.unwrap_or((Reply::End, PendingReply::Empty))
     }
 
-    fn next_session(&self, from: SessionId, requester: &Requester) -> Option<(Reply, PendingReply)> {
-        let visible = |record: &&SessionRecord| requester.may(Action::See, Some(record.session.uid));
+    fn next_session(&self, from: SessionId) -> Option<(Reply, PendingReply)> {
+        let visible = |record: &&SessionRecord| self.requester.may(Action::See, Some(record.session.uid));
         let SessionRecord { session, .. } = self.sessions.registry.from(from).find(visible)?;
         let reply = Reply::Session(Box::new(session.clone()));
         Some((reply, PendingReply::Sessions(session.id.next())))
     }
 
-    fn next_teardown(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, PendingReply)> {
-        let (id, job) = self
-            .directories
-            .teardowns
-            .from(from)
-            .find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
+    fn next_teardown(&self, from: TeardownId) -> Option<(Reply, PendingReply)> {
+        let mut teardowns = self.directories.teardowns.from(from);
+        let (id, job) = teardowns.find(|(_, job)| self.requester.may(Action::See, Some(job.uid())))?;
         let teardown = self.directories.teardowns.shown(id, job);
         Some((Reply::Teardown(Box::new(teardown)), PendingReply::Teardowns(id.next())))
     }
 
-    fn next_teardown_detail(&self, from: TeardownId, requester: &Requester) -> Option<(Reply, PendingReply)> {
-        let (id, job) = self
-            .directories
-            .teardowns
-            .from(from)
-            .find(|(_, job)| requester.may(Action::See, Some(job.uid())))?;
+    fn next_teardown_detail(&self, from: TeardownId) -> Option<(Reply, PendingReply)> {
+        let mut teardowns = self.directories.teardowns.from(from);
+        let (id, job) = teardowns.find(|(_, job)| self.requester.may(Action::See, Some(job.uid())))?;
         let detail = self.directories.teardowns.detail(id, job);
         Some((Reply::TeardownDetail(Box::new(detail)), PendingReply::TeardownDetails(id.next())))
     }
 
-    fn next_problem(&self, from: usize, requester: &Requester) -> Option<(Reply, PendingReply)> {
-        let problem = self.problems(requester).into_iter().nth(from)?;
+    fn next_problem(&self, from: usize) -> Option<(Reply, PendingReply)> {
+        let problem = self.problems().into_iter().nth(from)?;
         Some((Reply::Problem(problem), PendingReply::Problems(from + 1)))
     }
 
-    fn next_lingerer(&self, mut after: Option<Uid>, requester: &Requester) -> Option<(Reply, PendingReply)> {
+    fn next_lingerer(&self, mut after: Option<Uid>) -> Option<(Reply, PendingReply)> {
         loop {
             let user = self.sessions.registry.next_lingerer(after)?;
             after = Some(user.uid);
-            if requester.may(Action::See, after) {
+            if self.requester.may(Action::See, after) {
                 return Some((Reply::User(Box::new(user)), PendingReply::Lingerers(after)));
             }
         }
     }
 
-    fn next_seat(&self, from: usize, requester: &Requester) -> Option<(Reply, PendingReply)> {
-        let visible = |session: &Session| requester.may(Action::See, Some(session.uid));
+    fn next_seat(&self, from: usize) -> Option<(Reply, PendingReply)> {
+        let visible = |session: &Session| self.requester.may(Action::See, Some(session.uid));
         let seat = self.sessions.registry.shown_seats(visible).nth(from)?;
         Some((Reply::Seat(Box::new(seat)), PendingReply::Seats(from + 1)))
     }
 
-    fn next_user(&self, from: Uid, requester: &Requester) -> Option<(Reply, PendingReply)> {
+    fn next_user(&self, from: Uid) -> Option<(Reply, PendingReply)> {
         let mut users = self.sessions.registry.users_from(from);
-        let user = users.find(|user| requester.may(Action::See, Some(user.uid)))?;
+        let user = users.find(|user| self.requester.may(Action::See, Some(user.uid)))?;
         let rest = Uid::try_from(user.uid.get().saturating_add(1)).ok();
         Some((Reply::User(Box::new(user)), PendingReply::Users(rest)))
     }

@@ -1,49 +1,32 @@
 //! What modules ask on session.sock, where every peer is root.
 
-use super::refused;
-use crate::{broker::Broker, process};
-use ck_core::{model::Login, registry::Input};
-use ck_protocol::{Open, RefusalCode, Reply, SessionRequest};
-use std::time::SystemTime;
+use crate::process;
+use ck_core::model::Login;
+use ck_protocol::{Open, Pid, Refusal, RefusalCode};
+use std::{io, os::fd::OwnedFd, time::SystemTime};
 
-impl Broker {
-    pub(super) fn answer_module(&mut self, key: u64, request: SessionRequest) {
-        match request {
-            SessionRequest::Open(open) => self.open_session(key, *open),
-            SessionRequest::Close(session) => {
-                self.end(session);
-                self.send(key, &Reply::Closed);
-            }
-        }
+/// The login that a module reports: what it says of it, and its process. `has_sessions`: there are sessions that the login could be
+/// part of.
+///
+/// # Errors
+/// The facts cannot be used, or the process is gone.
+pub(crate) fn login(
+    open: Open,
+    process: io::Result<(&OwnedFd, Pid)>,
+    has_sessions: bool,
+) -> Result<Login, Refusal> {
+    if let Err(message) = check(&open) {
+        log::warn!("login refused: {message}: {}", open.user);
+        return Err(Refusal::new(RefusalCode::Invalid, message));
     }
-
-    fn open_session(&mut self, key: u64, open: Open) {
-        if let Err(message) = check(&open) {
-            log::warn!("login refused: {message}: {}", open.user);
-            self.send(key, &refused(RefusalCode::Invalid, message));
-            return;
-        }
-        let Some(connection) = self.net.connections.get_mut(&key) else { return };
-        let pid = connection.peer.pid;
-        let process = connection.process();
-        let Some((process, leader)) = process.ok().and_then(|fd| Some((fd, process::leader(fd, pid)?)))
-        else {
-            log::warn!("login of {} refused: its process {pid} is gone", open.user);
-            self.send(
-                key,
-                &refused(
-                    RefusalCode::Failed,
-                    "cannot tell your process from others: see the log of ck-broker",
-                ),
-            );
-            return;
-        };
-        // Without a session there is none that it could be part of.
-        let somebody = self.sessions.registry.sessions() > 0;
-        let ancestors = if somebody { process::ancestors(process, pid) } else { Vec::new() };
-        let login = Login { open, leader, ancestors, now: SystemTime::now().into() };
-        self.apply(Input::Open(Box::new(login)), Some(key));
-    }
+    let known = process.ok().and_then(|(process, pid)| Some((process, pid, process::leader(process, pid)?)));
+    let Some((process, pid, leader)) = known else {
+        log::warn!("login of {} refused: its process is gone", open.user);
+        let message = "cannot tell your process from others: see the log of ck-broker";
+        return Err(Refusal::new(RefusalCode::Failed, message));
+    };
+    let ancestors = if has_sessions { process::ancestors(process, pid) } else { Vec::new() };
+    Ok(Login { open, leader, ancestors, now: SystemTime::now().into() })
 }
 
 /// Whether the facts of a login can be used.

@@ -1,31 +1,30 @@
 //! Ending sessions by their leaders.
 
-use crate::{api, broker::Broker, sessions::Termination};
-use ck_core::policy::Action;
+use super::{Answer, Api};
+use crate::sessions::Termination;
+use ck_core::{policy::Action, registry::Input};
 use ck_protocol::{Refusal, RefusalCode, Reply, SessionId, SessionRef, Target};
 use std::time::Instant;
 
-impl Broker {
-    /// Ends what the peer wants ended, if it may.
-    pub(crate) fn terminate(&mut self, key: u64, target: Target) {
-        let reply = match self.to_terminate(key, target) {
+impl Api<'_> {
+    pub(super) fn terminate(&mut self, target: Target) -> Answer {
+        match self.to_terminate(target) {
             Ok(ids) => self.end_leaders(&ids, Instant::now()),
-            Err(refusal) => Reply::Refused(refusal),
-        };
-        self.send(key, &reply);
+            Err(refusal) => Answer::Reply(Reply::Refused(refusal)),
+        }
     }
 
     /// The sessions that are meant, or why they are left alone.
-    fn to_terminate(&self, key: u64, target: Target) -> Result<Vec<SessionId>, Refusal> {
+    fn to_terminate(&self, target: Target) -> Result<Vec<SessionId>, Refusal> {
         match target {
-            Target::Session(id) => self.permitted(key, Action::Terminate, id).map(|_| vec![id]),
+            Target::Session(id) => self.permitted(Action::Terminate, id).map(|_| vec![id]),
             Target::User(uid) => {
-                let (requester, ids) = (self.requester(key), self.sessions.registry.sessions_of(uid));
-                if ids.is_empty() || !requester.may(Action::See, Some(uid)) {
+                let ids = self.sessions.registry.sessions_of(uid);
+                if ids.is_empty() || !self.requester.may(Action::See, Some(uid)) {
                     let message = format!("no user with uid {uid} is here: see ckctl users");
-                    return Err(api::refusal(RefusalCode::NoSuchUser, &message));
+                    return Err(Refusal::new(RefusalCode::NoSuchUser, &message));
                 }
-                if !requester.may(Action::Terminate, Some(uid)) {
+                if !self.requester.may(Action::Terminate, Some(uid)) {
                     return Err(self.not_allowed(&format!("the sessions of uid {uid}")));
                 }
                 Ok(ids)
@@ -33,14 +32,15 @@ impl Broker {
         }
     }
 
-    fn end_leaders(&mut self, ids: &[SessionId], now: Instant) -> Reply {
-        let (mut done, mut failed) = (0, None);
+    /// Tells the leaders to end. A session whose leader leads others too is ended without it.
+    fn end_leaders(&mut self, ids: &[SessionId], now: Instant) -> Answer {
+        let (mut done, mut failed, mut inputs) = (0, None, Vec::new());
         for &id in ids {
             match self.sessions.end_leader(id, now) {
                 Ok(termination) => {
                     done += 1;
                     if termination == Termination::Shared {
-                        self.end(SessionRef::Id(id));
+                        inputs.push(Input::End(SessionRef::Id(id)));
                     }
                 }
                 Err(error) => {
@@ -51,8 +51,8 @@ impl Broker {
             }
         }
         match failed {
-            Some(message) if done == 0 => api::refused(RefusalCode::Failed, &message),
-            _ => Reply::Done(done),
+            Some(message) if done == 0 => Answer::Reply(Reply::refused(RefusalCode::Failed, &message)),
+            _ => Answer::Tell(inputs, Reply::Done(done)),
         }
     }
 }

@@ -1,53 +1,23 @@
-//! The settings: taken in at the start, and again when SIGHUP asks for it.
-//!
-//! A broker that has been told something senseless goes on as before, and says so to everybody who asks how it is.
+//! The settings: applied at the start, and again when SIGHUP asks for it.
 
-use crate::{
-    broker::Broker,
-    config::{Settings, Source},
-    net::limits::Limits,
-    supervisor,
-};
-use ck_protocol::{Message, ShortName, Text, Timestamp};
-use std::time::SystemTime;
-
-/// What cannot be changed while the broker runs: seats, as sessions sit on them and hooks have been told of them.
-const SEATS_WAIT: &str =
-    "the tables [seats] have changed, and count from the next start of ck-broker on (that ends no session)";
-
-/// Where the settings are from, and since when.
-#[derive(Debug)]
-pub(crate) struct Configured {
-    source: Source,
-    seats: Vec<(ShortName, Vec<ShortName>)>,
-    /// When this process started.
-    pub(crate) started_at: Timestamp,
-    /// When they were read.
-    pub(crate) at: Timestamp,
-    /// Why the last reload was not fully applied.
-    pub(crate) problem: Option<Message>,
-}
-
-impl Configured {
-    pub(crate) fn new(source: Source, seats: Vec<(ShortName, Vec<ShortName>)>) -> Self {
-        let now = SystemTime::now().into();
-        Self { source, seats, started_at: now, at: now, problem: None }
-    }
-}
+use super::Broker;
+use crate::{config::Settings, limits::Limits, supervisor};
 
 impl Broker {
-    /// Has everything done as these settings say from now on, but for the seats.
-    pub(crate) fn configure(&mut self, settings: Settings) {
+    /// Works by these settings from now on, but for the seats.
+    pub(super) fn configure(&mut self, settings: &Settings) {
         log::set_max_level(settings.level);
-        self.set_policy(settings.policy);
-        self.net.limits = Limits::within(self.net.descriptors, settings.hooks.parallel);
-        self.sessions.registry.limit(self.net.limits.sessions);
-        self.directories.set_limit(self.net.limits.teardowns);
-        let made_none = self.directories.root.makes_none();
+        let limits = Limits::within(self.configured.descriptors, settings.hooks.parallel);
+        let (policy, made_none) = (self.net.policy(), self.directories.root.makes_none());
         for component in self.components() {
-            component.reconfigure(&settings);
+            component.reconfigure(settings, &limits);
         }
-        if let Some(manager) = settings.yields_to {
+        if policy != self.net.policy()
+            && let Err(error) = self.subscriptions.policy_changed()
+        {
+            log::error!("{error}");
+        }
+        if let Some(manager) = &settings.yields_to {
             let root = self.directories.root.path().display();
             log::info!("{} manages {root}: sessions have no directories of ours", manager.name);
         }
@@ -57,22 +27,10 @@ impl Broker {
     }
 
     /// Reads the configuration again.
-    pub(crate) fn reload(&mut self) {
+    pub(super) fn reload(&mut self) {
         supervisor::tell_reloading();
-        match self.configured.source.read() {
-            Ok(settings) => {
-                let problem = (settings.seats != self.configured.seats).then_some(SEATS_WAIT);
-                self.configure(settings);
-                self.configured.at = SystemTime::now().into();
-                self.configured.problem = problem.map(Text::clipped);
-                log::info!("the configuration has been read again");
-                problem.inspect(|problem| log::warn!("{problem}"));
-            }
-            Err(error) => {
-                let problem = format!("the configuration stays as it was: {error}");
-                log::error!("{problem}");
-                self.configured.problem = Some(Text::clipped(&problem));
-            }
+        if let Some(settings) = self.configured.read_again() {
+            self.configure(&settings);
         }
         supervisor::tell_reloaded();
     }

@@ -1,10 +1,7 @@
 //! Carries every effect of the registry to the component that performs it.
 
-use crate::{
-    api,
-    broker::Broker,
-    net::connection::{Connection, Sent},
-};
+use super::Broker;
+use crate::net::connection::Sent;
 use ck_core::registry::{Effect, Input};
 use ck_protocol::{RefusalCode, Reply, SessionId, SessionRef};
 use std::{collections::VecDeque, io};
@@ -12,7 +9,7 @@ use std::{collections::VecDeque, io};
 impl Broker {
     /// Tells the registry, and carries out what follows. `peer` is the connection to be
     /// answered, if the input came by one.
-    pub(crate) fn apply(&mut self, input: Input, peer: Option<u64>) {
+    pub(super) fn apply(&mut self, input: Input, peer: Option<u64>) {
         let mut due = VecDeque::from(self.sessions.apply(input));
         while let Some(effect) = due.pop_front() {
             due.extend(self.perform(effect, peer));
@@ -20,7 +17,7 @@ impl Broker {
     }
 
     /// Ends a session, whoever said so.
-    pub(crate) fn end(&mut self, session: SessionRef) {
+    pub(super) fn end(&mut self, session: SessionRef) {
         self.apply(Input::End(session), None);
     }
 
@@ -35,7 +32,7 @@ impl Broker {
             Effect::Reply(reply) => return self.reply(peer, reply),
             Effect::Join(opened) => {
                 log::debug!("a login is part of session {}", opened.id);
-                peer.map(|key| self.send(key, &Reply::Opened(opened)));
+                peer.map(|key| self.net.send(key, &Reply::Opened(opened)));
             }
             Effect::RetireRuntimeDir(uid) => {
                 // An error is logged, and tried again.
@@ -48,7 +45,7 @@ impl Broker {
             Effect::RunHooks(event) => self.hooks.push(*event),
             Effect::Await(id) => return self.await_hooks(id, peer),
             Effect::Unwatch(id) => {
-                self.answer_ended(id);
+                self.reply_ended(id);
                 self.sessions.forget_leader(id);
             }
             Effect::Announce(event) => self.announce(event),
@@ -60,12 +57,9 @@ impl Broker {
     /// Watches the peer as the leader of the session that it has just opened. A session whose end
     /// could not be seen is none.
     fn watch_peer(&mut self, id: SessionId, peer: Option<u64>) -> Vec<Effect> {
-        let connection = peer.and_then(|key| self.net.connections.get_mut(&key));
-        let leader = connection.ok_or_else(|| io::ErrorKind::NotConnected.into());
-        let watched = leader
-            .and_then(Connection::take_process)
-            .and_then(|leader| self.sessions.watch_leader(id, leader));
-        match watched {
+        let leader =
+            peer.map_or_else(|| Err(io::ErrorKind::NotConnected.into()), |key| self.net.take_process(key));
+        match leader.and_then(|leader| self.sessions.watch_leader(id, leader)) {
             Ok(()) => Vec::new(),
             Err(error) => {
                 log::error!("session {id}: its leader cannot be watched: {error}");
@@ -79,11 +73,11 @@ impl Broker {
         let reply = match reply {
             Reply::Opened(opened) if self.sessions.registry.get(opened.id).is_none() => {
                 let message = "your process cannot be watched: see the log of ck-broker";
-                api::refused(RefusalCode::Failed, message)
+                Reply::refused(RefusalCode::Failed, message)
             }
             reply => reply,
         };
-        let sent = peer.map_or(Sent::Gone, |key| self.send(key, &reply));
+        let sent = peer.map_or(Sent::Gone, |key| self.net.send(key, &reply));
         match reply {
             Reply::Opened(opened) if sent == Sent::Gone => {
                 log::info!("session {}: its process was gone before it was open", opened.id);

@@ -7,23 +7,26 @@
 
 mod configure;
 mod effects;
+mod hook_waits;
 mod open;
+mod requests;
+mod subscribers;
 
 pub(crate) use open::{Parts, receive_signals};
 
 use crate::{
     component::{Component, Outcome},
+    config::Configured,
     console::Console,
     directories::Directories,
     history::History,
     hooks::Hooks,
-    net::{Net, connection::Connection, listener::ListenerError},
-    poller::{Endpoint, Poller, Token},
+    net::{Net, listener::ListenerError},
+    poller::{Poller, Token},
     sessions::Sessions,
 };
-use ck_core::{events::Subscriptions, policy::Policy};
+use ck_core::events::Subscriptions;
 use ck_protocol::SessionRef;
-use configure::Configured;
 use nix::sys::{epoll::EpollTimeout, signal::Signal, signalfd::SignalFd};
 use std::time::Instant;
 
@@ -31,8 +34,6 @@ use std::time::Instant;
 const SIGHUP: u32 = Signal::SIGHUP as u32;
 /// How many events are fetched at once.
 const AT_ONCE: usize = 64;
-/// How many logins are let in before others have their turn.
-const LOGINS_AT_ONCE: usize = 16;
 /// How much of `admin.sock` is handled before logins have their turn again.
 const ADMIN_AT_ONCE: usize = 4;
 /// The same of deaths of leaders. Each may take a directory out of its place, which is as much work as a login.
@@ -55,17 +56,16 @@ pub(crate) enum BrokerError {
 /// The broker: it owns all components, and alone carries what one of them tells to another.
 #[derive(Debug)]
 pub(crate) struct Broker {
-    pub(crate) poller: Poller,
+    poller: Poller,
     signals: SignalFd,
-    pub(crate) configured: Configured,
-    pub(crate) policy: Policy,
-    pub(crate) subscriptions: Subscriptions,
-    pub(crate) net: Net,
-    pub(crate) sessions: Sessions,
-    pub(crate) directories: Directories,
-    pub(crate) hooks: Hooks,
-    pub(crate) history: History,
-    pub(crate) console: Console,
+    configured: Configured,
+    subscriptions: Subscriptions,
+    net: Net,
+    sessions: Sessions,
+    directories: Directories,
+    hooks: Hooks,
+    history: History,
+    console: Console,
 }
 
 impl Broker {
@@ -82,7 +82,7 @@ impl Broker {
                 match token {
                     Token::Signal if self.take_signals()? => return self.stop(),
                     Token::Signal => {}
-                    Token::Admin => self.serve_some::<ADMIN_AT_ONCE>(&self.net.admin_poller.clone())?,
+                    Token::Admin => self.serve_some::<ADMIN_AT_ONCE>(&self.net.admin_poller().clone())?,
                     Token::Leaders => self.serve_some::<LEADERS_AT_ONCE>(&self.sessions.poller().clone())?,
                     other => self.serve_one(other),
                 }
@@ -111,26 +111,26 @@ impl Broker {
     }
 
     fn serve_one(&mut self, token: Token) {
-        match token {
-            Token::Accept(Endpoint::Session) => self.accept(Endpoint::Session, LOGINS_AT_ONCE),
-            Token::Accept(Endpoint::Admin) => self.accept(Endpoint::Admin, ADMIN_AT_ONCE),
-            Token::Connection(key) => self.serve_connection(key),
-            token => {
-                let now = Instant::now();
-                let outcomes: Vec<_> =
-                    self.components().into_iter().flat_map(|component| component.ready(token, now)).collect();
-                self.take(outcomes);
-            }
-        }
+        let now = Instant::now();
+        let outcomes: Vec<_> =
+            self.components().into_iter().flat_map(|component| component.ready(token, now)).collect();
+        self.take(outcomes);
     }
 
     /// All components. Each is asked only what concerns it.
-    fn components(&mut self) -> [&mut dyn Component; 5] {
-        [&mut self.sessions, &mut self.directories, &mut self.hooks, &mut self.history, &mut self.console]
+    fn components(&mut self) -> [&mut dyn Component; 6] {
+        [
+            &mut self.net,
+            &mut self.sessions,
+            &mut self.directories,
+            &mut self.hooks,
+            &mut self.history,
+            &mut self.console,
+        ]
     }
 
     /// Carries out what components have told.
-    pub(crate) fn take(&mut self, outcomes: impl IntoIterator<Item = Outcome>) {
+    fn take(&mut self, outcomes: impl IntoIterator<Item = Outcome>) {
         for outcome in outcomes {
             match outcome {
                 Outcome::Input(input) => self.apply(input, None),
@@ -141,9 +141,18 @@ impl Broker {
                 }
                 Outcome::Announce(event) => self.announce(event),
                 Outcome::Reply(peer, reply) => {
-                    self.send(peer, &reply);
+                    self.net.send(peer, &reply);
                 }
                 Outcome::HooksDone(id) => self.hooks_done(id),
+                Outcome::Newcomer(key) => {
+                    let registry = &self.sessions.registry;
+                    self.net.admit(key, |uid| registry.is_here(uid));
+                }
+                Outcome::Request(key, request) => self.answer(key, request),
+                Outcome::ListHasRoom(key) => self.send_list(key),
+                Outcome::SubscriberHasRoom(key) => self.tell(key),
+                Outcome::SubscriberGone(key) => self.subscriptions.remove(key),
+                Outcome::GaveUp(id) => self.give_up(id),
             }
         }
     }
@@ -151,18 +160,6 @@ impl Broker {
     /// Does what time or the last events have made due.
     fn catch_up(&mut self) {
         let now = Instant::now();
-        if self.net.accept_again.is_some_and(|again| again <= now) {
-            self.resume_accepting();
-        }
-        self.tend_waiting(now);
-        let is_over = |connection: &Connection| connection.deadline.is_some_and(|deadline| deadline <= now);
-        let overdue = self.net.connections.iter().filter(|(_, connection)| is_over(connection));
-        for key in overdue.map(|(&key, _)| key).collect::<Vec<_>>() {
-            self.drop_connection(key);
-        }
-        if self.net.deferred_close.due().is_some_and(|due| due <= now) {
-            self.tend_deferred_close(now);
-        }
         let outcomes: Vec<_> =
             self.components().into_iter().flat_map(|component| component.expire(now)).collect();
         self.take(outcomes);
@@ -175,17 +172,8 @@ impl Broker {
             return EpollTimeout::ZERO;
         }
         let now = Instant::now();
-        let components = self.components();
-        let of_components = components.iter().filter_map(|component| component.next_deadline(now)).min();
-        let connections = self.net.connections.values().filter_map(|connection| connection.deadline);
-        let due = connections
-            .chain(self.net.accept_again)
-            .chain(self.net.deferred_close.due())
-            .chain(of_components)
-            .min();
-        let Some(next) = due else {
-            return EpollTimeout::NONE;
-        };
+        let due = self.components().iter().filter_map(|component| component.next_deadline(now)).min();
+        let Some(next) = due else { return EpollTimeout::NONE };
         let left = next.saturating_duration_since(now);
         if left.is_zero() {
             return EpollTimeout::ZERO;

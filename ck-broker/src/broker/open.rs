@@ -1,12 +1,13 @@
 //! What the loop begins with.
 
-use super::{Broker, BrokerError, configure::Configured};
+use super::{Broker, BrokerError};
 use crate::{
-    config::{Settings, Source},
+    config::{Configured, Settings, Source},
     console::{Console, Switcher},
     directories::{self, Directories, runtime_dir::Unfinished},
     history::History,
     hooks::Hooks,
+    limits::{LINGERERS, Limits},
     net::{Net, listener::Listener},
     poller::{Endpoint, Poller, Token},
     sessions::{
@@ -14,8 +15,12 @@ use crate::{
         store::{Left, LingerDir, Store},
     },
 };
-use ck_core::{events::Subscriptions, policy::Policy, registry::Registry};
-use ck_protocol::SessionId;
+use ck_core::{
+    events::Subscriptions,
+    model::HookEvent,
+    registry::{Input, Registry},
+};
+use ck_protocol::{SessionId, ShortName};
 use nix::sys::{
     epoll::EpollFlags,
     signal::{SigSet, Signal},
@@ -82,14 +87,13 @@ impl Broker {
                 passed.len()
             );
         }
-        let net =
-            Net::new(modules, admin, descriptors, settings.hooks.parallel).map_err(BrokerError::Wait)?;
+        let limits = Limits::within(descriptors, settings.hooks.parallel);
+        let net = Net::new(poller.clone(), modules, admin, limits).map_err(BrokerError::Wait)?;
         let mut broker = Self {
             net,
-            policy: Policy::default(),
             subscriptions: Subscriptions::default(),
             console: Console::open(poller.clone(), switcher),
-            configured: Configured::new(source, settings.seats.clone()),
+            configured: Configured::new(source, &settings, descriptors),
             signals,
             sessions: Sessions::new(registry, store, linger).map_err(BrokerError::Wait)?,
             directories: Directories::new(poller.clone(), directories),
@@ -97,21 +101,45 @@ impl Broker {
             history: History::new(poller.clone(), settings.history.clone()),
             poller,
         };
-        broker.configure(settings);
+        broker.configure(&settings);
         broker.hooks.look();
-        broker.listen().map_err(BrokerError::Wait)?;
+        broker.watch_sources().map_err(BrokerError::Wait)?;
         broker.history.broker_started();
         broker.take_over(&left, unfinished);
         Ok(broker)
     }
 
-    /// Has both sockets and the signals watched.
-    pub(crate) fn listen(&self) -> nix::Result<()> {
+    /// Has signals, leaders and both sockets watched.
+    fn watch_sources(&self) -> nix::Result<()> {
         self.poller.watch(&self.signals, Token::Signal, EpollFlags::EPOLLIN)?;
-        self.poller.watch(&self.net.modules, Token::Accept(Endpoint::Session), EpollFlags::EPOLLIN)?;
-        self.net.admin_poller.watch(&self.net.admin, Token::Accept(Endpoint::Admin), EpollFlags::EPOLLIN)?;
         self.poller.watch(self.sessions.poller(), Token::Leaders, EpollFlags::EPOLLIN)?;
-        self.poller.watch(&self.net.admin_poller, Token::Admin, EpollFlags::EPOLLIN)
+        self.net.listen()
+    }
+
+    /// Sets the seats: the virtual terminals where there are any, and those of the configuration. Returns whether there are
+    /// virtual terminals.
+    pub(crate) fn open_seats(&mut self, configured: Vec<(ShortName, Vec<ShortName>)>) -> bool {
+        let has_vts = self.console.has_vts();
+        self.sessions.registry.seats(has_vts, configured);
+        let seats: Vec<_> = self.sessions.registry.shown_seats(|_| true).map(|seat| seat.id).collect();
+        for seat in seats {
+            self.hooks.push(HookEvent::SeatAdded(seat));
+        }
+        let foreground = self.console.look();
+        self.take(foreground);
+        has_vts
+    }
+
+    /// Lets those linger who did before the broker was started. A directory that is claimed and there was theirs
+    /// all the time, and what runs without a session may use it.
+    pub(super) fn linger_again(&mut self) {
+        for (uid, lingerer) in self.sessions.linger.read(LINGERERS) {
+            let kept = self.directories.kept(uid);
+            if kept.is_some() {
+                self.directories.adopt(uid);
+            }
+            self.apply(Input::Linger { uid, lingerer, kept }, None);
+        }
     }
 
     /// Keeps the sessions of an earlier broker whose leader lives, ends the others, and retires the directories in

@@ -1,6 +1,7 @@
 //! The configuration file, `/etc/ck/broker.toml`, and what it comes to on this machine: [`Settings`].
 
 mod admin;
+mod configured;
 mod file;
 mod history_place;
 mod hook_rules;
@@ -11,6 +12,7 @@ mod services;
 mod settings;
 
 pub use admin::{Admin, Group};
+pub(crate) use configured::Configured;
 pub use history_place::{HistoryPlace, Readers};
 pub use hook_rules::HookRules;
 pub use runtime_dir::{Backing, BadSize, MountOptions, Size};

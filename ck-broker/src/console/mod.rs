@@ -8,10 +8,11 @@ pub use switch::Switcher;
 use crate::{
     component::{Component, Outcome},
     config::Settings,
+    limits::Limits,
     poller::{Poller, Token},
 };
 use ck_core::registry::Input;
-use ck_protocol::{Refusal, RefusalCode, Reply, Text, Vt};
+use ck_protocol::{RefusalCode, Reply, Vt};
 use foreground::Foreground;
 use nix::sys::epoll::EpollFlags;
 use std::{io, time::Instant};
@@ -72,11 +73,6 @@ impl Console {
         Ok(())
     }
 
-    /// Whether the peer of this connection waits for a switch.
-    pub(crate) fn is_waiting(&self, peer: u64) -> bool {
-        self.switch.as_ref().is_some_and(|switch| switch.peer == peer)
-    }
-
     /// Answers the peer, if the program has ended.
     fn end_switch(&mut self) -> Option<Outcome> {
         let outcome = self.switch.as_mut()?.outcome()?;
@@ -86,7 +82,7 @@ impl Console {
             Ok(()) => Reply::Done(1),
             Err(why) => {
                 log::error!("{why}");
-                Reply::Refused(Refusal { code: RefusalCode::Failed, message: Text::clipped(&why) })
+                Reply::refused(RefusalCode::Failed, &why)
             }
         };
         Some(Outcome::Reply(switch.peer, reply))
@@ -120,5 +116,5 @@ impl Component for Console {
     }
 
     /// Seats count from the next start on, as sessions are attached to them.
-    fn reconfigure(&mut self, _: &Settings) {}
+    fn reconfigure(&mut self, _: &Settings, _: &Limits) {}
 }

@@ -21,6 +21,7 @@ pub use claims::{Claims, Made};
 use crate::{
     component::{Component, Outcome},
     config::Settings,
+    limits::Limits,
     poller::{Poller, Token},
 };
 use ck_core::{model::Limit, registry::Input};
@@ -86,11 +87,6 @@ impl Directories {
         }
     }
 
-    /// Sets how many teardowns there may be.
-    pub(crate) fn set_limit(&mut self, limit: Limit) {
-        self.limit = limit;
-    }
-
     /// The directory of the uid is in use already: a session of an earlier broker's, or a lingering user, has it.
     pub(crate) fn adopt(&mut self, uid: Uid) {
         self.in_use.insert(uid);
@@ -149,7 +145,8 @@ impl Component for Directories {
         outcomes
     }
 
-    fn reconfigure(&mut self, settings: &Settings) {
+    fn reconfigure(&mut self, settings: &Settings, limits: &Limits) {
+        self.limit = limits.teardowns;
         self.stop_delay = settings.stop_delay;
         self.root.set_mount_options(settings.mount_options);
     }

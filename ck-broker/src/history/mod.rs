@@ -18,6 +18,7 @@ pub mod writer;
 use crate::{
     component::{Component, Outcome},
     config::{HistoryPlace, Settings},
+    limits::Limits,
     log_sink,
     poller::{Poller, Token},
     sys::{Child, Program},
@@ -243,7 +244,7 @@ impl Component for History {
         Vec::new()
     }
 
-    fn reconfigure(&mut self, settings: &Settings) {
+    fn reconfigure(&mut self, settings: &Settings, _: &Limits) {
         self.set_place(settings.history.clone());
     }
 }

@@ -16,6 +16,7 @@ pub use crate::poller::RunId;
 use crate::{
     component::{Component, Outcome},
     config::{HookRules, Settings},
+    limits::Limits,
     poller::{Poller, Token},
     sys::Expired,
 };
@@ -333,7 +334,7 @@ impl Component for Hooks {
         std::mem::take(&mut self.told).into_iter().map(Outcome::HooksDone).collect()
     }
 
-    fn reconfigure(&mut self, settings: &Settings) {
+    fn reconfigure(&mut self, settings: &Settings, _: &Limits) {
         self.set_rules(settings.hooks.clone());
     }
 }

@@ -1,13 +1,10 @@
 //! One connection: who is at its other end, and what it is still to be sent.
 
-use crate::{
-    net::{
-        deferred_close::{self, QueueHead},
-        room::{Circle, Guest},
-    },
-    poller::Endpoint,
-    process, sys,
+use super::{
+    deferred_close::{self, QueueHead},
+    room::Holder,
 };
+use crate::{limits::PeerClass, poller::Endpoint, process, sys};
 use ck_protocol::{
     DecodeError, EncodeError, Fact, Framed, Pid, Protocol, Reply, SessionId, TeardownId, Uid, Version, limits,
 };
@@ -79,6 +76,17 @@ pub(crate) enum PendingReply {
     Facts(Rc<[Fact]>, usize),
 }
 
+/// What a peer waits for that is not ready yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// Nothing.
+    Nothing,
+    /// The hooks of the session that it has opened.
+    Hooks(SessionId),
+    /// A switch of virtual terminals.
+    Switch,
+}
+
 /// What became of an attempt to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
@@ -100,12 +108,12 @@ pub(crate) struct Connection {
     pub(crate) pending: PendingReply,
     /// When it is closed if nothing goes forward; a subscriber's never.
     pub(crate) deadline: Option<Instant>,
-    /// The session that it has opened, until hooks have been told of that: it is answered then.
-    pub(crate) awaits: Option<SessionId>,
+    /// The peer gets its reply when this is over.
+    pub(crate) awaits: Awaited,
     /// Whether an epoll knows of it.
     pub(crate) watched: bool,
-    /// With whom it shares places: decided when it connects.
-    pub(crate) circle: Circle,
+    /// The peers that it shares places with: decided when it connects.
+    pub(crate) class: PeerClass,
     /// When it connected, or asked last.
     pub(crate) asked: Instant,
 }
@@ -143,7 +151,7 @@ impl Connection {
         peer: Peer,
         now: Instant,
     ) -> Self {
-        let circle = if peer.uid == 0 { Circle::Root } else { Circle::Strangers };
+        let class = if peer.uid == 0 { PeerClass::Root } else { PeerClass::Strangers };
         Self {
             socket,
             protocol,
@@ -152,17 +160,17 @@ impl Connection {
             peer,
             pending: PendingReply::Empty,
             deadline: Some(now + PATIENCE),
-            awaits: None,
+            awaits: Awaited::Nothing,
             watched: false,
-            circle,
+            class,
             asked: now,
         }
     }
 
-    /// What it is among those who share places.
-    pub(crate) fn guest(&self, key: u64) -> Guest {
+    /// The connection, as those who share places count it.
+    pub(crate) fn holder(&self, key: u64) -> Holder {
         let is_subscriber = matches!(self.pending, PendingReply::Changes);
-        Guest { key, uid: self.peer.uid, is_subscriber, since: self.asked }
+        Holder { key, uid: self.peer.uid, is_subscriber, since: self.asked }
     }
 
     /// Something went forward: the patience begins anew.
@@ -184,9 +192,10 @@ impl Connection {
     }
 
     /// A descriptor of the peer's process.
-    pub(crate) fn process(&mut self) -> io::Result<&OwnedFd> {
+    pub(crate) fn process(&mut self) -> io::Result<(&OwnedFd, Pid)> {
         let process = self.take_process()?;
-        Ok(self.peer.process.insert(process))
+        let pid = self.peer.pid;
+        Ok((&*self.peer.process.insert(process), pid))
     }
 
     /// The same, to watch it by.
@@ -242,12 +251,15 @@ impl Connection {
         self.socket
     }
 
-    /// Whether it does nothing: it has not asked, and what it asked some time ago it does not read.
+    /// True if the peer does nothing: it has not asked, or does not read what it asked for some time ago. A request that was taken at
+    /// this very moment has no reply yet.
     pub(crate) fn is_idle(&self, now: Instant) -> bool {
         match self.pending {
-            _ if self.awaits.is_some() => false,
+            _ if self.awaits != Awaited::Nothing => false,
             PendingReply::Changes => true,
-            PendingReply::Empty => deferred_close::front(&self.socket) == QueueHead::Nothing,
+            PendingReply::Empty => {
+                self.asked < now && deferred_close::front(&self.socket) == QueueHead::Nothing
+            }
             _ => now.saturating_duration_since(self.asked) > READING,
         }
     }
@@ -294,22 +306,24 @@ mod tests {
 
     #[test]
     fn who_has_asked_is_not_idle_and_who_does_not_read_is_so_soon() {
-        let now = Instant::now();
-        let (mut connection, theirs) = connection(now);
-        assert!(connection.is_idle(now));
+        let asked = Instant::now();
+        let (mut connection, theirs) = connection(asked);
+        let now = asked + Duration::from_millis(1);
+        assert!(connection.is_idle(now) && !connection.is_idle(asked));
         assert_eq!(send_now(theirs.as_fd(), b"a request"), Sent::Yes);
         assert!(!connection.is_idle(now), "it waits to be taken");
         assert!(connection.receive(&mut [0; limits::REQUEST + 1]).unwrap().is_some());
         connection.pending = PendingReply::Sessions(SessionId::FIRST);
-        assert!(!connection.is_idle(now + READING) && connection.is_idle(now + 2 * READING));
-        connection.awaits = Some(SessionId::FIRST);
+        assert!(!connection.is_idle(asked + READING) && connection.is_idle(asked + 2 * READING));
+        connection.awaits = Awaited::Hooks(SessionId::FIRST);
         assert!(!connection.is_idle(now + 2 * READING), "it waits for us");
     }
 
     #[test]
     fn who_only_listens_and_who_has_gone_are_idle() {
-        let now = Instant::now();
-        let (mut connection, theirs) = connection(now);
+        let asked = Instant::now();
+        let (mut connection, theirs) = connection(asked);
+        let now = asked + Duration::from_millis(1);
         connection.pending = PendingReply::Changes;
         assert!(connection.is_idle(now));
         connection.pending = PendingReply::Empty;

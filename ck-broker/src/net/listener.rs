@@ -1,6 +1,6 @@
 //! The two listening sockets.
 
-use crate::net::descriptors;
+use super::descriptors;
 use crate::places::{
     mounts,
     state::{PRIVATE, SWEPT},

@@ -1,83 +1,95 @@
 //! Places for connections: found, and given up for others. At `admin.sock`, [`super::room`] decides.
 
-use crate::{
-    api,
-    broker::Broker,
-    net::{
-        connection::Connection,
-        room::{self, Circle, Guest, Place},
-    },
-    poller::Endpoint,
+use super::{
+    Net,
+    accept::{TOO_MANY, turn_away},
+    connection::{Connection, PendingReply},
+    room::{self, Holder, Place},
 };
+use crate::{limits::PeerClass, poller::Endpoint};
 use ck_core::model::Limit;
-use ck_protocol::{RefusalCode, Uid};
+use ck_protocol::{RefusalCode, Uid, Version};
 use std::{os::fd::AsFd, time::Instant};
 
 /// What is said to those who give up a place.
 const GIVEN_UP: &str = "others need the place of a connection that does nothing: connect again";
 
-impl Broker {
-    /// Has place for one more module, perhaps that of the one that has done nothing for longest: a module asks at once, and
-    /// goes when it is answered. But its user may have stopped it, as one may the `su` that one has started.
-    pub(crate) fn make_room_for_module(&mut self) -> bool {
-        let modules = || self.net.connections.iter().filter(|(_, other)| other.endpoint == Endpoint::Session);
-        if self.net.limits.admit_module(modules().count()) {
+impl Net {
+    /// Finds a place for one more module, perhaps that of the one that has been idle for longest. A module asks at once, and
+    /// disconnects when it has its reply. But its user may have stopped it, as one may stop an `su` that one has started.
+    pub(super) fn make_room_for_module(&mut self, now: Instant) -> bool {
+        let modules = || self.connections.iter().filter(|(_, other)| other.endpoint == Endpoint::Session);
+        if self.limits.admit_module(modules().count()) {
             return true;
         }
-        let (mut others, now): (Vec<_>, _) = (modules().collect(), Instant::now());
+        let mut others: Vec<_> = modules().collect();
         others.sort_by_key(|(_, other)| other.asked);
-        // The first is it, most often: whether one is idle costs a system call.
+        // The first is it, most often: it costs a system call to learn whether one is idle.
         let idle = others.into_iter().find(|(_, other)| other.is_idle(now));
         let Some(key) = idle.map(|(&key, _)| key) else { return false };
         log::warn!("a module that does nothing gives its connection up for another");
-        self.drop_connection(key);
+        self.close(key);
         true
     }
 
-    /// Finds a place for a new connection at `admin.sock`. Each endpoint has its own, so nothing that is done here keeps a
-    /// login out.
-    pub(crate) fn seat(&mut self, connection: &mut Connection) -> bool {
-        if connection.circle == Circle::Strangers && self.is_known(connection) {
-            connection.circle = Circle::Users;
+    /// Admits a newcomer at `admin.sock`, if there is a place. `is_here` says whether a user has a session or lingers. Each endpoint
+    /// has its own places, so nothing that is done here keeps a login out.
+    pub(crate) fn admit(&mut self, key: u64, is_here: impl Fn(Uid) -> bool) {
+        let Some(position) = self.newcomers.iter().position(|(other, _)| *other == key) else { return };
+        let (_, mut connection) = self.newcomers.swap_remove(position);
+        let uid = connection.peer.uid;
+        if connection.class == PeerClass::Strangers
+            && (Uid::try_from(uid).is_ok_and(is_here) || connection.is_in(self.policy.group))
+        {
+            connection.class = PeerClass::Users;
         }
-        let limit = self.net.limits.connections(connection.circle);
-        self.make_room(limit, connection.peer.uid, connection.circle, |_| true)
+        if self.make_room(self.limits.connections(connection.class), uid, connection.class, |_| true) {
+            self.connections.insert(key, connection);
+            self.rearm(key);
+        } else {
+            turn_away(connection.as_fd(), RefusalCode::Busy, TOO_MANY);
+            self.close_socket(connection.into_socket(), Endpoint::Admin);
+        }
     }
 
-    /// Whether the peer is a user who is here, or an administrator.
-    fn is_known(&self, connection: &Connection) -> bool {
-        let is_here = |uid| self.sessions.registry.is_here(uid);
-        Uid::try_from(connection.peer.uid).is_ok_and(is_here) || connection.is_in(self.policy.group)
+    /// Makes the peer of the connection a subscriber, if there is a place. Returns the version in which it is told of changes.
+    pub(crate) fn subscribe(&mut self, key: u64) -> Option<Version> {
+        let connection = self.connections.get(&key)?;
+        let (uid, class) = (connection.peer.uid, connection.class);
+        let is_subscriber = |other: &Connection| matches!(other.pending, PendingReply::Changes);
+        if !self.make_room(self.limits.subscribers(class), uid, class, is_subscriber) {
+            return None;
+        }
+        let connection = self.connections.get_mut(&key)?;
+        connection.pending = PendingReply::Changes;
+        connection.deadline = None;
+        Some(connection.version())
     }
 
-    /// Has place for one more of the uid among those of the circle that are `meant`, perhaps somebody else's. False: there
-    /// is none.
-    pub(crate) fn make_room(
+    /// Finds a place for one more connection of the uid among those of the class that are `counted`, perhaps by closing
+    /// another one. False: there is none.
+    fn make_room(
         &mut self,
         limit: Limit,
         uid: u32,
-        circle: Circle,
-        meant: impl Fn(&Connection) -> bool,
+        class: PeerClass,
+        counted: impl Fn(&Connection) -> bool,
     ) -> bool {
-        let is_meant =
-            |other: &&Connection| other.endpoint == Endpoint::Admin && other.circle == circle && meant(other);
-        let here = self.net.connections.iter().filter(|(_, other)| is_meant(other));
-        let guests: Vec<Guest> = here.map(|(&key, other)| other.guest(key)).collect();
+        let is_counted =
+            |other: &&Connection| other.endpoint == Endpoint::Admin && other.class == class && counted(other);
+        let here = self.connections.iter().filter(|(_, other)| is_counted(other));
+        let holders: Vec<Holder> = here.map(|(&key, other)| other.holder(key)).collect();
         let now = Instant::now();
-        // Who waits for a switch is answered when that is over.
-        let is_switching = |key| self.console.is_waiting(key);
-        let is_idle = |guest: &Guest| {
-            self.net.connections.get(&guest.key).is_some_and(|other| other.is_idle(now))
-                && !is_switching(guest.key)
-        };
-        match room::place(limit, uid, &guests, is_idle) {
+        let is_idle =
+            |holder: &Holder| self.connections.get(&holder.key).is_some_and(|other| other.is_idle(now));
+        match room::place(limit, uid, &holders, is_idle) {
             Place::Free => true,
             Place::None => false,
             Place::Of(key) => {
-                if let Some(other) = self.net.connections.get(&key) {
-                    api::turn_away(other.as_fd(), RefusalCode::Busy, GIVEN_UP);
+                if let Some(other) = self.connections.get(&key) {
+                    turn_away(other.as_fd(), RefusalCode::Busy, GIVEN_UP);
                 }
-                self.drop_connection(key);
+                self.close(key);
                 true
             }
         }

@@ -11,6 +11,7 @@ pub mod store;
 use crate::{
     component::{Component, Outcome},
     config::Settings,
+    limits::Limits,
     poller::{Poller, Token},
 };
 pub(crate) use leaders::Termination;
@@ -99,7 +100,8 @@ impl Component for Sessions {
         if self.watch_due.is_some_and(|due| due <= now) { self.watch_again(now) } else { Vec::new() }
     }
 
-    fn reconfigure(&mut self, settings: &Settings) {
+    fn reconfigure(&mut self, settings: &Settings, limits: &Limits) {
+        self.registry.limit(limits.sessions);
         self.registry.park(!settings.stop_delay.is_zero());
         self.registry.wait_for_hooks(settings.hooks.wait_added);
         self.registry.services(settings.services.clone());

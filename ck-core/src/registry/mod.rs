@@ -105,6 +105,12 @@ impl Registry {
         self.limit = limit;
     }
 
+    /// The most sessions that there can be.
+    #[must_use]
+    pub fn most_sessions(&self) -> usize {
+        self.limit.all
+    }
+
     /// Sets the configuration of PAM services for new sessions.
     pub fn services(&mut self, services: Services) {
         self.services = services;

@@ -2,9 +2,7 @@
 
 use super::{Effect, Registry};
 use crate::model::{Full, HookEvent, Login, NestedLogin, RuntimeDir, SessionRecord};
-use ck_protocol::{
-    Event, Gid, Opened, PathText, Refusal, RefusalCode, Reply, Session, SessionId, State, Text, Uid,
-};
+use ck_protocol::{Event, Gid, Opened, PathText, RefusalCode, Reply, Session, SessionId, State, Uid};
 
 impl Registry {
     /// Opens a session for the login, unless it is part of another session or over a limit.
@@ -18,7 +16,7 @@ impl Registry {
             return vec![Effect::Join(opened(outer))];
         }
         if let Some(message) = self.over_limit(uid) {
-            return vec![Effect::Reply(refused(RefusalCode::Busy, &message))];
+            return vec![Effect::Reply(Reply::refused(RefusalCode::Busy, &message))];
         }
         let id = self.next;
         let mut session = login.session(id, parent, &self.services);
@@ -47,7 +45,7 @@ impl Registry {
     fn answer_again(&self, record: &SessionRecord, uid: Uid) -> Vec<Effect> {
         if record.session.uid != uid {
             let message = "this token names a session of another user: open with fresh random bits";
-            return vec![Effect::Reply(refused(RefusalCode::Invalid, message))];
+            return vec![Effect::Reply(Reply::refused(RefusalCode::Invalid, message))];
         }
         let id = record.session.id;
         if self.waiting.contains(&id) {
@@ -152,10 +150,6 @@ impl Registry {
         let record = self.slots.get(id).filter(|_| waited);
         record.map(|record| Effect::Reply(Reply::Opened(opened(&record.session)))).into_iter().collect()
     }
-}
-
-fn refused(code: RefusalCode, message: &str) -> Reply {
-    Reply::Refused(Refusal { code, message: Text::clipped(message) })
 }
 
 /// The facts about the session that the PAM module needs.

@@ -1,8 +1,8 @@
 //! Peers and brokers of two releases: the module's own client and `ckctl`'s, and connections as the broker has them, with
 //! a protocol that has a version 2.
 
+use super::super::receive::complaint;
 use super::*;
-use crate::api;
 use ck_core::{
     events::Subscriptions,
     policy::{Listing, Requester},
@@ -149,7 +149,7 @@ fn serve_module(connection: &Connection, packet: &[u8], seen: &mut Seen) -> bool
         }
         Ok(other) => panic!("{other:?}"),
         Err(error) => {
-            reply(connection, &api::complaint(&error));
+            reply(connection, &complaint(&error));
             return false;
         }
     };
@@ -191,7 +191,7 @@ fn releases_too_far_apart_say_so() {
 #[test]
 fn an_answer_is_never_asked_for_again() {
     let broker = Broker::start(BOTH, Endpoint::Session, |connection, _, _| {
-        reply(connection, &api::refused(RefusalCode::Busy, "no"));
+        reply(connection, &Reply::refused(RefusalCode::Busy, "no"));
         true
     });
     for protocol in [OLD, BOTH] {
@@ -203,7 +203,7 @@ fn an_answer_is_never_asked_for_again() {
 #[test]
 fn a_module_that_speaks_one_version_does_not_ask_twice() {
     let broker = Broker::start(OLD, Endpoint::Session, |connection, _, _| {
-        reply(connection, &api::refused(RefusalCode::Version, "no"));
+        reply(connection, &Reply::refused(RefusalCode::Version, "no"));
         false
     });
     let refused = broker.ask(OLD, &login(1)).unwrap();
@@ -240,7 +240,7 @@ fn serve_people(connection: &Connection, packet: &[u8], _: &mut Seen) -> bool {
         Ok(AdminRequest::Subscribe) => tell(connection),
         Ok(_) => reply(connection, &Reply::End),
         Err(error) => {
-            reply(connection, &api::complaint(&error));
+            reply(connection, &complaint(&error));
             return false;
         }
     }
@@ -250,7 +250,7 @@ fn serve_people(connection: &Connection, packet: &[u8], _: &mut Seen) -> bool {
 fn serve_people_without_facts(connection: &Connection, packet: &[u8], seen: &mut Seen) -> bool {
     match connection.decode(packet) {
         Ok(AdminRequest::Facts) => {
-            reply(connection, &api::refused(RefusalCode::Malformed, "malformed frame"));
+            reply(connection, &Reply::refused(RefusalCode::Malformed, "malformed frame"));
             false
         }
         _ => serve_people(connection, packet, seen),
@@ -353,7 +353,7 @@ fn what_a_peer_spoke_last_is_what_it_is_answered_in() {
         let packet = connection.receive(&mut buffer).unwrap().unwrap();
         let error = connection.decode::<AdminRequest>(packet).unwrap_err();
         let mut room = [0; limits::REPLY];
-        let answer = connection.encode(&api::complaint(&error), &mut room).unwrap();
+        let answer = connection.encode(&complaint(&error), &mut room).unwrap();
         assert_eq!((connection.version().number(), answer[0]), (answered, answered));
     }
 }

@@ -1,7 +1,6 @@
-//! How much is taken from whom. What is over a limit gets an answer that says so, or a closed
-//! connection, and never touches what another user has.
+//! How much each user can have. What is over a limit gets a reply that says so, or its connection is closed. What
+//! another user has is never touched.
 
-use crate::net::room::Circle;
 use ck_core::model::Limit;
 
 /// Sessions in all; [`Limit::of`] says how users share them.
@@ -10,7 +9,7 @@ const SESSIONS: usize = 65_536;
 const SESSION_CONNECTIONS: usize = 4096;
 /// Which part of those may wait for hooks.
 const WAITING_PART: usize = 2;
-/// Connections on `admin.sock` of root, and of all others together; [`super::room`] says who gives up a place for whom.
+/// Connections on `admin.sock` of root, and of all others together. `net` decides who gives up a place for whom.
 const ADMIN_CONNECTIONS: usize = 128;
 /// Connections on `admin.sock` of one uid other than root.
 const ADMIN_CONNECTIONS_PER_UID: usize = 16;
@@ -31,6 +30,17 @@ const LEAST: usize = 4;
 const OWN_DESCRIPTORS: usize = 64;
 /// Descriptors of a hook that runs: its process, and what it prints.
 const HOOK_DESCRIPTORS: usize = 2;
+
+/// Peers of `admin.sock` that share places with each other, and with nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PeerClass {
+    /// Uid 0.
+    Root,
+    /// Users with a session or lingering, and administrators.
+    Users,
+    /// All others.
+    Strangers,
+}
 
 /// What fits into the descriptors that the broker may have.
 #[derive(Clone, Copy, Debug)]
@@ -67,21 +77,21 @@ impl Limits {
         others < self.session_connections
     }
 
-    /// How many connections to `admin.sock` the circle may have.
-    pub(crate) fn connections(&self, circle: Circle) -> Limit {
+    /// How many connections to `admin.sock` the class may have.
+    pub(crate) fn connections(&self, class: PeerClass) -> Limit {
         let strangers = self.admin_connections / STRANGERS_PART;
-        let (all, per_user) = match circle {
-            Circle::Root => (self.admin_connections, self.admin_connections),
-            Circle::Users => (self.admin_connections - strangers, ADMIN_CONNECTIONS_PER_UID),
-            Circle::Strangers => (strangers, ADMIN_CONNECTIONS_PER_UID),
+        let (all, per_user) = match class {
+            PeerClass::Root => (self.admin_connections, self.admin_connections),
+            PeerClass::Users => (self.admin_connections - strangers, ADMIN_CONNECTIONS_PER_UID),
+            PeerClass::Strangers => (strangers, ADMIN_CONNECTIONS_PER_UID),
         };
         Limit { all, per_user }
     }
 
     /// How many of those may subscribe.
-    pub(crate) fn subscribers(&self, circle: Circle) -> Limit {
-        let all = self.connections(circle).all / SUBSCRIBERS_PART;
-        let per_user = if circle == Circle::Root { all } else { SUBSCRIBERS_PER_UID };
+    pub(crate) fn subscribers(&self, class: PeerClass) -> Limit {
+        let all = self.connections(class).all / SUBSCRIBERS_PART;
+        let per_user = if class == PeerClass::Root { all } else { SUBSCRIBERS_PER_UID };
         Limit { all, per_user }
     }
 }
@@ -104,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn each_circle_has_places_of_its_own_and_all_fit_into_what_there_is() {
+    fn each_class_has_places_of_its_own_and_all_fit_into_what_there_is() {
         for descriptors in [64, 1024, 1 << 20] {
             let limits = Limits::within(descriptors, 16);
-            let of = |circle| limits.connections(circle).all;
-            assert_eq!(of(Circle::Users) + of(Circle::Strangers), limits.admin_connections);
-            assert_eq!(of(Circle::Root), limits.admin_connections);
-            for circle in [Circle::Root, Circle::Users, Circle::Strangers] {
-                let (places, subscribers) = (limits.connections(circle), limits.subscribers(circle));
+            let of = |class| limits.connections(class).all;
+            assert_eq!(of(PeerClass::Users) + of(PeerClass::Strangers), limits.admin_connections);
+            assert_eq!(of(PeerClass::Root), limits.admin_connections);
+            for class in [PeerClass::Root, PeerClass::Users, PeerClass::Strangers] {
+                let (places, subscribers) = (limits.connections(class), limits.subscribers(class));
                 assert!(
                     subscribers.all <= places.all / SUBSCRIBERS_PART && places.per_user > 0,
                     "{limits:?}"

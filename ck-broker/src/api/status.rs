@@ -1,0 +1,45 @@
+//! What the broker says of itself, and what an administrator should look at.
+
+use super::Api;
+use ck_core::policy::Action;
+use ck_protocol::{Fact, Message, Status, TeardownState, Text};
+
+impl Api<'_> {
+    /// The members of [`Status`], and what later releases have added. A key that was told once is always told, unless there is
+    /// nothing to say of it, and always means the same.
+    pub(super) fn facts(&self) -> Vec<Fact> {
+        self.status().iter().flat_map(Status::facts).collect()
+    }
+
+    pub(super) fn status(&self) -> Option<Status> {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let teardowns = |state| count(self.directories.teardowns.count(state));
+        let registry = &self.sessions.registry;
+        Some(Status {
+            version: Text::clipped(env!("CARGO_PKG_VERSION")),
+            pid: i32::try_from(std::process::id()).ok()?.try_into().ok()?,
+            started_at: self.configured.started_at,
+            sessions: count(registry.sessions()),
+            users: count(registry.users()),
+            teardowns_running: teardowns(TeardownState::Running),
+            teardowns_waiting: teardowns(TeardownState::Waiting),
+            teardowns_failed: teardowns(TeardownState::Quarantined),
+            teardowns_abandoned: teardowns(TeardownState::Abandoned),
+            sessions_limit: count(registry.most_sessions()),
+            subscribers: count(self.subscribers),
+            hooks_running: count(self.hooks.running()),
+            hooks_waiting: count(self.hooks.waiting()),
+            hooks_failed: self.hooks.failed(),
+            configured_at: self.configured.at,
+            configuration_problem: self.configured.problem.clone(),
+        })
+    }
+
+    /// What costs a user anything, beside what the status counts, until it is over: as far as this peer may know it.
+    pub(super) fn problems(&self) -> Vec<Message> {
+        let sees = |uid| self.requester.may(Action::See, Some(uid));
+        let of_users = self.directories.problems_of_users(sees);
+        let all = self.directories.problems_of_all().chain(self.history.problem()).chain(of_users);
+        all.map(|line| Text::clipped(&line)).collect()
+    }
+}

@@ -1,0 +1,52 @@
+//! The settings that a broker works by: since when, and where they are read again.
+
+use super::{Settings, Source};
+use ck_protocol::{Message, ShortName, Text, Timestamp};
+use std::time::SystemTime;
+
+/// The tables `[seats]` cannot be changed while the broker runs, as sessions are attached to seats and hooks have been told of them.
+const SEATS_WAIT: &str =
+    "the tables [seats] have changed, and count from the next start of ck-broker on (that ends no session)";
+
+/// The component-independent part of the configuration.
+#[derive(Debug)]
+pub(crate) struct Configured {
+    source: Source,
+    seats: Vec<(ShortName, Vec<ShortName>)>,
+    /// How many descriptors can be open.
+    pub(crate) descriptors: usize,
+    /// When this process started.
+    pub(crate) started_at: Timestamp,
+    /// When the settings were read.
+    pub(crate) at: Timestamp,
+    /// Why the last reload was not fully applied.
+    pub(crate) problem: Option<Message>,
+}
+
+impl Configured {
+    pub(crate) fn new(source: Source, settings: &Settings, descriptors: usize) -> Self {
+        let now = SystemTime::now().into();
+        let seats = settings.seats.clone();
+        Self { source, seats, descriptors, started_at: now, at: now, problem: None }
+    }
+
+    /// Reads the settings again. Without new ones the old ones stay, and [`Configured::problem`] says why.
+    pub(crate) fn read_again(&mut self) -> Option<Settings> {
+        match self.source.read() {
+            Ok(settings) => {
+                let problem = (settings.seats != self.seats).then_some(SEATS_WAIT);
+                self.at = SystemTime::now().into();
+                self.problem = problem.map(Text::clipped);
+                log::info!("the configuration has been read again");
+                problem.inspect(|problem| log::warn!("{problem}"));
+                Some(settings)
+            }
+            Err(error) => {
+                let problem = format!("the configuration stays as it was: {error}");
+                log::error!("{problem}");
+                self.problem = Some(Text::clipped(&problem));
+                None
+            }
+        }
+    }
+}

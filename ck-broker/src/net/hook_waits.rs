@@ -1,0 +1,72 @@
+//! Logins whose reply waits until hooks have run for their session.
+
+use super::{
+    Net,
+    connection::{Awaited, Connection},
+};
+use ck_core::model::Full;
+use ck_protocol::{SessionId, Uid};
+use std::time::Instant;
+
+impl Connection {
+    fn awaited_session(&self) -> Option<SessionId> {
+        match self.awaits {
+            Awaited::Hooks(id) => Some(id),
+            Awaited::Nothing | Awaited::Switch => None,
+        }
+    }
+}
+
+impl Net {
+    /// Has the peer wait for the hooks of the session: this one only, if it has asked before.
+    ///
+    /// # Errors
+    /// Too many logins wait already. Each takes a connection that others need to log in. `owner_of` has the uid of a session.
+    pub(crate) fn await_hooks(
+        &mut self,
+        id: SessionId,
+        peer: Option<u64>,
+        owner_of: impl Fn(SessionId) -> Option<Uid>,
+    ) -> Result<(), Full> {
+        if let Some(uid) = owner_of(id) {
+            let waiting = self.connections.values().filter_map(Connection::awaited_session);
+            let (mut own, mut all) = (0, 0);
+            for other in waiting.filter(|other| *other != id) {
+                own += usize::from(owner_of(other) == Some(uid));
+                all += 1;
+            }
+            self.limits.waiting_logins.admits(uid, own, all)?;
+        }
+        for (&key, connection) in &mut self.connections {
+            if Some(key) == peer {
+                connection.awaits = Awaited::Hooks(id);
+            } else if connection.awaits == Awaited::Hooks(id) {
+                connection.awaits = Awaited::Nothing;
+            }
+        }
+        Ok(())
+    }
+
+    /// The connection whose peer waits for the hooks of this session. It does not any more.
+    pub(crate) fn take_waiting(&mut self, id: SessionId) -> Option<u64> {
+        let mut connections = self.connections.iter_mut();
+        let (&key, connection) =
+            connections.find(|(_, connection)| connection.awaits == Awaited::Hooks(id))?;
+        connection.awaits = Awaited::Nothing;
+        Some(key)
+    }
+
+    /// True while a module waits for the hooks of this session.
+    pub(crate) fn is_awaited(&self, id: SessionId) -> bool {
+        self.connections.values().any(|connection| connection.awaits == Awaited::Hooks(id))
+    }
+
+    /// Keeps the connections of waiting logins: the module has the deadline that says how long a login waits.
+    pub(super) fn be_patient_with_logins(&mut self, now: Instant) {
+        for connection in self.connections.values_mut() {
+            if connection.awaited_session().is_some() && connection.deadline.is_some_and(|due| due <= now) {
+                connection.moved(now);
+            }
+        }
+    }
+}
