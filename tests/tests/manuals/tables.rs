@@ -37,7 +37,7 @@ fn constant(source: &str, name: &str) -> String {
 
 #[test]
 fn limits_of_the_protocol_are_those_of_the_broker() {
-    let source = source("ck-broker/src/net/limits.rs");
+    let source = source("ck-broker/src/limits.rs");
     let of = |name| constant(&source, name);
     let rates = self::source("ck-broker/src/net/rates.rs");
     let page = page("ck-broker-ipc");
