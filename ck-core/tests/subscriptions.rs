@@ -74,7 +74,7 @@ fn session(id: u64, state: State) -> Session {
         id: SessionId::new(id),
         parent: None,
         uid: Uid::try_from(2001).unwrap(),
-        user: Text::clipped("alice"),
+        user: UserName::clipped("alice"),
         leader_pid: Pid::try_from(1).unwrap(),
         service: Text::clipped("sshd"),
         class: Class::User,
@@ -312,7 +312,7 @@ fn what_is_kept_is_bounded_in_bytes_too() {
     while world.read(1) {}
     let mut large = session(1, State::Online);
     large.remote_host = Some(Text::clipped(&"h".repeat(limits::HOST_NAME)));
-    large.user = Text::clipped(&"u".repeat(limits::USER_NAME));
+    large.user = UserName::clipped("u".repeat(limits::USER_NAME));
     for _ in 0..CHANGES {
         world.publish(Event::SessionChanged(Box::new(large.clone())));
     }

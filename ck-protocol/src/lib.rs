@@ -7,7 +7,7 @@
 //! only root may ask can even be decoded from the other socket. Both are answered with [`Reply`].
 //! What changes is told as [`Event`].
 //!
-//! No I/O happens here. Strings are [`Text`]s with a limit, numbers are newtypes that hold only
+//! No I/O happens here. Strings are [`Text`]s with a limit, names of users are bytes with one ([`UserName`]), numbers are newtypes that hold only
 //! legal values: what has been decoded can be trusted.
 #![forbid(unsafe_code)]
 
@@ -29,6 +29,7 @@ mod status;
 mod teardown;
 mod text;
 mod user;
+mod user_name;
 mod version;
 mod versions;
 
@@ -38,7 +39,7 @@ pub use event::Event;
 pub use fact::{Fact, FactValue};
 pub use identity::{Gid, OutOfRange, Pid, SessionId, TeardownId, Timestamp, Token, Uid, Vt};
 pub use named::UnknownName;
-pub use names::{HostName, Message, PathText, ShortName, UserName};
+pub use names::{HostName, Message, PathText, ShortName};
 pub use printable::{is_printable, printable};
 pub use reply::{Change, Opened, Refusal, RefusalCode, Reply};
 pub use request::{AdminRequest, Linger, Open, SessionRef, SessionRequest, Target};
@@ -48,5 +49,6 @@ pub use status::Status;
 pub use teardown::{Teardown, TeardownDetail, TeardownState};
 pub use text::{Text, TooLong};
 pub use user::{User, UserState};
+pub use user_name::UserName;
 pub use version::{Dialect, Framed, Protocol, Version};
 pub use versions::{PROTOCOL, V1};

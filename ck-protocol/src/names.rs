@@ -2,8 +2,6 @@
 
 use crate::{limits, text::Text};
 
-/// The name of a user, as the name service of the PAM host gave it.
-pub type UserName = Text<{ limits::USER_NAME }>;
 /// A host name or address.
 pub type HostName = Text<{ limits::HOST_NAME }>;
 /// The name of a PAM service, a terminal, an X display or a seat.

@@ -32,7 +32,7 @@ pub struct Open {
     pub uid: Uid,
     /// The target user's primary group.
     pub gid: Gid,
-    /// The target user's name: `PAM_USER`.
+    /// The target user's name, as the account has it: `PAM_USER` can be another spelling of it.
     pub user: UserName,
     /// `PAM_SERVICE`.
     pub service: ShortName,

@@ -12,7 +12,7 @@ pub struct Session {
     pub parent: Option<SessionId>,
     /// Who is logged in.
     pub uid: Uid,
-    /// The name of the user, as the PAM host's name service gave it.
+    /// The name of the user's account, as the PAM host's name service has it.
     pub user: UserName,
     /// The process that opened the session.
     pub leader_pid: Pid,

@@ -76,7 +76,7 @@ fn alice() -> Open {
         token: Token::new(*b"0123456789abcdef"),
         uid: Uid::try_from(2001).unwrap(),
         gid: Gid::try_from(2002).unwrap(),
-        user: text("alice"),
+        user: UserName::clipped("alice"),
         service: text("sshd"),
         class: None,
         kind: Some(Kind::Tty),
@@ -93,7 +93,7 @@ fn session() -> Session {
         id: SessionId::new(300),
         parent: Some(SessionId::new(7)),
         uid: Uid::try_from(2001).unwrap(),
-        user: text("alice"),
+        user: UserName::clipped("alice"),
         leader_pid: Pid::try_from(4711).unwrap(),
         service: text("login"),
         class: Class::User,
@@ -224,7 +224,7 @@ fn replies() {
     frozen(&Reply::Retrying(2), "010702");
     let user = User {
         uid: alice().uid,
-        name: text("alice"),
+        name: UserName::clipped("alice"),
         sessions: 2,
         linger: true,
         state: UserState::Online,

@@ -5,6 +5,7 @@ use crate::facts::Facts;
 use ck_core::json::{Value, escape, rfc3339};
 use ck_protocol as protocol;
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use std::borrow::Cow;
 
 /// The text of `value`, one field a line.
 ///
@@ -99,7 +100,7 @@ impl<'t> From<&'t protocol::TeardownDetail> for Teardown<'t> {
 #[derive(Debug, Serialize)]
 pub struct User<'u> {
     uid: u32,
-    user: &'u str,
+    user: Cow<'u, str>,
     sessions: u64,
     linger: bool,
     state: &'static str,
@@ -110,7 +111,7 @@ impl<'u> From<&'u protocol::User> for User<'u> {
     fn from(user: &'u protocol::User) -> Self {
         Self {
             uid: user.uid.get(),
-            user: user.name.as_str(),
+            user: user.name.to_text(),
             sessions: user.sessions,
             linger: user.linger,
             state: user.state.as_str(),

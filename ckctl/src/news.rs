@@ -145,14 +145,14 @@ impl<'r> Told<'r> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ck_protocol::{Change, Class, Kind, Pid, State};
+    use ck_protocol::{Change, Class, Kind, Pid, State, UserName};
 
     fn hostile() -> Session {
         Session {
             id: SessionId::new(7),
             parent: None,
             uid: Uid::try_from(2001).unwrap(),
-            user: Text::clipped("al\u{1b}[2Jice"),
+            user: UserName::clipped("al\u{1b}[2Jice"),
             leader_pid: Pid::try_from(9).unwrap(),
             service: Text::clipped("sshd"),
             class: Class::User,

@@ -7,7 +7,7 @@ use crate::{
     options::Options,
 };
 use ck_protocol::{Gid, Open, OutOfRange, Text, Token, Uid, UserName, limits};
-use nix::{errno::Errno, unistd::User};
+use nix::errno::Errno;
 
 /// Why a login does not identify its user well enough for a session.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,23 +20,23 @@ pub(crate) enum FactsError {
     LongName(usize),
     /// The user name could forge lines wherever it is shown.
     #[error("the user name \"{0}\" has control characters: this is not allowed")]
-    ControlCharacters(String),
+    ControlCharacters(UserName),
     /// The name service failed.
     #[error("cannot look up user {name}: {source} (is the name service working?)")]
     Lookup {
         /// The user.
-        name: String,
+        name: UserName,
         /// The error.
         source: Errno,
     },
     /// The name service does not know the user.
     #[error("there is no user {0}: check `getent passwd`")]
-    UnknownUser(String),
+    UnknownUser(UserName),
     /// The uid or gid of the account is out of range.
     #[error("the account of user {name} cannot be used: {source}")]
     BadAccount {
         /// The user.
-        name: String,
+        name: UserName,
         /// The id that is out of range.
         source: OutOfRange,
     },
@@ -50,38 +50,33 @@ pub(crate) enum FactsError {
 /// # Errors
 /// [`FactsError`] if the user is not identified.
 pub(crate) fn gather(host: &impl Host, options: &Options, token: Token) -> Result<Open, FactsError> {
-    let user = user_name(host)?;
-    let account = User::from_name(user.as_str())
-        .map_err(|source| FactsError::Lookup { name: user.as_str().to_owned(), source })?
-        .ok_or_else(|| FactsError::UnknownUser(user.as_str().to_owned()))?;
-    let bad = |source| FactsError::BadAccount { name: user.as_str().to_owned(), source };
+    let typed = usable(host.item(Item::User).filter(|name| !name.is_empty()).ok_or(FactsError::NoUser)?)?;
+    let account = host
+        .account(typed.as_bytes())
+        .map_err(|source| FactsError::Lookup { name: typed.clone(), source })?
+        .ok_or_else(|| FactsError::UnknownUser(typed.clone()))?;
+    // The account's own spelling: whoever logs in by several is one user everywhere.
+    let user = usable(&account.name)?;
+    let bad = |source| FactsError::BadAccount { name: user.clone(), source };
     Ok(Open {
         token,
-        uid: Uid::try_from(account.uid.as_raw()).map_err(bad)?,
-        gid: Gid::try_from(account.gid.as_raw()).map_err(bad)?,
+        uid: Uid::try_from(account.uid).map_err(bad)?,
+        gid: Gid::try_from(account.gid).map_err(bad)?,
         user: user.clone(),
         service: item_text(host, Item::Service).unwrap_or_default(),
         class: options.class,
         kind: options.kind,
         tty: item_text(host, Item::Tty),
         remote_host: item_text(host, Item::RemoteHost),
-        remote_user: item_text(host, Item::RemoteUser),
+        remote_user: host.item(Item::RemoteUser).filter(|name| !name.is_empty()).map(UserName::clipped),
         display: item_text(host, Item::Display),
         runtime_dir: options.runtime_dir,
     })
 }
 
-fn user_name(host: &impl Host) -> Result<UserName, FactsError> {
-    let bytes = host.item(Item::User).filter(|name| !name.is_empty()).ok_or(FactsError::NoUser)?;
-    let too_long = |_| FactsError::LongName(bytes.len());
-    if bytes.len() > limits::USER_NAME {
-        return Err(FactsError::LongName(bytes.len()));
-    }
-    let name = UserName::new(&String::from_utf8_lossy(bytes)).map_err(too_long)?;
-    if name.as_str().chars().any(char::is_control) {
-        return Err(FactsError::ControlCharacters(name.as_str().to_owned()));
-    }
-    Ok(name)
+fn usable(name: &[u8]) -> Result<UserName, FactsError> {
+    let user = UserName::new(name).map_err(|_| FactsError::LongName(name.len()))?;
+    if user.is_usable() { Ok(user) } else { Err(FactsError::ControlCharacters(user)) }
 }
 
 /// An item as text of at most `MAX` bytes; `None` if the host has not set it, or has set it to an empty string.
@@ -96,7 +91,7 @@ fn item_text<const MAX: usize>(host: &impl Host, item: Item) -> Option<Text<MAX>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake_host::FakeHost;
+    use crate::{fake_host::FakeHost, host::Account};
 
     fn gathered(host: &FakeHost) -> Result<Open, FactsError> {
         gather(host, &Options::default(), Token::new([7; 16]))
@@ -111,7 +106,7 @@ mod tests {
             .with(Item::RemoteUser, b"")
             .with(Item::Display, b":0");
         let open = gathered(&host).unwrap();
-        assert_eq!((open.uid, open.gid.get(), open.user.as_str()), (Uid::ROOT, 0, "root"));
+        assert_eq!((open.uid, open.gid.get(), open.user.to_string().as_str()), (Uid::ROOT, 0, "root"));
         assert_eq!((open.service.as_str(), open.tty.unwrap().as_str()), ("sshd", "ssh"));
         assert_eq!(open.remote_host.unwrap().as_str(), "2001:db8::1");
         assert_eq!((open.remote_user, open.display.unwrap().as_str()), (None, ":0"));
@@ -135,16 +130,38 @@ mod tests {
         assert_eq!(gathered(&FakeHost::of(&"a".repeat(65_536))), Err(FactsError::LongName(65_536)));
         assert_eq!(gathered(&FakeHost::of(&"a".repeat(256))), Err(FactsError::LongName(256)));
         let forged = "root\nsshd[1]: Accepted";
-        assert_eq!(gathered(&FakeHost::of(forged)), Err(FactsError::ControlCharacters(forged.into())));
+        assert_eq!(
+            gathered(&FakeHost::of(forged)),
+            Err(FactsError::ControlCharacters(UserName::clipped(forged)))
+        );
         assert_eq!(
             gathered(&FakeHost::of("no-such-user-here")),
-            Err(FactsError::UnknownUser("no-such-user-here".into()))
+            Err(FactsError::UnknownUser(UserName::clipped("no-such-user-here")))
         );
     }
 
     #[test]
-    fn a_name_that_grows_while_it_is_made_readable_is_still_bounded() {
-        let host = FakeHost::default().with(Item::User, &[0xff; 200]);
-        assert_eq!(gathered(&host), Err(FactsError::LongName(200)));
+    fn the_name_is_that_of_the_account_and_not_what_was_typed() {
+        let account = |name: &[u8]| Account { name: name.to_vec(), uid: 2001, gid: 100 };
+        for typed in [&b"ALICE"[..], b"DOM\\Alice", b"alice@example.com"] {
+            let host = FakeHost::default().with(Item::User, typed).with_account(typed, account(b"alice"));
+            assert_eq!(gathered(&host).unwrap().user.as_bytes(), b"alice");
+        }
+        let host = FakeHost::of("alice").with_account(b"alice", account(b"al\nice"));
+        assert!(matches!(gathered(&host), Err(FactsError::ControlCharacters(_))));
+    }
+
+    #[test]
+    fn a_name_is_bytes() {
+        let latin1 = b"J\xf6rg";
+        let account = Account { name: latin1.to_vec(), uid: 2001, gid: 100 };
+        let host = FakeHost::default()
+            .with(Item::User, latin1)
+            .with(Item::RemoteUser, latin1)
+            .with_account(latin1, account);
+        let open = gathered(&host).unwrap();
+        assert_eq!((open.user.as_bytes(), open.remote_user.unwrap().as_bytes()), (&latin1[..], &latin1[..]));
+        let unknown = gathered(&FakeHost::default().with(Item::User, &[0xff; 200])).unwrap_err();
+        assert!(matches!(unknown, FactsError::UnknownUser(_)), "{unknown}");
     }
 }

@@ -1,15 +1,18 @@
 //! A host for unit tests. It is not a PAM host, and its calls can fail on demand.
 
 use crate::{
-    host::{Host, HostError, Item, Remembered},
+    host::{Account, Host, HostError, Item, Remembered},
     syslog::Level,
 };
+use nix::{errno::Errno, unistd::User};
 use std::{cell::RefCell, collections::HashMap, ffi::CStr};
 
 /// Holds items, and records what the module sets and logs.
 #[derive(Default)]
 pub(crate) struct FakeHost {
     items: Vec<(Item, Vec<u8>)>,
+    /// Accounts beside those of the machine, each with what it is found by.
+    accounts: Vec<(Vec<u8>, Account)>,
     pub(crate) env: HashMap<String, String>,
     pub(crate) lines: RefCell<Vec<(Level, String)>>,
     pub(crate) session: Option<Remembered>,
@@ -29,6 +32,12 @@ impl FakeHost {
         self
     }
 
+    /// Adds an account that is found by `name`.
+    pub(crate) fn with_account(mut self, name: &[u8], account: Account) -> Self {
+        self.accounts.push((name.to_vec(), account));
+        self
+    }
+
     /// Makes every call that stores something fail.
     pub(crate) fn broken(self) -> Self {
         Self { broken: true, ..self }
@@ -38,6 +47,18 @@ impl FakeHost {
 impl Host for FakeHost {
     fn item(&self, item: Item) -> Option<&[u8]> {
         self.items.iter().find(|(which, _)| *which == item).map(|(_, value)| value.as_slice())
+    }
+
+    fn account(&self, name: &[u8]) -> Result<Option<Account>, Errno> {
+        if let Some((_, account)) = self.accounts.iter().find(|(known, _)| known == name) {
+            return Ok(Some(account.clone()));
+        }
+        let found = User::from_name(&String::from_utf8_lossy(name))?;
+        Ok(found.map(|user| Account {
+            name: user.name.into_bytes(),
+            uid: user.uid.as_raw(),
+            gid: user.gid.as_raw(),
+        }))
     }
 
     fn recall(&self) -> Option<Remembered> {

@@ -2,12 +2,15 @@
 
 use crate::{options::Options, syslog::Level};
 use ck_protocol::{SessionId, Token};
+use nix::errno::Errno;
 use std::ffi::CStr;
 
 /// The host: the program that the module runs in, such as sshd, through libpam.
 pub(crate) trait Host {
     /// The value of an item; `None` if the host has not set it.
     fn item(&self, item: Item) -> Option<&[u8]>;
+    /// The account that the name service finds by `name`; `None` if it finds none.
+    fn account(&self, name: &[u8]) -> Result<Option<Account>, Errno>;
     /// The session that was last stored on the handle of this login.
     fn recall(&self) -> Option<Remembered>;
     /// Stores `session` on the handle of this login. It replaces what was stored before.
@@ -37,6 +40,15 @@ pub(crate) enum Item {
     RemoteUser,
     /// `PAM_XDISPLAY`
     Display,
+}
+
+/// An account, as the name service has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Account {
+    /// The name, which can differ from the one that it was found by: directory services ignore case, and add domains.
+    pub(crate) name: Vec<u8>,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
 }
 
 /// A session that the module has requested, and that the broker may have opened.

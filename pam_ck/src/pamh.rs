@@ -2,20 +2,25 @@
 
 use crate::{
     guard,
-    host::{Host, HostError, Item, Remembered, Status},
+    host::{Account, Host, HostError, Item, Remembered, Status},
     options::Options,
     session,
     syslog::{self, Level},
 };
+use nix::{errno::Errno, libc};
 use pam_sys::{PamHandle, PamItemType, PamReturnCode, raw};
 use std::{
     ffi::{CStr, CString, c_char, c_int, c_void},
+    mem::MaybeUninit,
     ptr::{self, NonNull},
     slice,
 };
 
 /// The name of the module's data on the handle.
 const DATA_NAME: &CStr = c"pam_ck_session";
+
+/// The most that an account may take, in bytes: a group's members are no part of it.
+const LARGEST_ACCOUNT: usize = 1 << 20;
 
 /// The PAM handle of a login. It is valid until the entry point returns.
 struct Handle(NonNull<PamHandle>);
@@ -99,6 +104,11 @@ impl Host for Handle {
         Some(unsafe { CStr::from_ptr(value.cast()) }.to_bytes())
     }
 
+    fn account(&self, name: &[u8]) -> Result<Option<Account>, Errno> {
+        let name = CString::new(name).map_err(|_| Errno::EINVAL)?;
+        account(&name)
+    }
+
     fn recall(&self) -> Option<Remembered> {
         let mut data = ptr::null();
         // SAFETY: the handle lives (`enter`), and libpam writes one pointer into `data`.
@@ -149,6 +159,42 @@ extern "C" fn forget(_: *mut PamHandle, data: *mut c_void, _: c_int) {
         // SAFETY: `remember` has boxed it. It is passed either to libpam, which calls this function once, or directly
         // to this function.
         drop(unsafe { Box::from_raw(data.cast::<Remembered>()) });
+    }
+}
+
+/// `getpwnam_r(3)`. nix has it for names in UTF-8 only.
+fn account(name: &CStr) -> Result<Option<Account>, Errno> {
+    let mut strings: Vec<c_char> = vec![0; 1024];
+    loop {
+        let mut entry = MaybeUninit::<libc::passwd>::uninit();
+        let mut found = ptr::null_mut();
+        // SAFETY: the name is a string, the entry and the buffer are ours, and the buffer has the length that is given.
+        let code = unsafe {
+            libc::getpwnam_r(
+                name.as_ptr(),
+                entry.as_mut_ptr(),
+                strings.as_mut_ptr(),
+                strings.len(),
+                &raw mut found,
+            )
+        };
+        match Errno::from_raw(code) {
+            // The strings of the entry found no room.
+            Errno::ERANGE if strings.len() < LARGEST_ACCOUNT => strings.resize(2 * strings.len(), 0),
+            // What getpwnam(3) lists for a name that is not found.
+            Errno::ENOENT | Errno::ESRCH => return Ok(None),
+            _ if code != 0 => return Err(Errno::from_raw(code)),
+            _ if found.is_null() => return Ok(None),
+            _ => {
+                // SAFETY: it was found, so libc has filled the entry in. Its strings are in the buffer.
+                let (entry, name) = unsafe {
+                    let entry = entry.assume_init();
+                    (entry, CStr::from_ptr(entry.pw_name))
+                };
+                let name = name.to_bytes().to_vec();
+                return Ok(Some(Account { name, uid: entry.pw_uid, gid: entry.pw_gid }));
+            }
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use ck_protocol::{
-    AdminRequest, Framed, Gid, Open, PROTOCOL, Reply, Session, SessionRequest, Text, Token, Uid, limits,
+    AdminRequest, Framed, Gid, Open, PROTOCOL, Reply, Session, SessionRequest, Text, Token, Uid, UserName,
+    limits,
 };
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -105,7 +106,7 @@ pub fn login(uid: u32, token: Token) -> Open {
         token,
         uid: Uid::try_from(uid).expect("a uid"),
         gid: Gid::try_from(uid).expect("a gid"),
-        user: Text::clipped("somebody"),
+        user: UserName::clipped("somebody"),
         service: Text::clipped("test"),
         class: None,
         kind: None,

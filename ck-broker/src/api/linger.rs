@@ -65,7 +65,7 @@ impl Api<'_> {
         }
         let no_name = || Refusal::new(RefusalCode::Invalid, NO_NAME);
         if self.requester.uid != uid.get() {
-            return is_name(asked.name.as_str()).then_some(asked).ok_or_else(no_name);
+            return asked.name.is_usable().then_some(asked).ok_or_else(no_name);
         }
         let registry = &self.sessions.registry;
         let first = registry.sessions_of(uid).first().and_then(|&id| registry.get(id));
@@ -80,8 +80,4 @@ fn failed(error: &impl ToString) -> Refusal {
     let message = error.to_string();
     log::error!("{message}");
     Refusal::new(RefusalCode::Failed, &message)
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.chars().any(char::is_control)
 }

@@ -31,11 +31,10 @@ pub(crate) fn login(
 
 /// Whether the facts of a login can be used.
 fn check(open: &Open) -> Result<(), &'static str> {
-    let user = open.user.as_str();
-    if user.is_empty() {
+    if open.user.as_bytes().is_empty() {
         return Err("the user's name is empty: PAM_USER must name a user");
     }
-    if user.chars().any(char::is_control) {
+    if !open.user.is_usable() {
         return Err("the user's name holds control characters: rename the user");
     }
     Ok(())

@@ -283,7 +283,7 @@ fn line_of_ended(line: Object, session: &Session, lasted: Option<Duration>, is_l
 fn about(line: Object, session: &Session) -> Object {
     let mut line = line.member("id", session.id).member("uid", session.uid);
     for (name, text, most) in [
-        ("user", Some(session.user.as_str()), line::USER),
+        ("user", Some(&*session.user.to_text()), line::USER),
         ("service", Some(session.service.as_str()), line::SERVICE),
         ("tty", session.tty.as_ref().map(Text::as_str), line::TTY),
         ("remote_host", session.remote_host.as_ref().map(Text::as_str), line::HOST),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::any_text::any_text;
-use ck_protocol::{Class, Kind, Pid, State, Timestamp, Uid};
+use ck_protocol::{Class, Kind, Pid, State, Timestamp, Uid, UserName};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ fn session(text: &str) -> Session {
         id: SessionId::new(u64::MAX),
         parent: None,
         uid: Uid::try_from(u32::MAX - 1).unwrap(),
-        user: Text::clipped(text),
+        user: UserName::clipped(text),
         leader_pid: Pid::try_from(i32::MAX).unwrap(),
         service: Text::clipped(text),
         class: Class::Background,
@@ -60,7 +60,7 @@ proptest! {
             prop_assert!(line.trim_end().chars().all(ck_protocol::is_printable), "{line:?}");
             let read: Value = serde_json::from_str(&line).unwrap();
             for (name, most, whole) in [
-                ("user", line::USER, session.user.as_str()),
+                ("user", line::USER, &*session.user.to_text()),
                 ("service", line::SERVICE, session.service.as_str()),
                 ("tty", line::TTY, session.tty.as_ref().unwrap().as_str()),
                 ("remote_host", line::HOST, session.remote_host.as_ref().unwrap().as_str()),

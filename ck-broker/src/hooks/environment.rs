@@ -1,13 +1,17 @@
 //! What a hook is told: ConsoleKit's variables, with its values, and ours. See docs/HOOKS.md.
 
 use ck_core::{json, model::HookEvent};
-use ck_protocol::{Session, State, Text, printable};
+use ck_protocol::{Session, State, Text, is_printable, printable};
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
+};
 
 /// Where a hook's own programs are looked for.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// All variables of a hook.
-pub(super) fn of(event: &HookEvent) -> Vec<(String, String)> {
+pub(super) fn of(event: &HookEvent) -> Vec<(String, OsString)> {
     let mut variables = Variables { prefix: "", all: Vec::new() };
     variables.put("PATH", PATH);
     match event {
@@ -15,10 +19,10 @@ pub(super) fn of(event: &HookEvent) -> Vec<(String, String)> {
         | HookEvent::SessionRemoved(session)
         | HookEvent::SessionActiveChanged(session) => variables.put_session(session),
         HookEvent::SeatAdded(seat) | HookEvent::SeatRemoved(seat) => {
-            variables.put("CK_SEAT_ID", printable(seat.as_str()));
+            variables.put("CK_SEAT_ID", on_one_line(seat.as_str()));
         }
         HookEvent::SeatActiveSessionChanged { seat, old, new } => {
-            variables.put("CK_SEAT_ID", printable(seat.as_str()));
+            variables.put("CK_SEAT_ID", on_one_line(seat.as_str()));
             variables.put_seat_session("CK_SEAT_OLD_SESSION_", old.as_deref());
             variables.put_seat_session("CK_SEAT_SESSION_", new.as_deref());
         }
@@ -28,18 +32,21 @@ pub(super) fn of(event: &HookEvent) -> Vec<(String, String)> {
 
 struct Variables {
     prefix: &'static str,
-    all: Vec<(String, String)>,
+    all: Vec<(String, OsString)>,
 }
 
 impl Variables {
     fn put(&mut self, name: &str, value: impl ToString) {
-        self.all.push((format!("{}{name}", self.prefix), value.to_string()));
+        self.put_bytes(name, value.to_string());
     }
 
-    /// What comes from outside can hold anything: no control character gets into a variable.
+    fn put_bytes(&mut self, name: &str, value: impl Into<OsString>) {
+        self.all.push((format!("{}{name}", self.prefix), value.into()));
+    }
+
     fn put_text<const MAX: usize>(&mut self, name: &str, value: Option<&Text<MAX>>) {
         if let Some(value) = value.filter(|value| !value.as_str().is_empty()) {
-            self.put(name, printable(value.as_str()));
+            self.put(name, on_one_line(value.as_str()));
         }
     }
 
@@ -49,7 +56,7 @@ impl Variables {
         self.put("ID", session.id);
         self.put_text("SERVICE", Some(&session.service));
         self.put("TYPE", session.kind);
-        self.put("SEAT_ID", printable(session.seat.as_ref().map_or("", Text::as_str)));
+        self.put("SEAT_ID", on_one_line(session.seat.as_ref().map_or("", Text::as_str)));
         self.put("USER_UID", session.uid);
         self.put_display(session);
         if session.display.is_none() {
@@ -58,7 +65,8 @@ impl Variables {
         self.put_text("REMOTE_HOST_NAME", session.remote_host.as_ref());
         self.put("IS_ACTIVE", session.state == State::Active);
         self.put("IS_LOCAL", !session.remote);
-        self.put_text("USER", Some(&session.user));
+        // A name with control characters opens no session, so the bytes can be passed as they are.
+        self.put_bytes("USER", OsStr::from_bytes(session.user.as_bytes()));
         self.put("CLASS", session.class);
         self.put("LEADER_PID", session.leader_pid);
         self.put_text("RUNTIME_DIR", session.runtime_dir.as_ref());
@@ -79,13 +87,18 @@ impl Variables {
 
     /// Where it is seen: the terminal of a text session; the display, and its terminal, of a graphical one.
     fn put_display(&mut self, session: &Session) {
-        let device = session.tty.as_ref().map(|tty| format!("/dev/{}", printable(tty.as_str())));
+        let device = session.tty.as_ref().map(|tty| format!("/dev/{}", on_one_line(tty.as_str())));
         let name = if session.display.is_some() { "X11_DISPLAY_DEVICE" } else { "DISPLAY_DEVICE" };
         if let Some(device) = device {
             self.put(name, device);
         }
         self.put_text("X11_DISPLAY", session.display.as_ref());
     }
+}
+
+/// The text as it is, so that a hook can pass it on as an argument. A text that could break a line or steer a terminal is escaped.
+fn on_one_line(text: &str) -> String {
+    if text.chars().all(is_printable) { text.to_owned() } else { printable(text).to_string() }
 }
 
 #[cfg(test)]
@@ -102,7 +115,7 @@ pub(super) mod tests {
             id: SessionId::new(7),
             parent: None,
             uid: Uid::try_from(2002).unwrap(),
-            user: Text::clipped("bob"),
+            user: UserName::clipped("bob"),
             leader_pid: Pid::try_from(11).unwrap(),
             service: Text::clipped("login"),
             class: Class::User,
@@ -122,7 +135,7 @@ pub(super) mod tests {
 
     fn shown(event: &HookEvent) -> Vec<String> {
         let variables = of(event).into_iter().filter(|(name, _)| name != "PATH" && !name.ends_with("_JSON"));
-        variables.map(|(name, value)| format!("{name}={value}")).collect()
+        variables.map(|(name, value)| format!("{name}={}", value.display())).collect()
     }
 
     #[test]
@@ -204,7 +217,7 @@ pub(super) mod tests {
     /// The JSON of the session, as a hook gets it.
     fn json_of(session: &Session) -> String {
         let variables = of(&HookEvent::SessionAdded(Box::new(session.clone())));
-        variables.into_iter().find(|(name, _)| name == "CK_SESSION_JSON").unwrap().1
+        variables.into_iter().find(|(name, _)| name == "CK_SESSION_JSON").unwrap().1.into_string().unwrap()
     }
 
     #[test]
@@ -220,20 +233,20 @@ pub(super) mod tests {
         fn the_json_reads_back_whatever_its_texts_are(texts in prop::array::uniform8(any_text())) {
             let mut session = session();
             let [user, service, tty, remote_host, remote_user, display, seat, runtime_dir] = &texts;
-            (session.user, session.service) = (Text::clipped(user), Text::clipped(service));
+            (session.user, session.service) = (UserName::clipped(user), Text::clipped(service));
             (session.tty, session.display) = (Some(Text::clipped(tty)), Some(Text::clipped(display)));
             session.remote_host = Some(Text::clipped(remote_host));
-            session.remote_user = Some(Text::clipped(remote_user));
+            session.remote_user = Some(UserName::clipped(remote_user));
             (session.seat, session.runtime_dir) = (Some(Text::clipped(seat)), Some(Text::clipped(runtime_dir)));
             let json = json_of(&session);
             prop_assert!(json.chars().all(is_printable), "{json:?}");
             let read: serde_json::Value = serde_json::from_str(&json).unwrap();
             for (name, text) in [
-                ("user", Some(session.user.as_str())),
+                ("user", Some(&*session.user.to_text())),
                 ("service", Some(session.service.as_str())),
                 ("tty", session.tty.as_ref().map(Text::as_str)),
                 ("remote_host", session.remote_host.as_ref().map(Text::as_str)),
-                ("remote_user", session.remote_user.as_ref().map(Text::as_str)),
+                ("remote_user", session.remote_user.as_ref().map(UserName::to_text).as_deref()),
                 ("display", session.display.as_ref().map(Text::as_str)),
                 ("seat", session.seat.as_ref().map(Text::as_str)),
                 ("runtime_dir", session.runtime_dir.as_ref().map(Text::as_str)),
@@ -244,10 +257,26 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_name_is_passed_on_as_the_account_has_it() {
+        let mut session = session();
+        session.remote_host = Some(Text::clipped("a\\b"));
+        for name in [&b"DOM\\alice"[..], b"J\xf6rg", b"alice of sales"] {
+            session.user = UserName::new(name).unwrap();
+            let variables = of(&HookEvent::SessionAdded(Box::new(session.clone())));
+            let value = |wanted| variables.iter().find(|(name, _)| name == wanted).unwrap().1.as_bytes();
+            assert_eq!(
+                (value("CK_SESSION_USER"), value("CK_SESSION_REMOTE_HOST_NAME")),
+                (name, &b"a\\b"[..])
+            );
+        }
+    }
+
+    #[test]
     fn nothing_from_outside_breaks_a_line() {
         let mut session = session();
         session.remote_host = Some(Text::clipped("a\nCK_SESSION_USER_UID=0\0b"));
         for (name, value) in of(&HookEvent::SessionAdded(Box::new(session))) {
+            let value = value.into_string().unwrap();
             assert!(!value.chars().any(char::is_control), "{name}={value}");
         }
     }

@@ -1,7 +1,7 @@
 //! The value of a member.
 
 use super::rfc3339;
-use ck_protocol::{Class, FactValue, Kind, Pid, SessionId, State, Text, Timestamp, Uid, Vt};
+use ck_protocol::{Class, FactValue, Kind, Pid, SessionId, State, Text, Timestamp, Uid, UserName, Vt};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -59,6 +59,12 @@ impl<'t> From<&'t str> for Value<'t> {
 impl<'t, const MAX: usize> From<&'t Text<MAX>> for Value<'t> {
     fn from(text: &'t Text<MAX>) -> Self {
         text.as_str().into()
+    }
+}
+
+impl<'t> From<&'t UserName> for Value<'t> {
+    fn from(name: &'t UserName) -> Self {
+        Self::Text(name.to_text())
     }
 }
 

@@ -107,7 +107,7 @@ fn is_local(open: &Open, tty: Option<&ShortName>, parent: Option<&Session>) -> b
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use ck_protocol::{Gid, Token, Uid};
+    use ck_protocol::{Gid, Token, Uid, UserName};
 
     /// A login of alice, 2001.
     pub(crate) fn login(tty: &str, remote_host: Option<&str>) -> Login {
@@ -115,7 +115,7 @@ pub(crate) mod tests {
             token: Token::new([0; 16]),
             uid: Uid::try_from(2001).unwrap(),
             gid: Gid::try_from(2001).unwrap(),
-            user: Text::clipped("alice"),
+            user: UserName::clipped("alice"),
             service: Text::clipped("login"),
             class: None,
             kind: None,

@@ -254,7 +254,7 @@ impl World {
             token: module.token,
             uid: module.uid,
             gid: Gid::try_from(1).unwrap(),
-            user: Text::clipped("u"),
+            user: UserName::clipped("u"),
             service: Text::clipped(if module.parent.is_some() { "su" } else { "sshd" }),
             class: None,
             kind: None,
@@ -478,5 +478,5 @@ fn user(number: u8) -> Uid {
 }
 
 fn lingerer() -> Lingerer {
-    Lingerer { gid: Gid::try_from(1).unwrap(), name: Text::clipped("u") }
+    Lingerer { gid: Gid::try_from(1).unwrap(), name: UserName::clipped("u") }
 }

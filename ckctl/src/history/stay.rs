@@ -203,7 +203,7 @@ impl From<&Session> for Stay {
         let about = About {
             id: session.id.to_string(),
             uid: session.uid.get(),
-            user: session.user.as_str().to_owned(),
+            user: session.user.to_text().into_owned(),
             service: session.service.as_str().to_owned(),
             tty: text(session.tty.as_ref().map(ck_protocol::Text::as_str)),
             remote_host: text(session.remote_host.as_ref().map(ck_protocol::Text::as_str)),
@@ -248,7 +248,7 @@ impl<'s> From<&'s Stay> for Json<'s> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ck_protocol::{Class, Kind, Pid, SessionId, State, Text, Uid};
+    use ck_protocol::{Class, Kind, Pid, SessionId, State, Text, Uid, UserName};
 
     const BOOT: &str = "0a0b0c0d";
 
@@ -278,7 +278,7 @@ mod tests {
             id: SessionId::new(id),
             parent: None,
             uid: Uid::try_from(7).unwrap(),
-            user: Text::clipped("u"),
+            user: UserName::clipped("u"),
             leader_pid: Pid::try_from(1).unwrap(),
             service: Text::clipped("s"),
             class: Class::User,

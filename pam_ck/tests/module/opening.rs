@@ -28,10 +28,10 @@ fn a_login_gets_its_session_and_the_broker_its_facts() {
     assert_eq!(login.open(), SUCCESS);
 
     let open = broker.open_request();
-    assert_eq!((open.uid.get(), open.gid.get(), open.user.as_str()), (daemon(), 1, "daemon"));
+    assert_eq!((open.uid.get(), open.gid.get(), open.user.as_bytes()), (daemon(), 1, &b"daemon"[..]));
     assert_eq!((open.service.as_str(), open.tty.unwrap().as_str()), ("ck-test", "/dev/pts/3"));
     assert_eq!(open.remote_host.unwrap().as_str(), "client.example");
-    assert_eq!((open.remote_user.unwrap().as_str(), open.display), ("alice", None));
+    assert_eq!((open.remote_user.unwrap().as_bytes(), open.display), (&b"alice"[..], None));
     assert_eq!((open.class, open.kind, open.runtime_dir), (None, None, true));
 
     let env = ["ID", "CLASS", "TYPE"].map(|name| login.env(&format!("XDG_SESSION_{name}")).unwrap());

@@ -1,6 +1,6 @@
 //! A name service that does not answer: whoever asks it waits, and the broker never asks.
 
-use ck_protocol::{Open, Opened, Reply, SessionRequest, Text, Token};
+use ck_protocol::{Open, Opened, Reply, SessionRequest, Token, UserName};
 use ck_tests::{ALICES, Machine, wait_until, wire};
 
 use super::{SOON, ask};
@@ -19,7 +19,7 @@ fn recover(machine: &Machine) {
 
 fn open(user: &str, uid: u32) -> SessionRequest {
     SessionRequest::Open(Box::new(Open {
-        user: Text::clipped(user),
+        user: UserName::clipped(user),
         ..wire::login(uid, Token::new([9; 16]))
     }))
 }

@@ -5,7 +5,7 @@
 use crate::places::directory;
 use crate::state_files::{self, StoreError, error};
 use ck_core::model::Lingerer;
-use ck_protocol::{Gid, Text, Uid, UserName, limits};
+use ck_protocol::{Gid, Uid, UserName, limits};
 use rustix::{
     fs::{AtFlags, Dir, Mode, OFlags, open, openat, renameat, unlinkat},
     io::Errno,
@@ -83,12 +83,13 @@ impl LingerDir {
     /// [`LingerError`]; then nothing is written down.
     pub fn write(&self, uid: Uid, lingerer: &Lingerer) -> Result<(), LingerError> {
         let directory = self.directory()?;
-        let line = format!("{uid} {} {}\n", lingerer.gid.get(), lingerer.name.as_str());
+        let ids = format!("{uid} {} ", lingerer.gid.get());
+        let line = [ids.as_bytes(), lingerer.name.as_bytes(), b"\n"].concat();
         let (name, hidden) = (uid.to_string(), format!(".{uid}.new"));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
         let written = openat(directory, &hidden, flags, Mode::RUSR | Mode::WUSR)
             .map_err(io::Error::from)
-            .and_then(|file| File::from(file).write_all(line.as_bytes()))
+            .and_then(|file| File::from(file).write_all(&line))
             .and_then(|()| Ok(renameat(directory, &hidden, directory, &name)?));
         let written = written.inspect_err(|_| {
             // Nothing half-made: the error itself is what the caller hears about.
@@ -155,16 +156,18 @@ fn record(directory: &OwnedFd, uid: Uid) -> io::Result<Vec<u8>> {
 }
 
 fn parse(uid: Uid, record: &[u8]) -> Result<Lingerer, Unreadable> {
-    let line = std::str::from_utf8(record).ok().and_then(|text| text.strip_suffix('\n')).ok_or(Unreadable)?;
-    let mut parts = line.splitn(3, ' ');
-    let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok()).ok_or(Unreadable);
+    let line = record.strip_suffix(b"\n").ok_or(Unreadable)?;
+    let mut parts = line.splitn(3, |byte| *byte == b' ');
+    let mut number = || {
+        let digits = parts.next().and_then(|part| std::str::from_utf8(part).ok());
+        digits.and_then(|digits| digits.parse::<u32>().ok()).ok_or(Unreadable)
+    };
     if number()? != uid.get() || uid == Uid::ROOT {
         return Err(Unreadable);
     }
     let gid = Gid::try_from(number()?).map_err(|_| Unreadable)?;
-    let name: UserName = parts.next().and_then(|name| Text::new(name).ok()).ok_or(Unreadable)?;
-    let is_name = !name.as_str().is_empty() && !name.as_str().chars().any(char::is_control);
-    is_name.then_some(Lingerer { gid, name }).ok_or(Unreadable)
+    let name = parts.next().and_then(|name| UserName::new(name).ok()).ok_or(Unreadable)?;
+    name.is_usable().then_some(Lingerer { gid, name }).ok_or(Unreadable)
 }
 
 #[cfg(test)]
@@ -173,7 +176,7 @@ mod tests {
 
     fn read(record: &str) -> Option<(u32, String)> {
         let lingerer = parse(Uid::try_from(2001).unwrap(), record.as_bytes()).ok()?;
-        Some((lingerer.gid.get(), lingerer.name.as_str().to_owned()))
+        Some((lingerer.gid.get(), lingerer.name.to_text().into_owned()))
     }
 
     #[test]
@@ -183,6 +186,9 @@ mod tests {
         for length in 0..record.len() {
             assert_eq!(read(&record[..length]), None, "{length} bytes");
         }
+        let bytes = b"2001 100 J\xf6rg\n";
+        let lingerer = parse(Uid::try_from(2001).unwrap(), bytes).ok().unwrap();
+        assert_eq!(lingerer.name.as_bytes(), b"J\xf6rg");
         let bad =
             ["2002 100 alice\n", "2001 4294967295 alice\n", "2001 -1 a\n", "2001 100 \n", "2001 100 a\nb\n"];
         for bad in bad {

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use ck_protocol::{Open, RefusalCode, Reply, SessionRequest, Text, Token};
+use ck_protocol::{Open, RefusalCode, Reply, SessionRequest, Text, Token, UserName};
 use ck_tests::wire;
 
 use crate::mutation::SESSION_SEEDS;
@@ -15,7 +15,7 @@ const HOSTILE: &str = "x\nck-broker: forged\r\x1b[2J\u{9b}31m\u{202e}../../etc/p
 /// Opens the logins, says so on standard error, and holds them.
 pub(crate) fn hold() {
     for user in [HOSTILE, "", "\u{85}"] {
-        match ask(&Open { user: Text::clipped(user), ..login(2001) }) {
+        match ask(&Open { user: UserName::clipped(user), ..login(2001) }) {
             Some(Reply::Refused(refusal)) if refusal.code == RefusalCode::Invalid => {}
             reply => panic!("the user name {user:?} is answered with {reply:?}"),
         }
@@ -34,11 +34,11 @@ pub(crate) fn hold() {
     let longest = "../".repeat(1 << 15);
     for text in [HOSTILE, "../../../etc", "/dev/../../etc/shadow", &longest] {
         assert_opened(&Open {
-            user: Text::clipped(if text == HOSTILE { "../x" } else { text }),
+            user: UserName::clipped(if text == HOSTILE { "../x" } else { text }),
             service: Text::clipped(text),
             tty: Some(Text::clipped(text)),
             remote_host: Some(Text::clipped(text)),
-            remote_user: Some(Text::clipped(text)),
+            remote_user: Some(UserName::clipped(text)),
             display: Some(Text::clipped(text)),
             ..login(2002)
         });

@@ -1,0 +1,107 @@
+//! The name of a user: bytes.
+
+use crate::{limits, text::TooLong};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::{borrow::Cow, fmt};
+
+/// The name of an account, as the name service has it: bytes without a null, most often UTF-8 (passwd(5) names no encoding). At most
+/// [`limits::USER_NAME`] bytes, which is checked before memory is taken. On the wire it is what a text of the same bytes is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserName(Box<[u8]>);
+
+impl UserName {
+    /// Takes `name` whole, or refuses it.
+    ///
+    /// # Errors
+    /// [`TooLong`] if it has more than [`limits::USER_NAME`] bytes.
+    pub fn new(name: impl AsRef<[u8]>) -> Result<Self, TooLong> {
+        let name = name.as_ref();
+        if name.len() > limits::USER_NAME {
+            return Err(TooLong { length: name.len(), max: limits::USER_NAME });
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// Takes as much of `name` as fits. For names that are only shown.
+    #[must_use]
+    pub fn clipped(name: impl AsRef<[u8]>) -> Self {
+        let name = name.as_ref();
+        Self(name.get(..limits::USER_NAME).unwrap_or(name).into())
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// As text, for JSON: U+FFFD stands for bytes that are not UTF-8.
+    #[must_use]
+    pub fn to_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+
+    /// True if it can be a name: it is not empty, and has no character that could break a line or steer a terminal.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        !self.0.is_empty() && self.0.utf8_chunks().all(|chunk| !chunk.valid().chars().any(char::is_control))
+    }
+}
+
+impl fmt::Display for UserName {
+    /// Writes the name on one line, as [`printable`](crate::printable()) does. A byte that is not UTF-8 is written as `\x` and two
+    /// hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            crate::printable(chunk.valid()).fmt(f)?;
+            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for UserName {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for UserName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = UserName;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a name of at most {} bytes", limits::USER_NAME)
+            }
+
+            fn visit_bytes<E: de::Error>(self, name: &[u8]) -> Result<Self::Value, E> {
+                UserName::new(name).map_err(E::custom)
+            }
+        }
+        from.deserialize_bytes(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_shown_on_one_line_whatever_its_bytes_are() {
+        let shown = |name: &[u8]| UserName::new(name).unwrap().to_string();
+        assert_eq!(shown(b"J\xf6rg"), r"J\xf6rg");
+        assert_eq!(shown("Zo\u{eb}".as_bytes()), "Zo\u{eb}");
+        assert_eq!(shown(br"DOM\alice"), r"DOM\\alice");
+        assert_eq!(shown(b"a\nb\x1b"), r"a\u{a}b\u{1b}");
+    }
+
+    #[test]
+    fn a_name_can_be_any_bytes_but_those_that_forge_a_line() {
+        let usable = |name: &[u8]| UserName::new(name).unwrap().is_usable();
+        assert!(usable(b"alice") && usable(b"J\xf6rg") && usable(br"DOM\alice") && usable(b"alice of sales"));
+        assert!(!usable(b"") && !usable(b"a\nb") && !usable(b"J\xf6\x07") && !usable("a\u{85}".as_bytes()));
+        assert_eq!(UserName::new([b'a'; 256]), Err(TooLong { length: 256, max: limits::USER_NAME }));
+    }
+}
