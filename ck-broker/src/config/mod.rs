@@ -1,4 +1,4 @@
-//! The configuration file, `/etc/ck/broker.toml`, and what it comes to on this machine: [`Settings`].
+//! The configuration file, `/etc/ck/broker.toml`, and the [`Settings`] that follow from it on this machine.
 
 mod admin;
 mod file;
@@ -28,18 +28,18 @@ use std::{
     time::Duration,
 };
 
-/// The longest time that makes sense, in milliseconds: a day.
+/// The maximum of a duration, in milliseconds: a day.
 const LONGEST: u64 = 24 * 3_600_000;
-/// How many hooks run at once, and how many may at most: each takes a process and two descriptors.
+/// The default and the maximum number of hooks that run at the same time. Each takes a process and two descriptors.
 const PARALLEL: usize = 16;
 const MOST_PARALLEL: usize = 64;
-/// How many directories of hooks there may be.
+/// The maximum number of directories of hooks.
 const DIRECTORIES: usize = 8;
 
-/// The least that a history may hold, in bytes: some 200 lines.
+/// The minimum size of a history, in bytes: about 200 lines.
 const SMALLEST_HISTORY: u64 = 64 << 10;
 
-/// Everything that can be configured; what is not said has its default.
+/// The contents of the configuration file. Absent keys have their defaults.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Configuration {
@@ -59,20 +59,19 @@ pub struct Configuration {
     pub services: HashMap<String, Service>,
 }
 
-/// How runtime directories are made, and when they go.
+/// The table `[runtime_dir]`: how runtime directories are made, and when they are removed.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuntimeDir {
     /// `"auto"`, `"tmpfs"`, `"directory"` or `"none"`.
     pub kind: Backing,
-    /// How large a tmpfs may grow: `"10%"` of memory, or bytes as in `"64m"`.
+    /// The maximum size of a tmpfs: `"10%"` of memory, or bytes as in `"64m"`.
     pub size: Size,
-    /// How many files, directories and so on a tmpfs may hold; one per 4 KiB of its size if
-    /// nothing is said, as systemd-logind has it.
+    /// The maximum number of inodes of a tmpfs. The default is one per 4 KiB of its size, as in systemd-logind.
     pub inodes: Option<NonZeroU64>,
-    /// Whether programs in a tmpfs cannot be executed.
+    /// True if programs in a tmpfs cannot be executed.
     pub noexec: bool,
-    /// How long after the last logout the directory stays, for a login that comes soon.
+    /// How long a directory is kept after the last logout.
     pub stop_delay: Period,
 }
 
@@ -80,15 +79,15 @@ pub struct RuntimeDir {
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hooks {
-    /// How long each may take before it is ended.
+    /// The time limit of each hook.
     pub deadline: Period,
     /// How many run at once.
     pub parallel: Parallel,
-    /// Whether a login waits for the hooks that are told of it.
+    /// True if a login waits for the hooks of its session.
     pub wait_added: bool,
-    /// Where those for sessions are; of two with the same name, the one in the later directory counts.
+    /// The directories of hooks for sessions. A hook masks hooks with the same name in earlier directories.
     pub session_dirs: Directories,
-    /// Where those for seats are.
+    /// The directories of hooks for seats.
     pub seat_dirs: Directories,
 }
 
@@ -112,9 +111,9 @@ impl Default for Hooks {
 #[serde(try_from = "usize")]
 pub struct Parallel(pub usize);
 
-/// A number of hooks at once that is none.
+/// The number of parallel hooks is invalid.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` hooks cannot run at once: use 1 to {MOST_PARALLEL}")]
+#[error("`{0}` is an invalid number of parallel hooks: use 1 to {MOST_PARALLEL}")]
 pub struct BadParallel(usize);
 
 impl TryFrom<usize> for Parallel {
@@ -125,19 +124,19 @@ impl TryFrom<usize> for Parallel {
     }
 }
 
-/// Directories, each named from the root.
+/// Directories, as absolute paths.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<PathBuf>")]
 pub struct Directories(pub Vec<PathBuf>);
 
-/// Directories that cannot be used.
+/// Why directories cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BadDirectories {
-    /// It would depend on where the broker was started.
-    #[error("`{}` does not begin with a slash", .0.display())]
+    /// A relative path would depend on the working directory of the broker.
+    #[error("`{}` is not an absolute path", .0.display())]
     Relative(PathBuf),
     /// There are too many.
-    #[error("more than {DIRECTORIES} directories")]
+    #[error("too many directories: at most {DIRECTORIES} are allowed")]
     TooMany,
 }
 
@@ -155,12 +154,12 @@ impl TryFrom<Vec<PathBuf>> for Directories {
     }
 }
 
-/// A time: a number with `ms`, `s`, `min` or `h`.
+/// A duration: a number with `ms`, `s`, `min` or `h`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Period(pub Duration);
 
-/// A time that is none.
+/// The text is not a valid duration.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is an invalid duration: write a number with ms, s, min or h, as \"10s\"")]
 pub struct BadPeriod(String);
@@ -185,13 +184,13 @@ impl TryFrom<String> for Period {
     }
 }
 
-/// Where it is written who was here.
+/// The table `[history]`: the login history.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct History {
     /// An absolute path, or `"none"`.
     pub file: HistoryFile,
-    /// How large it may grow before it is renamed to `.1`: bytes, as `"10m"`.
+    /// The size at which it is renamed to `.1`: bytes, for example `"10m"`.
     pub size: HistorySize,
 }
 
@@ -202,7 +201,7 @@ impl Default for History {
 }
 
 impl History {
-    /// Where it is, if it is anywhere, for these to read.
+    /// The place of the history, with these readers. `None`: there is no history.
     #[must_use]
     pub fn place(self, readers: Readers) -> Option<HistoryPlace> {
         Some(HistoryPlace { file: self.file.0?, size: self.size.0, readers })
@@ -214,9 +213,9 @@ impl History {
 #[serde(try_from = "String")]
 pub struct HistoryFile(pub Option<PathBuf>);
 
-/// A file that depends on where the broker was started.
+/// The file of the history is not an absolute path.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no place for the history: write an absolute path, or \"none\"")]
+#[error("`{0}` is an invalid file of the history: write an absolute path, or \"none\"")]
 pub struct BadHistoryFile(String);
 
 impl TryFrom<String> for HistoryFile {
@@ -237,7 +236,7 @@ impl TryFrom<String> for HistoryFile {
 #[serde(try_from = "String")]
 pub struct HistorySize(pub u64);
 
-/// A size that does not do.
+/// The size of the history is invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is an invalid size of the history: write at least \"64k\", as \"10m\" or \"1g\"")]
 pub struct BadHistorySize(String);
@@ -253,7 +252,7 @@ impl TryFrom<String> for HistorySize {
     }
 }
 
-/// What is logged.
+/// The table `[log]`.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
@@ -265,11 +264,11 @@ pub struct Log {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verbosity {
-    /// Only what needs somebody.
+    /// Only errors, which somebody has to look at.
     Error,
-    /// Also what may.
+    /// Also warnings.
     Warning,
-    /// Also each session.
+    /// Also each session that is opened or ends.
     #[default]
     Info,
     /// Everything.
@@ -298,20 +297,20 @@ pub enum ConfigurationError {
         /// Why.
         source: io::Error,
     },
-    /// It says something that has no meaning.
+    /// It could not be parsed.
     #[error("{}:{line}: {message}", path.display())]
     Parse {
         /// The file.
         path: PathBuf,
-        /// Where, counted from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// What is wrong there.
+        /// The error on that line.
         message: String,
     },
 }
 
 impl Configuration {
-    /// Reads the file at `path`; one that is absent says nothing, unless it was `named` by hand.
+    /// Reads the file at `path`. An absent file counts as empty, unless it was `named` on the command line.
     ///
     /// # Errors
     /// [`ConfigurationError`]
@@ -327,13 +326,13 @@ impl Configuration {
         }
     }
 
-    /// Reads the text of a file. What is wrong comes with its line.
+    /// Parses the text of a file. An error comes with its line.
     fn parse(text: &str) -> Result<Self, (usize, String)> {
         toml::from_str(text).map_err(|error: toml::de::Error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
             let key = key::at(text, line).map(|key| format!("{key}: ")).unwrap_or_default();
-            // One line, whatever the parser or the file put into the message.
+            // The message must be one line, although it may contain text from the file.
             let message = format!("{key}{}", error.message().trim_end().replace('\n', "; "));
             (line, ck_protocol::printable(&message).to_string())
         })

@@ -1,4 +1,4 @@
-//! What an earlier broker has left.
+//! Takes over the directories of an earlier broker.
 
 use super::{
     Directories, Made,
@@ -7,10 +7,10 @@ use super::{
 use std::time::Instant;
 
 impl Directories {
-    /// Queues what an earlier broker retired and did not see torn down.
+    /// Queues the teardowns that an earlier broker did not finish.
     ///
-    /// Two kinds of entries are none of that. A plain directory that is claimed is in use, or has just been queued. One that nobody
-    /// claims and that is in its place was left there, as a session may use it.
+    /// Two kinds of entries are skipped. A claimed plain directory is in use, or was queued a moment ago. A plain
+    /// directory without a claim that is mounted in the runtime root was left there, because a session may use it.
     pub(crate) fn resume(&mut self, unfinished: Unfinished) {
         let now = Instant::now();
         let is_used = |remains: &Remains| match self.claims.made(remains.uid) {
@@ -27,7 +27,8 @@ impl Directories {
         }
     }
 
-    /// Retires the directories of an earlier broker in which no session lives. `are_all_known`: every session record could be read.
+    /// Retires the directories of an earlier broker that no session uses. `are_all_known`: every session record could
+    /// be read.
     pub(crate) fn retire_abandoned(&mut self, are_all_known: bool) {
         for uid in self.claims.uids() {
             if self.in_use.contains(&uid) {

@@ -1,4 +1,4 @@
-//! Taking the directories of users who have left out of their place, again and again where that fails.
+//! Retires the directories of users who have left, and retries where that fails.
 
 use super::{
     Directories, Made,
@@ -8,34 +8,34 @@ use crate::{places::user_dirs::BEFORE, poller::Token};
 use ck_protocol::Uid;
 use std::time::{Duration, Instant};
 
-/// How long after a directory could not be retired that is tried again; each time doubled.
+/// The time before the first retry. It is doubled for each further retry.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// The longest time between two tries.
+/// The longest time between two retries.
 const LONGEST_RETRY: Duration = Duration::from_secs(3600);
 
 /// A directory that could not be retired.
 #[derive(Clone, Debug)]
 pub(super) struct Stuck {
-    /// When the next try is due.
+    /// The time of the next retry.
     pub(super) due: Instant,
     pause: Duration,
-    /// Why it stays; empty where it only takes its time.
+    /// The reason; empty if retiring is only unfinished.
     pub(super) reason: String,
 }
 
 impl Stuck {
-    /// Whether an administrator should look at it.
+    /// True if it is reported to the administrator.
     pub(super) fn is_problem(&self) -> bool {
         !self.reason.is_empty()
     }
 }
 
 impl Directories {
-    /// Takes the uid's runtime directory out of its place and queues its teardown. A directory that stays is still claimed, and
-    /// tried again: after a while, and at the next login or start.
+    /// Retires the runtime directory of the user and queues its teardown. If that fails, the claim is kept, and
+    /// retiring is retried after a while, at the next login and at the next start.
     ///
     /// # Errors
-    /// Why it stays, for people.
+    /// The reason as one line.
     pub(crate) fn retire(&mut self, uid: Uid) -> Result<(), String> {
         self.in_use.remove(&uid);
         let mut retired = Retired::default();
@@ -52,9 +52,9 @@ impl Directories {
         }
         match done {
             Ok(()) if retired.is_unfinished => {
-                // The rest follows as soon as others have had their turn.
+                // The rest follows in the next round of the loop.
                 self.stuck.insert(uid, Stuck { due: now, pause: FIRST_RETRY, reason: String::new() });
-                Err("more than a few file systems are mounted upon it: they are being taken off".to_owned())
+                Err("many file systems are mounted on it and are still being detached".to_owned())
             }
             Ok(()) => {
                 self.stuck.remove(&uid);
@@ -70,7 +70,7 @@ impl Directories {
         }
     }
 
-    /// Has the root of an earlier release swept away, once nothing in it is used or waits for its teardown.
+    /// Removes the runtime root of an earlier release once nothing in it is in use or waits for its teardown.
     pub(super) fn tend_earlier_release(&mut self) {
         let is_in_it = |made: &Made| matches!(made, Made::Plain(path) if path.starts_with(BEFORE));
         if !self.root.has_before() || self.teardowns.any_in(BEFORE) || self.claims.all_made().any(is_in_it) {
@@ -78,17 +78,17 @@ impl Directories {
         }
         match self.root.forget_before() {
             Ok(()) => self.teardowns.note_to_sweep(Instant::now()),
-            Err(errno) => log::warn!("the root of an earlier release stays among the retired: {errno}"),
+            Err(errno) => log::warn!("cannot remove the runtime root of an earlier release: {errno}"),
         }
     }
 
-    /// Watches the processes that are blocked in the root.
+    /// Watches the processes that are blocked in the runtime root.
     pub(super) fn watch_blocked(&mut self) {
         let poller = &self.poller;
         self.root.watch_held(|process| poller.watch_once(process, Token::Unblocked));
     }
 
-    /// Looks at what the blocked processes that have ended may have done, after nobody waited for them any more.
+    /// Handles the blocked processes that have ended: each may have done its task after the broker had stopped waiting.
     pub(super) fn make_up_for_blocked(&mut self) {
         for task in self.root.take_let_go() {
             match task {
@@ -106,7 +106,7 @@ impl Directories {
         }
     }
 
-    /// Tries again what is due.
+    /// Retries the directories that are due.
     pub(super) fn retire_stuck(&mut self, now: Instant) {
         let due = self.stuck.iter().filter(|(_, stuck)| stuck.due <= now).map(|(&uid, _)| uid);
         for uid in due.collect::<Vec<_>>() {

@@ -1,11 +1,10 @@
-//! Who was here when: a line of JSON for each session opened or ended, each start and stop of the broker,
-//! and each start of the system; `docs/HISTORY.md` says what is in them.
+//! The login history: a line of JSON for each session that is opened or ends, each start and stop of the broker, and
+//! each start of the system. `docs/HISTORY.md` describes the lines.
 //!
-//! The file may lie on a disk that is slow, or hangs for good, as over a network. So the loop does not touch it:
-//! it puts lines into a pipe, where there is room for a few thousand, and a process of its own, ourselves again
-//! with another option, takes them out and appends them ([`writer`]). A pipe that is full costs lines, and
-//! a message, and no login. The process goes on until the pipe is empty, so a broker that is killed
-//! loses nothing that it has said.
+//! The file may be on a disk that is slow or hangs, for example over a network. Therefore the loop does not access it.
+//! It writes lines to a pipe, which has room for a few thousand. A separate process, this program with another option,
+//! appends them to the file ([`writer`]). If the pipe is full, lines are lost and a message is logged, but logins do
+//! not wait. The process continues until the pipe is empty, so no line is lost if the broker is killed.
 
 mod file;
 mod line;
@@ -38,27 +37,25 @@ use std::{
 };
 use troubles::Troubles;
 
-/// The option, without its dashes, by which this program is told to be the process that writes.
+/// The option, without its dashes, that makes this program the history writer.
 pub const OPTION: &str = "write-history";
-/// How much may wait in the pipe, in bytes: as much as anybody may have (`fs.pipe-max-size` of proc(5)).
-/// That is some 3,000 lines.
+/// The size of the pipe, in bytes: the default of `fs.pipe-max-size` in proc(5). That is about 3,000 lines.
 const WAITING: usize = 1 << 20;
-/// How long after its start a process that has ended is followed by another.
+/// The minimum time between two starts of the history writer.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What the broker has to do with the history: saying what happens.
+/// The component that sends lines to the history writer.
 #[derive(Debug)]
 pub struct History {
     poller: Poller,
     place: Option<HistoryPlace>,
     boot: String,
     writer: Option<Writer>,
-    /// Processes before it that have not been seen to end.
+    /// Earlier writers that have not ended yet.
     former: Vec<Child>,
     start_again: Option<Instant>,
     lost: u64,
-    /// When the sessions that this broker has opened were, counted from the start of the system: a clock that
-    /// nobody sets.
+    /// When the sessions of this broker were opened, as time since boot: that clock is never set.
     opened: HashMap<SessionId, Duration>,
     /// True while sessions end that have ended earlier, while nobody watched: their end time is unknown.
     pub(crate) is_late: bool,
@@ -79,7 +76,7 @@ enum Sent {
 }
 
 impl History {
-    /// A history at `place`; without one, nothing is written.
+    /// A history at `place`. Without a place, nothing is written.
     #[must_use]
     pub(crate) fn new(poller: Poller, place: Option<HistoryPlace>) -> Self {
         Self {
@@ -95,8 +92,8 @@ impl History {
         }
     }
 
-    /// From now on, the history is at `place`. What has been said is still written where it was. A process begins at once
-    /// there, as the file that is there may have to be closed to others.
+    /// Sets the place of the history. Earlier lines are still written to the earlier place. A writer starts at once,
+    /// because it may have to change the permissions of the file.
     fn set_place(&mut self, place: Option<HistoryPlace>) {
         if self.place == place {
             return;
@@ -107,20 +104,20 @@ impl History {
         self.start(Instant::now());
     }
 
-    /// The broker serves from now on.
+    /// Adds the start of the broker.
     pub fn broker_started(&mut self) {
         let line =
             self.line("broker_started").text_within("version", env!("CARGO_PKG_VERSION"), line::VERSION);
         self.append(line.member("pid", u64::from(std::process::id())));
     }
 
-    /// The broker ends in good order, and `sessions` stay.
+    /// Adds the orderly end of the broker. `sessions` is the number of open sessions.
     pub fn broker_stopped(&mut self, sessions: usize) {
         let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
         self.append(self.line("broker_stopped").member("sessions", sessions));
     }
 
-    /// A session is open.
+    /// Adds the beginning of a session.
     pub fn opened(&mut self, session: &Session) {
         if self.place.is_none() {
             return;
@@ -130,7 +127,7 @@ impl History {
         self.append(line_of_opened(line::begin(at, &self.boot, "session_opened"), session));
     }
 
-    /// A session has ended, just now or while there was no broker.
+    /// Adds the end of a session.
     pub fn ended(&mut self, session: &Session) {
         if self.place.is_none() {
             return;
@@ -139,16 +136,16 @@ impl History {
         self.append(line_of_ended(self.line("session_ended"), session, lasted, self.is_late));
     }
 
-    /// Waits for the processes that have ended.
+    /// Reaps the writers that have ended.
     fn reap(&mut self) {
         self.former.retain_mut(|process| process.status().is_none());
         if let Some(writer) = &mut self.writer {
-            // Its end is noticed at the next line; until then it is only no zombie.
+            // This only avoids a zombie. The next line notices that the writer has ended.
             writer.process.status();
         }
     }
 
-    /// Why who comes and goes is not written down, if it is not.
+    /// The problem for the administrator, if lines cannot be written.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         self.place.as_ref()?;
@@ -167,7 +164,7 @@ impl History {
         line::begin(Moment::now(), &self.boot, event)
     }
 
-    /// Hands a line over, if there is room.
+    /// Sends a line to the writer, if there is room.
     fn append(&mut self, line: Object) {
         if self.place.is_none() {
             return;
@@ -193,13 +190,13 @@ impl History {
 
     fn send(&mut self, line: &str) -> Sent {
         let Some(writer) = &self.writer else { return Sent::Gone };
-        // A short line may fit where the one before it did not. Once one is lost, more are until there is room again: not
-        // some here and some there, each with two messages.
+        // After a line was lost, lines are dropped until there is room for any line. Otherwise short lines would fit
+        // between lost ones, with two messages for each.
         if self.lost > 0 && !log_sink::is_writable(&writer.pipe) {
             return Sent::Full;
         }
         match write(&writer.pipe, line.as_bytes()) {
-            // All or nothing, as it is shorter than PIPE_BUF (pipe(7)).
+            // It is written as a whole, because it is shorter than PIPE_BUF (pipe(7)).
             Ok(_) => Sent::Yes,
             Err(Errno::AGAIN | Errno::INTR) => Sent::Full,
             Err(_) => {
@@ -209,7 +206,7 @@ impl History {
         }
     }
 
-    /// Starts the process that writes, unless the last one was started just now.
+    /// Starts a writer, unless the last one was started a moment ago.
     fn start(&mut self, now: Instant) {
         self.reap();
         if self.start_again.is_some_and(|again| again > now) {
@@ -222,7 +219,9 @@ impl History {
                 self.poller.watch_once(&writer.process, Token::HistoryWriter);
                 self.writer = Some(writer);
             }
-            Err(error) => log::error!("cannot have the history written by ck-broker --{OPTION}: {error}"),
+            Err(error) => {
+                log::error!("the history is not written: cannot start ck-broker --{OPTION}: {error}")
+            }
         }
     }
 }
@@ -253,7 +252,7 @@ impl Writer {
         let (theirs, pipe) = pipe_with(PipeFlags::CLOEXEC)?;
         fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
         if let Err(errno) = fcntl_setpipe_size(&pipe, WAITING) {
-            log::warn!("the history has a pipe that holds some 200 lines only: {errno}");
+            log::warn!("the pipe to the history writer holds only about 200 lines: {errno}");
         }
         let (troubles, said) = Troubles::new()?;
         let program = log_sink::pass_on(Program::own("ck-history"))
@@ -278,7 +277,7 @@ fn line_of_ended(line: Object, session: &Session, lasted: Option<Duration>, is_l
     line.present("late", is_late.then_some(true))
 }
 
-/// What names a session, and those whose it is.
+/// Adds the session, its user and where the user is.
 fn about(line: Object, session: &Session) -> Object {
     let mut line = line.member("id", session.id).member("uid", session.uid);
     for (name, text, most) in [

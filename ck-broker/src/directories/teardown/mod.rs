@@ -1,6 +1,6 @@
-//! Teardown of what logouts leave: `ck-remove-directory` in processes of its own, a few at a
-//! time, one for each user, and each user in turn. The queue starts them and hears of their end; it waits for none. Which
-//! one is due, [`Teardowns`] decides.
+//! Tears down retired directories: each in a worker, a process that runs `ck-remove-directory`. A few workers run at
+//! the same time, at most one for each user, and users take turns. [`Teardowns`] decides which teardown is due. The
+//! queue starts the workers and handles their ends. It never waits for one.
 
 mod removal;
 mod sweep;
@@ -19,12 +19,12 @@ use removal::{Ended, on_the_clock};
 use std::{fs, os::fd::BorrowedFd, path::PathBuf, time::Instant};
 use sweep::Sweep;
 
-/// What the loop must know of a worker that has just been started.
+/// A process that the loop has to watch.
 #[derive(Debug)]
 pub struct Started<'q> {
-    /// What it works at.
+    /// Its teardown.
     pub id: TeardownId,
-    /// Readable once it has ended.
+    /// Its pidfd: readable once it has ended.
     pub process: BorrowedFd<'q>,
 }
 
@@ -35,15 +35,16 @@ pub struct TeardownQueue {
     /// The directory of the retired.
     retired: PathBuf,
     teardowns: Teardowns<Removal>,
-    /// Mount points: those of the root, and names of the state directory.
+    /// The sweeps of `.ck-retired` and of the state directory.
     sweeps: Vec<Sweep>,
-    /// Teardowns whose process is another one now, and is to be watched.
+    /// The teardowns whose process has been replaced by another one, which has to be watched.
     to_watch: Vec<TeardownId>,
     news: Vec<Event>,
 }
 
 impl TeardownQueue {
-    /// An empty queue whose workers run `remover` on what is in `retired`; names in there, and in `others`, are swept away.
+    /// An empty queue whose workers run `remover` in the directory `retired`. Unused names in `retired` and `others`
+    /// are swept away.
     #[must_use]
     pub fn new(remover: Remover, retired: PathBuf, others: impl IntoIterator<Item = PathBuf>) -> Self {
         let sweeps = std::iter::once(retired.clone()).chain(others).map(Sweep::of).collect();
@@ -57,29 +58,29 @@ impl TeardownQueue {
         }
     }
 
-    /// Queues the teardown of what a user has left, which holds so many bytes.
+    /// Queues the teardown of a retired directory. `bytes` is its size, where it is known.
     pub fn push(&mut self, remains: Remains, bytes: Option<u64>, now: Instant) {
         self.teardowns.push(remains.uid, bytes, Removal::new(remains), now);
     }
 
-    /// Takes note that the uid left nothing to tear down.
+    /// Reports the teardown of a user's directory as finished, because the directory was empty.
     pub fn note_freed(&mut self, uid: Uid) {
         self.news.push(Event::TeardownFinished(uid));
     }
 
-    /// There are mount points among the retired.
+    /// Schedules the sweep of `.ck-retired`.
     pub fn note_to_sweep(&mut self, now: Instant) {
         if let Some(sweep) = self.sweeps.first_mut() {
             sweep.note(now);
         }
     }
 
-    /// There may be some wherever they are swept away.
+    /// Schedules all sweeps.
     pub fn sweep_all(&mut self, now: Instant) {
         self.sweeps.iter_mut().for_each(|sweep| sweep.note(now));
     }
 
-    /// Starts the sweeps that are due; `watch` is told of each, by its number.
+    /// Starts the sweeps that are due. Calls `watch` with the number and the pidfd of each.
     pub fn start_sweeps(&mut self, now: Instant, mut watch: impl FnMut(u64, BorrowedFd<'_>)) {
         for (number, sweep) in (0..).zip(&mut self.sweeps) {
             if let Some(process) = sweep.start(&self.remover, now) {
@@ -88,7 +89,7 @@ impl TeardownQueue {
         }
     }
 
-    /// A sweep may have ended.
+    /// Handles the end of a sweep, if it has ended.
     pub fn reap_sweep(&mut self, number: u64, now: Instant) {
         let sweep = usize::try_from(number).ok().and_then(|number| self.sweeps.get_mut(number));
         if let Some(sweep) = sweep {
@@ -96,7 +97,7 @@ impl TeardownQueue {
         }
     }
 
-    /// Starts one teardown that is due, if a worker may run for it.
+    /// Starts one worker, if a teardown is due.
     pub fn start_next(&mut self, now: Instant) -> Option<Started<'_>> {
         loop {
             let id = self.teardowns.begin(now)?;
@@ -106,7 +107,7 @@ impl TeardownQueue {
                     let process = self.teardowns.get(id)?.work.process()?;
                     return Some(Started { id, process });
                 }
-                // That is the machine's fault, and will pass.
+                // The machine is the cause, not the directory.
                 Err(error) => {
                     log::error!("{error}");
                     self.hinder(id, Some(error.to_string()), now);
@@ -115,7 +116,7 @@ impl TeardownQueue {
         }
     }
 
-    /// The worker of a teardown may have ended: takes note of how, if so.
+    /// Handles the end of the worker of a teardown, if it has ended.
     pub fn reap(&mut self, id: TeardownId, now: Instant) {
         match self.teardowns.get_mut(id).and_then(|teardown| teardown.work.take_outcome()) {
             None => {}
@@ -130,7 +131,7 @@ impl TeardownQueue {
         }
     }
 
-    /// Tells `watch` of the processes that hang in the kernel since this was last asked, and that are others than before.
+    /// Calls `watch` with each process that has replaced the worker of its teardown since the last call.
     pub fn watch_hung(&mut self, mut watch: impl FnMut(Started<'_>)) {
         for id in std::mem::take(&mut self.to_watch) {
             if let Some(process) = self.teardowns.get(id).and_then(|teardown| teardown.work.process()) {
@@ -139,8 +140,7 @@ impl TeardownQueue {
         }
     }
 
-    /// Sees to the workers that are over their time: each is killed, and abandoned when it has not
-    /// ended a while later.
+    /// Kills the workers that have exceeded their time limit, and abandons those that do not end after SIGKILL.
     pub fn tend_overdue(&mut self, now: Instant) {
         let is_overdue = |job: &Removal| job.deadline().is_some_and(|deadline| deadline <= now);
         let overdue = self.teardowns.iter().filter(|(_, teardown)| is_overdue(&teardown.work));
@@ -154,23 +154,23 @@ impl TeardownQueue {
         self.sweeps.iter_mut().for_each(|sweep| sweep.tend_overdue(now));
     }
 
-    /// Has teardowns that were given up tried again: `only` that one, or all. Says how many.
+    /// Retries teardowns that were given up: `only` this one, or all. Returns their number.
     pub fn retry(&mut self, only: Option<TeardownId>, now: Instant) -> u64 {
         self.teardowns.retry(only, now)
     }
 
-    /// Whether something has happened since that was last asked.
+    /// True if there are events for [`TeardownQueue::take_news`].
     #[must_use]
     pub fn has_news(&self) -> bool {
         !self.news.is_empty()
     }
 
-    /// What has happened since this was last asked.
+    /// Returns the events since the last call.
     pub fn take_news(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.news)
     }
 
-    /// When something is due next, if nothing else happens.
+    /// The time at which something is due next, if nothing else happens.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let workers = self.teardowns.iter().filter_map(|(_, teardown)| teardown.work.deadline());
@@ -183,7 +183,7 @@ impl TeardownQueue {
         self.teardowns.from(id)
     }
 
-    /// A teardown, as others may see it.
+    /// A teardown as other processes may see it.
     #[must_use]
     pub fn shown(&self, id: TeardownId, teardown: &PendingTeardown<Removal>) -> Teardown {
         Teardown {
@@ -204,28 +204,28 @@ impl TeardownQueue {
         TeardownDetail { teardown: shown, bytes: teardown.bytes(), since: teardown.work.since }
     }
 
-    /// Whether any of them lies in the directory `name` there.
+    /// True if the path of a teardown begins with the directory `name` in `.ck-retired`.
     #[must_use]
     pub fn any_in(&self, name: &str) -> bool {
         self.teardowns.iter().any(|(_, teardown)| teardown.work.remains.name.starts_with(name))
     }
 
-    /// How many teardowns are in this state.
+    /// The number of teardowns in this state.
     #[must_use]
     pub fn count(&self, state: TeardownState) -> usize {
         self.teardowns.count(state)
     }
 
-    /// What somebody should look at, beside the teardowns that were given up or abandoned.
+    /// The problems for the administrator, besides the teardowns that were given up or abandoned.
     pub fn problems(&self, now: Instant) -> impl Iterator<Item = String> {
         self.teardowns.problem(now).into_iter().chain(self.sweeps.iter().filter_map(Sweep::problem))
     }
 
-    /// Whether the uid may leave one more: it has none, or stays within `limit`, and all that it has left within so many `bytes`.
-    /// Otherwise why not.
+    /// Checks whether the user may leave one more teardown. A user without any may. Others may within `limit`, and as
+    /// long as their teardowns together hold no more than `bytes`.
     ///
     /// # Errors
-    /// For people, one line.
+    /// The reason why not, as one line.
     pub fn has_room(&self, uid: Uid, limit: Limit, bytes: u64) -> Result<(), String> {
         self.teardowns.has_room(uid, limit, bytes)
     }
@@ -238,8 +238,8 @@ impl TeardownQueue {
         self.news.push(Event::TeardownFinished(teardown.uid()));
     }
 
-    /// Removes the entry among the retired that was for a plain directory alone. No user could ever look it up there. (The mount
-    /// point of a tmpfs the remover has removed.)
+    /// Removes the entry of a plain directory from `.ck-retired`, where no user could look it up. (The remover has
+    /// removed the mount point of a tmpfs.)
     fn forget_entry(&self, remains: &Remains) {
         let path = self.retired.join(&remains.name);
         match fs::remove_dir(&path) {
@@ -250,7 +250,7 @@ impl TeardownQueue {
         }
     }
 
-    /// Has the teardown tried again later, or gives it up.
+    /// Schedules a retry of the teardown, or gives it up.
     fn fail(&mut self, id: TeardownId, reason: Option<String>, now: Instant) {
         self.note_tried(id);
         if !self.teardowns.fail(id, reason, now) {
@@ -265,13 +265,13 @@ impl TeardownQueue {
         self.news.push(Event::TeardownFailed(teardown.uid()));
     }
 
-    /// Has the teardown tried again after a while, however often: what hindered it is none of its own.
+    /// Schedules a retry that does not count as a failure: the machine hindered the teardown.
     fn hinder(&mut self, id: TeardownId, reason: Option<String>, now: Instant) {
         self.note_tried(id);
         self.teardowns.hinder(id, reason, now);
     }
 
-    /// A try may have unmounted what was mounted.
+    /// A try may have detached the tmpfs.
     fn note_tried(&mut self, id: TeardownId) {
         if let Some(teardown) = self.teardowns.get_mut(id) {
             teardown.work.remains.is_mounted = false;

@@ -12,9 +12,9 @@ use std::{
 /// The process that works at a teardown.
 #[derive(Debug)]
 enum Process {
-    /// A worker, while the teardown runs.
+    /// The worker of a running teardown.
     Worker(Worker),
-    /// Not even SIGKILL has ended this one. The teardown is abandoned.
+    /// A process that SIGKILL has not ended. The teardown is abandoned.
     Hung(Hung),
 }
 
@@ -23,7 +23,7 @@ enum Process {
 enum Hung {
     /// A worker.
     Worker(Worker),
-    /// What a worker has started and left behind, and which tells when it ends.
+    /// A child that a worker has left behind, and its pidfd.
     Child(Pid, OwnedFd),
 }
 
@@ -48,22 +48,22 @@ impl AsFd for Hung {
 /// How a try ended.
 #[derive(Debug)]
 pub(super) enum Ended {
-    /// Nothing is left.
+    /// Everything was removed.
     Gone,
-    /// Something is left, for this reason.
+    /// Something was not removed, for this reason.
     Failed(Option<String>),
-    /// Something is left, but another try will come further: the machine had no room for it, or it was over its time
-    /// while it went well.
+    /// Something was not removed, but another try will get further: the machine lacked resources, or the time was over
+    /// while the removal made progress.
     Hindered(Option<String>),
-    /// A process hangs in the kernel, and is to be watched. The reason names it.
+    /// A process hangs in the kernel and has to be watched. The text contains its pid.
     Abandoned(String),
 }
 
-/// What the broker keeps with a teardown.
+/// The state that the broker keeps with each teardown.
 #[derive(Debug)]
 pub struct Removal {
     pub(super) remains: Remains,
-    /// When its user left, or a broker found it.
+    /// The time at which its user left, or at which a broker found it.
     pub(super) since: Timestamp,
     process: Option<Process>,
 }
@@ -73,7 +73,7 @@ impl Removal {
         Self { remains, since: SystemTime::now().into(), process: None }
     }
 
-    /// When the worker is to be seen to, if one runs.
+    /// The time limit of the worker, if one runs.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.process {
             Some(Process::Worker(worker)) => worker.deadline(),
@@ -81,7 +81,7 @@ impl Removal {
         }
     }
 
-    /// What tells that its process has ended.
+    /// The pidfd of its process: readable once it has ended.
     pub(super) fn process(&self) -> Option<BorrowedFd<'_>> {
         Some(match self.process.as_ref()? {
             Process::Worker(worker) => worker.as_fd(),
@@ -109,7 +109,7 @@ impl Removal {
                     return None;
                 }
                 self.process = None;
-                // The next try finds out what there is.
+                // The next try finds out what is left.
                 return Some(Ended::Hindered(None));
             }
         };
@@ -122,13 +122,13 @@ impl Removal {
             Outcome::Hindered => Ended::Hindered(reason),
             Outcome::LeftBehind => match reason.as_deref().and_then(child_of).and_then(watched) {
                 Some((pid, pidfd)) => Ended::Abandoned(self.abandon(Hung::Child(pid, pidfd))),
-                // It has ended since.
+                // The child has ended meanwhile.
                 None => Ended::Hindered(reason),
             },
         })
     }
 
-    /// Kills the worker, if its time is over. One that was killed already is waited for no longer: then returns why it is abandoned.
+    /// Kills the worker if its time is over. If it was killed before, abandons it and returns the reason.
     pub(super) fn kill_or_abandon(&mut self, now: Instant) -> Option<String> {
         let Some(Process::Worker(worker)) = &mut self.process else { return None };
         match worker.expire(now)? {
@@ -140,7 +140,7 @@ impl Removal {
         }
     }
 
-    /// Waits for the worker no longer. Returns why.
+    /// Abandons the worker. Returns the reason.
     pub(super) fn abandon_worker(&mut self) -> Option<String> {
         match self.process.take() {
             Some(Process::Worker(worker)) => Some(self.abandon(Hung::Worker(worker))),
@@ -154,7 +154,7 @@ impl Removal {
     fn abandon(&mut self, hung: Hung) -> String {
         let pid = hung.pid();
         log::error!(
-            "teardown of {}: process {pid} hangs in the kernel, abandoned: what holds it is a process of uid {}",
+            "teardown of {}: process {pid} hangs in the kernel, abandoned: a process of uid {} holds it",
             self.remains.name.display(),
             self.remains.uid
         );
@@ -163,19 +163,19 @@ impl Removal {
     }
 }
 
-/// The number in the remover's complaint `PATH: child PID hangs in the kernel and is left behind`.
+/// The pid in the message of the remover: `PATH: child PID hangs in the kernel and is left behind`.
 fn child_of(complaint: &str) -> Option<Pid> {
     let (_, rest) = complaint.rsplit_once(": child ")?;
     let (number, _) = rest.split_once(' ')?;
     Pid::try_from(number.parse::<i32>().ok()?).ok()
 }
 
-/// The process with what tells its end; `None` where it has ended.
+/// The process with its pidfd. `None` if it has ended.
 fn watched(pid: Pid) -> Option<(Pid, OwnedFd)> {
     Some((pid, process::by_pid(pid).ok()?))
 }
 
-/// The time of day at `due`.
+/// Converts `due` to the wall clock.
 pub(super) fn on_the_clock(due: Instant) -> Timestamp {
     (SystemTime::now() + due.saturating_duration_since(Instant::now())).into()
 }

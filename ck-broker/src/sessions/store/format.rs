@@ -1,8 +1,8 @@
-//! The record of a session as bytes: the number of a format, then the value.
+//! The bytes of a session record: the number of its format, then the value.
 //!
-//! A broker that takes over from the one before must know the sessions of that: each format that a release has
-//! written is in [`FORMATS`], with what reads it. To add format 3: copy what a record of format 2 holds into a type of
-//! its own, as [`Before`] is for format 1, have [`read_2`] read that, and add `read_3` at the end.
+//! A broker reads the records of earlier releases: [`FORMATS`] lists each format that a release has written, with the
+//! function that reads it. To add format 3: copy the contents of format 2 into a type of its own, as [`Before`] is for
+//! format 1. Change [`read_2`] to read that type, and add `read_3` at the end.
 
 use ck_core::model::SessionRecord;
 use ck_protocol::{Codec, DecodeError, EncodeError, Session, Token};
@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
 /// The largest record, in bytes: all texts of a session at their limits take about 1.4 KiB.
 pub(super) const RECORD: usize = 4096;
 
-/// The formats that are read: their numbers, and what reads what follows the number.
+/// The formats that are read: the number, and the function that reads the bytes after the number.
 const FORMATS: [(u8, Read); 2] = [(1, read_1), (FORMAT, read_2)];
 /// The format that is written.
 const FORMAT: u8 = 2;
-/// The second byte of a record of format 2: that format was a frame of the protocol, whose version was 1.
+/// The second byte of a record of format 2, which was a frame of protocol version 1.
 const FRAME: u8 = 1;
 
 type Read = fn(&[u8]) -> Result<SessionRecord, FormatError>;
 
-/// Bytes that are no record.
+/// Why bytes are not a record.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FormatError {
     #[error("is empty")]
@@ -33,7 +33,7 @@ pub(super) enum FormatError {
     Value(#[from] DecodeError),
 }
 
-/// What format 1 held.
+/// The contents of format 1.
 #[derive(Serialize, Deserialize)]
 struct Before {
     session: Session,
@@ -41,7 +41,7 @@ struct Before {
     leader_started: u64,
 }
 
-/// Writes the record of `entry` into `buffer`, and returns the part of it that is the record.
+/// Writes the record of `entry` into `buffer`. Returns the part of the buffer that is the record.
 pub(super) fn write<'b>(
     entry: &SessionRecord,
     buffer: &'b mut [u8; RECORD],
@@ -74,7 +74,7 @@ fn read_2(frame: &[u8]) -> Result<SessionRecord, FormatError> {
     }
 }
 
-/// The numbers of all formats, for people.
+/// The numbers of all formats, as text.
 fn known() -> String {
     FORMATS.map(|(number, _)| number.to_string()).join(" and ")
 }

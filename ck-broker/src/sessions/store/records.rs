@@ -1,4 +1,4 @@
-//! The files, one by one.
+//! The files of the store: session records and `next-id`.
 
 use super::{
     Left,
@@ -12,8 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The largest id that is believed. No broker comes that far; one that is above it, as only a damaged
-/// file can name, would leave no ids to give away.
+/// The largest valid id. No broker gets that far. Only a damaged file can contain a larger one, which would leave no
+/// ids for new sessions.
 const LARGEST_ID: u64 = 1 << 53;
 
 pub(super) fn write_session(dir: &Path, entry: &SessionRecord) -> Result<(), StoreError> {
@@ -32,7 +32,7 @@ pub(super) fn read_id(path: &Path) -> Option<SessionId> {
     read_line(path)?.trim().parse().ok().filter(|id: &SessionId| id.get() <= LARGEST_ID)
 }
 
-/// Reads the session records; one that cannot be read costs no other.
+/// Reads the session records. A record that cannot be read does not affect the others.
 pub(super) fn read_sessions(dir: &Path, left: &mut Left) -> Result<(), StoreError> {
     for name in names(dir)? {
         let path = dir.join(&name);
@@ -50,7 +50,7 @@ pub(super) fn read_sessions(dir: &Path, left: &mut Left) -> Result<(), StoreErro
     Ok(())
 }
 
-/// A record that is of no use.
+/// A record that could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {why}", path.display())]
 pub struct UnreadableRecord {
@@ -58,7 +58,7 @@ pub struct UnreadableRecord {
     why: Unreadable,
 }
 
-/// Why it is.
+/// Why a record could not be read.
 #[derive(Debug, thiserror::Error)]
 enum Unreadable {
     #[error("cannot be read: {0}")]
@@ -67,7 +67,7 @@ enum Unreadable {
     Format(FormatError),
     #[error("holds session {0}")]
     Misnamed(SessionId),
-    #[error("no session has the id {0}")]
+    #[error("{0} is not a valid session id")]
     Id(SessionId),
 }
 
@@ -127,7 +127,7 @@ mod tests {
         read_sessions(&dir, &mut left).unwrap();
         assert!(left.sessions.is_empty());
         let why = left.unreadable[0].to_string();
-        assert!(why.contains("no session has the id 18446744073709551615"), "{why}");
+        assert!(why.contains("18446744073709551615 is not a valid session id"), "{why}");
         let next_id = dir.join("next-id");
         fs::write(&next_id, &files[0]).unwrap();
         assert_eq!(read_id(&next_id), None);
