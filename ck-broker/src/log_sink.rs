@@ -22,7 +22,7 @@ use std::{
 
 /// The maximum length of a line, in bytes: `PIPE_BUF`. A write of this length to a pipe is atomic, and does not block
 /// if the pipe is writable (pipe(7)).
-const LINE: usize = 4096;
+const MAX_LINE: usize = 4096;
 /// The option that sends messages to the system log.
 const OPTION: &str = "--syslog";
 /// This variable is set if standard error is the journal.
@@ -178,7 +178,7 @@ fn line(style: Style, level: Level, message: &str) -> String {
     };
     // Text from outside was escaped by the caller. A line break here is our own.
     let _ = write!(line, "{}", message.replace('\n', " "));
-    while line.len() >= LINE {
+    while line.len() >= MAX_LINE {
         line.pop();
     }
     line.push('\n');
@@ -195,6 +195,6 @@ mod tests {
         assert_eq!(line(Style::Plain, Level::Error, "x"), "ck-broker: error: x\n");
         let syslog = line(Style::Syslog, Level::Error, "x");
         assert_eq!(syslog, format!("<27>ck-broker[{}]: error: x\n", std::process::id()));
-        assert!(line(Style::Plain, Level::Info, &"é".repeat(LINE)).len() <= LINE);
+        assert!(line(Style::Plain, Level::Info, &"é".repeat(MAX_LINE)).len() <= MAX_LINE);
     }
 }

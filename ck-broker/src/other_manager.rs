@@ -8,7 +8,7 @@ use std::{
 };
 
 /// The only directory in which other managers make runtime directories.
-const THEIRS: &str = "/run/user";
+const MANAGED_ROOT: &str = "/run/user";
 /// The names of these daemons in proc_pid_comm(5).
 const NAMES: [&str; 3] = ["systemd-logind", "elogind", "elogind-daemon"];
 
@@ -27,7 +27,7 @@ pub struct OtherManager {
 /// manages the directories of the container.
 #[must_use]
 pub fn of(root: &Path) -> Option<OtherManager> {
-    if !is_theirs(root) {
+    if !is_managed_root(root) {
         return None;
     }
     let own = fs::read_link("/proc/self/ns/pid").ok()?;
@@ -44,7 +44,7 @@ fn manager(process: &Path, namespace: &Path) -> Option<OtherManager> {
 }
 
 /// True if `root`, which may not exist yet, is that directory, even under another name.
-fn is_theirs(root: &Path) -> bool {
+fn is_managed_root(root: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| PathBuf::from(path));
-    real(root) == real(Path::new(THEIRS))
+    real(root) == real(Path::new(MANAGED_ROOT))
 }

@@ -22,11 +22,11 @@ use std::{
 const PIDFS: FsWord = 0x5049_4446;
 /// The maximum number of ancestors that are looked for. An ssh login is three generations below init, a `su` in its
 /// shell a few more.
-const GENERATIONS: usize = 32;
+const MAX_ANCESTORS: usize = 32;
 
 /// The size of the buffer for a line of proc_pid_stat(5), which has 50 numbers of at most 20 digits, and a name of 64
 /// bytes. One read(2) returns the whole line (seq_file).
-const LINE: usize = 2048;
+const STAT_SIZE: usize = 2048;
 
 /// A descriptor of the process that connected `socket`, whose pid is `pid`.
 ///
@@ -114,7 +114,7 @@ pub fn leader(pidfd: &OwnedFd, pid: Pid) -> Option<Leader> {
 #[must_use]
 pub fn ancestors(pidfd: &OwnedFd, pid: Pid) -> Vec<Pid> {
     let above = |pid: &Pid| by_pid(*pid).ok().and_then(|pidfd| parent(&pidfd, *pid));
-    iter::successors(parent(pidfd, pid), above).take(GENERATIONS).collect()
+    iter::successors(parent(pidfd, pid), above).take(MAX_ANCESTORS).collect()
 }
 
 /// The parent of the process behind `pidfd`, which has this pid. `None` if the process is gone, or its parent is not in
@@ -139,7 +139,7 @@ fn stat(pid: Pid) -> Option<Stat> {
 }
 
 fn read_stat(pid: Pid) -> io::Result<String> {
-    let mut line = [0; LINE];
+    let mut line = [0; STAT_SIZE];
     let length = File::open(format!("/proc/{pid}/stat"))?.read(&mut line)?;
     // The name of the command may not be UTF-8: a user who runs `su` through a link chooses it.
     Ok(String::from_utf8_lossy(line.get(..length).unwrap_or_default()).into_owned())

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The maximum size of a file that contains a number or two, in bytes.
-const LINE: usize = 64;
+const MAX_LINE: usize = 64;
 /// The first character of temporary files and of files that were set aside. No id begins with it.
 pub(crate) const HIDDEN: char = '.';
 /// The suffix of temporary files.
@@ -59,7 +59,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
 
 /// The contents of a file with a number or two. `None` if it cannot be read.
 pub(crate) fn read_line(path: &Path) -> Option<String> {
-    String::from_utf8(read(path, LINE).ok()?).ok()
+    String::from_utf8(read(path, MAX_LINE).ok()?).ok()
 }
 
 /// The contents of a file, but at most `limit + 1` bytes. [`Read::read_to_end`] would make two more system calls, and
@@ -126,7 +126,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("ck-broker-long-file-{}", std::process::id()));
         fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
         assert_eq!(read(&path, 4096).unwrap().len(), 4097);
-        assert_eq!(read_line(&path).map(|line| line.len()), Some(LINE + 1));
+        assert_eq!(read_line(&path).map(|line| line.len()), Some(MAX_LINE + 1));
         fs::remove_file(&path).unwrap();
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// The maximum size of a configuration file, in bytes.
-const LARGEST: u64 = 1 << 20;
+const MAX_SIZE: u64 = 1 << 20;
 
 /// Reads the file at `path`. It must be a regular file.
 pub(super) fn read(path: &Path) -> io::Result<String> {
@@ -29,12 +29,12 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
             "it must belong to root, and nobody else may write it: chown root, chmod go-w",
         ));
     }
-    if found.len() > LARGEST {
-        return Err(io::Error::other(format!("it has more than {LARGEST} bytes")));
+    if found.len() > MAX_SIZE {
+        return Err(io::Error::other(format!("it has more than {MAX_SIZE} bytes")));
     }
     let mut text = String::new();
     // The file may grow meanwhile.
-    file.take(LARGEST).read_to_string(&mut text)?;
+    file.take(MAX_SIZE).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -54,7 +54,7 @@ mod tests {
         let path = env::temp_dir().join(format!("ck-broker-configuration-{}", process::id()));
         fs::write(&path, "[log]").unwrap();
         assert_eq!(read(&path).unwrap(), "[log]");
-        File::options().write(true).open(&path).unwrap().set_len(LARGEST + 1).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(MAX_SIZE + 1).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("more than"));
         fs::remove_file(&path).unwrap();
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();

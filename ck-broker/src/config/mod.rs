@@ -29,15 +29,15 @@ use std::{
 };
 
 /// The maximum of a duration, in milliseconds: a day.
-const LONGEST: u64 = 24 * 3_600_000;
+const MAX_DURATION_MILLIS: u64 = 24 * 3_600_000;
 /// The default and the maximum number of hooks that run at the same time. Each takes a process and two descriptors.
-const PARALLEL: usize = 16;
-const MOST_PARALLEL: usize = 64;
+const DEFAULT_PARALLEL: usize = 16;
+const MAX_PARALLEL: usize = 64;
 /// The maximum number of directories of hooks.
-const DIRECTORIES: usize = 8;
+const MAX_DIRECTORIES: usize = 8;
 
 /// The minimum size of a history, in bytes: about 200 lines.
-const SMALLEST_HISTORY: u64 = 64 << 10;
+const MIN_HISTORY_SIZE: u64 = 64 << 10;
 
 /// The contents of the configuration file. Absent keys have their defaults.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
@@ -98,7 +98,7 @@ impl Default for Hooks {
         };
         Self {
             deadline: Period(Duration::from_secs(15)),
-            parallel: Parallel(PARALLEL),
+            parallel: Parallel(DEFAULT_PARALLEL),
             wait_added: false,
             session_dirs: directories("run-session.d"),
             seat_dirs: directories("run-seat.d"),
@@ -113,14 +113,14 @@ pub struct Parallel(pub usize);
 
 /// The number of parallel hooks is invalid.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is an invalid number of parallel hooks: use 1 to {MOST_PARALLEL}")]
+#[error("`{0}` is an invalid number of parallel hooks: use 1 to {MAX_PARALLEL}")]
 pub struct BadParallel(usize);
 
 impl TryFrom<usize> for Parallel {
     type Error = BadParallel;
 
     fn try_from(number: usize) -> Result<Self, BadParallel> {
-        if (1..=MOST_PARALLEL).contains(&number) { Ok(Self(number)) } else { Err(BadParallel(number)) }
+        if (1..=MAX_PARALLEL).contains(&number) { Ok(Self(number)) } else { Err(BadParallel(number)) }
     }
 }
 
@@ -136,7 +136,7 @@ pub enum BadDirectories {
     #[error("`{}` is not an absolute path", .0.display())]
     Relative(PathBuf),
     /// There are too many.
-    #[error("too many directories: at most {DIRECTORIES} are allowed")]
+    #[error("too many directories: at most {MAX_DIRECTORIES} are allowed")]
     TooMany,
 }
 
@@ -144,7 +144,7 @@ impl TryFrom<Vec<PathBuf>> for Directories {
     type Error = BadDirectories;
 
     fn try_from(paths: Vec<PathBuf>) -> Result<Self, BadDirectories> {
-        if paths.len() > DIRECTORIES {
+        if paths.len() > MAX_DIRECTORIES {
             return Err(BadDirectories::TooMany);
         }
         match paths.iter().find(|path| !path.is_absolute()) {
@@ -178,7 +178,7 @@ impl TryFrom<String> for Period {
             _ => return Err(BadPeriod(text)),
         };
         match number.parse::<u64>().ok().and_then(|number| number.checked_mul(millis)) {
-            Some(millis) if millis <= LONGEST => Ok(Self(Duration::from_millis(millis))),
+            Some(millis) if millis <= MAX_DURATION_MILLIS => Ok(Self(Duration::from_millis(millis))),
             _ => Err(BadPeriod(text)),
         }
     }
@@ -246,7 +246,7 @@ impl TryFrom<String> for HistorySize {
 
     fn try_from(text: String) -> Result<Self, BadHistorySize> {
         match Size::try_from(text.clone()) {
-            Ok(Size::Bytes(bytes)) if bytes >= SMALLEST_HISTORY => Ok(Self(bytes)),
+            Ok(Size::Bytes(bytes)) if bytes >= MIN_HISTORY_SIZE => Ok(Self(bytes)),
             _ => Err(BadHistorySize(text)),
         }
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The maximum number of seats besides `seat0`.
-const SEATS: usize = 64;
+const MAX_SEATS: usize = 64;
 
 /// The seats, each with its terminals.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -23,7 +23,7 @@ struct Table {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSeats {
     /// There are too many.
-    #[error("{0} seats are too many: at most {SEATS} are allowed")]
+    #[error("{0} seats are too many: at most {MAX_SEATS} are allowed")]
     Many(usize),
     /// A name that no seat can have.
     #[error(
@@ -47,7 +47,7 @@ impl TryFrom<BTreeMap<String, Table>> for Seats {
     type Error = BadSeats;
 
     fn try_from(tables: BTreeMap<String, Table>) -> Result<Self, BadSeats> {
-        if tables.len() > SEATS {
+        if tables.len() > MAX_SEATS {
             return Err(BadSeats::Many(tables.len()));
         }
         let mut taken = BTreeSet::new();

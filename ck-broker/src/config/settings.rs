@@ -14,7 +14,7 @@ use std::{
 };
 
 /// The default of `--config`.
-const CONFIGURATION: &str = "/etc/ck/broker.toml";
+const DEFAULT_PATH: &str = "/etc/ck/broker.toml";
 /// The size of a tmpfs for each of its inodes, in bytes: a page, as in systemd-logind.
 const BYTES_PER_INODE: u64 = 4096;
 
@@ -94,7 +94,7 @@ impl Source {
     /// [`ConfigurationError`]
     pub fn configuration(&self) -> Result<Configuration, ConfigurationError> {
         let named = self.config.as_deref();
-        Configuration::read(named.unwrap_or(Path::new(CONFIGURATION)), named.is_some())
+        Configuration::read(named.unwrap_or(Path::new(DEFAULT_PATH)), named.is_some())
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
 
 /// What a runtime directory is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Made {
+pub enum DirectoryKind {
     /// A tmpfs with this device number: `MAJOR:MINOR`.
     Tmpfs(Device),
     /// A plain directory at this path in `.ck-retired`, `NAME/d`, which is mounted in the runtime root. (Without
@@ -25,7 +25,7 @@ pub enum Made {
     Plain(PathBuf),
 }
 
-impl Made {
+impl DirectoryKind {
     fn line(&self) -> Vec<u8> {
         let mut line = match self {
             Self::Tmpfs(Device { major, minor }) => format!("{major}:{minor}").into_bytes(),
@@ -52,7 +52,7 @@ impl Made {
 #[derive(Debug)]
 pub struct Claims {
     dir: PathBuf,
-    held: BTreeMap<Uid, Option<Made>>,
+    held: BTreeMap<Uid, Option<DirectoryKind>>,
 }
 
 /// A claim while its directory is being made.
@@ -79,19 +79,19 @@ impl Claims {
     }
 
     /// True if the broker has made the runtime directory of the user.
-    pub(crate) fn hold(&self, uid: Uid) -> bool {
+    pub(crate) fn contains(&self, uid: Uid) -> bool {
         self.held.contains_key(&uid)
     }
 
     /// What the runtime directory of the user is made of. `None` if it is unknown, because the directory was never
     /// finished.
     #[must_use]
-    pub fn made(&self, uid: Uid) -> Option<&Made> {
+    pub fn kind(&self, uid: Uid) -> Option<&DirectoryKind> {
         self.held.get(&uid)?.as_ref()
     }
 
     /// What the claimed runtime directories are made of, where it is known.
-    pub(crate) fn all_made(&self) -> impl Iterator<Item = &Made> {
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &DirectoryKind> {
         self.held.values().flatten()
     }
 
@@ -104,7 +104,7 @@ impl Claims {
     }
 
     /// Adds to the claim what the runtime directory is made of. After an error, only this broker knows it.
-    pub(crate) fn note_made(&mut self, mut claim: Claim, made: Made) -> Result<(), StoreError> {
+    pub(crate) fn set_kind(&mut self, mut claim: Claim, made: DirectoryKind) -> Result<(), StoreError> {
         let path = self.path(claim.uid);
         let written = claim.file.write_all(&made.line()).map_err(error("write", &path));
         // This broker knows it even if the write failed.
@@ -124,8 +124,8 @@ impl Claims {
     }
 }
 
-fn read(path: &Path) -> Option<Made> {
-    Made::parse(&state_files::read_line(path)?)
+fn read(path: &Path) -> Option<DirectoryKind> {
+    DirectoryKind::parse(&state_files::read_line(path)?)
 }
 
 #[cfg(test)]
@@ -138,21 +138,23 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("ck-broker-claims-{}", std::process::id()));
         fs::create_dir(&dir).unwrap();
         let (alice, bob) = (Uid::try_from(2001).unwrap(), Uid::try_from(2002).unwrap());
-        for made in [Made::Tmpfs(Device { major: 0, minor: 271 }), Made::Plain("2001-7/d".into())] {
+        for made in
+            [DirectoryKind::Tmpfs(Device { major: 0, minor: 271 }), DirectoryKind::Plain("2001-7/d".into())]
+        {
             let mut claims = Claims::open(dir.clone()).unwrap();
             let claim = claims.make(alice).unwrap();
-            assert_eq!((claims.hold(alice), claims.made(alice)), (true, None));
-            claims.note_made(claim, made.clone()).unwrap();
+            assert_eq!((claims.contains(alice), claims.kind(alice)), (true, None));
+            claims.set_kind(claim, made.clone()).unwrap();
             drop(claims.make(bob).unwrap());
             for claims in [claims, Claims::open(dir.clone()).unwrap()] {
                 assert_eq!(claims.uids(), [alice, bob]);
-                assert_eq!((claims.made(alice), claims.made(bob)), (Some(&made), None));
+                assert_eq!((claims.kind(alice), claims.kind(bob)), (Some(&made), None));
             }
         }
         for cut in ["", "0:2", "0:271", "2001-7", "/etc\n", "../x\n", "\n", "a/../../b\n"] {
             fs::write(dir.join("2001"), cut).unwrap();
             let mut claims = Claims::open(dir.clone()).unwrap();
-            assert_eq!((claims.hold(alice), claims.made(alice)), (true, None), "{cut}");
+            assert_eq!((claims.contains(alice), claims.kind(alice)), (true, None), "{cut}");
             claims.remove(bob).unwrap();
             assert_eq!(claims.uids(), [alice]);
         }

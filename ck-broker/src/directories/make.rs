@@ -32,7 +32,8 @@ impl Directories {
     /// The directory that an earlier broker made for a lingering user, which is kept.
     pub(crate) fn kept(&self, uid: Uid) -> Option<RuntimeDir> {
         // An unfinished directory is made again. Without mounts, a directory is made in one step.
-        let is_whole = self.claims.made(uid).is_some() || (self.claims.hold(uid) && !self.root.is_sealed());
+        let is_whole =
+            self.claims.kind(uid).is_some() || (self.claims.contains(uid) && !self.root.is_sealed());
         let is_kept = is_whole && self.root.has(uid);
         is_kept.then(|| RuntimeDir { path: self.root.text_of(uid), ours: true })
     }
@@ -46,7 +47,7 @@ impl Directories {
     fn find(&mut self, uid: Uid, gid: Gid) -> Result<bool, String> {
         self.teardowns.has_room(uid, self.limit, self.root.size())?;
         // It is left over from an earlier session of the user.
-        if self.claims.hold(uid) {
+        if self.claims.contains(uid) {
             self.retire(uid)?;
         }
         match self.root.existing(uid).map_err(|error| error.to_string())? {
@@ -65,9 +66,9 @@ impl Directories {
         let created = self.root.create(uid, gid).map_err(|error| {
             // A blocked process may still make the directory. Then the claim is kept.
             if !error.may_be_done() {
-                self.disclaim(uid);
+                self.remove_claim(uid);
             }
-            self.teardowns.note_to_sweep(Instant::now());
+            self.teardowns.schedule_sweep(Instant::now());
             self.watch_blocked();
             error.to_string()
         })?;
@@ -78,7 +79,7 @@ impl Directories {
                 self.root.path().display()
             )
         });
-        if let Some(Err(error)) = created.made.map(|made| self.claims.note_made(claim, made)) {
+        if let Some(Err(error)) = created.made.map(|made| self.claims.set_kind(claim, made)) {
             // This broker knows what it is made of. After a restart, the broker would detach it at the last logout
             // without removing its contents.
             log::error!("{error}");

@@ -16,7 +16,7 @@ mod retire;
 pub mod runtime_dir;
 pub mod teardown;
 
-pub use claims::{Claims, Made};
+pub use claims::{Claims, DirectoryKind};
 
 use crate::{
     component::{Component, Outcome},
@@ -118,7 +118,7 @@ impl Component for Directories {
         match token {
             Token::Worker(id) => self.teardowns.reap(id, now),
             Token::Sweep(number) => self.teardowns.reap_sweep(number, now),
-            Token::Unblocked => self.make_up_for_blocked(),
+            Token::Unblocked => self.handle_unblocked(),
             _ => {}
         }
         Vec::new()
@@ -140,7 +140,7 @@ impl Component for Directories {
             outcomes.push(Outcome::Input(Input::DelayOver(uid)));
         }
         self.retire_stuck(now);
-        self.teardowns.tend_overdue(now);
+        self.teardowns.expire_overdue(now);
         self.start_processes(now);
         let news = self.teardowns.take_news();
         if !news.is_empty() {

@@ -5,12 +5,12 @@ use ck_protocol::Uid;
 use std::time::Instant;
 
 /// The maximum number of reported problems of single users.
-const TOLD: usize = 64;
+const MAX_REPORTED: usize = 64;
 
 impl Directories {
     /// Problems that concern all users.
     pub(crate) fn problems_of_all(&self) -> impl Iterator<Item = String> {
-        let hung = Some(self.root.hung()).filter(|hung| *hung > 0);
+        let hung = Some(self.root.blocked()).filter(|hung| *hung > 0);
         let hung = hung.map(|hung| {
             format!("{hung} processes hang in the kernel in {}: a user holds it", self.root.path().display())
         });
@@ -26,6 +26,6 @@ impl Directories {
         let stuck = stuck.map(|(uid, stuck)| {
             format!("cannot retire the runtime directory of uid {uid}, who has left: {}", stuck.reason)
         });
-        lacking.chain(stuck).take(TOLD).collect::<Vec<_>>().into_iter()
+        lacking.chain(stuck).take(MAX_REPORTED).collect::<Vec<_>>().into_iter()
     }
 }

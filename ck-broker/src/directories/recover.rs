@@ -1,8 +1,8 @@
 //! Takes over the directories of an earlier broker.
 
 use super::{
-    Directories, Made,
-    runtime_dir::{Remains, Unfinished},
+    Directories, DirectoryKind,
+    runtime_dir::{Residue, Unfinished},
 };
 use std::time::Instant;
 
@@ -13,17 +13,17 @@ impl Directories {
     /// directory without a claim that is mounted in the runtime root was left there, because a session may use it.
     pub(crate) fn resume(&mut self, unfinished: Unfinished) {
         let now = Instant::now();
-        let is_used = |remains: &Remains| match self.claims.made(remains.uid) {
-            Some(Made::Plain(path)) => path.starts_with(&remains.name),
-            Some(Made::Tmpfs(_)) => false,
-            None => !self.claims.hold(remains.uid) && self.root.is_in_place(remains),
+        let is_used = |residue: &Residue| match self.claims.kind(residue.uid) {
+            Some(DirectoryKind::Plain(path)) => path.starts_with(&residue.name),
+            Some(DirectoryKind::Tmpfs(_)) => false,
+            None => !self.claims.contains(residue.uid) && self.root.is_in_place(residue),
         };
-        let left: Vec<_> = unfinished.entries.into_iter().filter(|remains| !is_used(remains)).collect();
-        for remains in left {
-            self.teardowns.push(remains, None, now);
+        let left: Vec<_> = unfinished.entries.into_iter().filter(|residue| !is_used(residue)).collect();
+        for residue in left {
+            self.teardowns.push(residue, None, now);
         }
         if unfinished.to_sweep {
-            self.teardowns.note_to_sweep(now);
+            self.teardowns.schedule_sweep(now);
         }
     }
 
@@ -39,7 +39,7 @@ impl Directories {
                 let _ = self.retire(uid);
             } else {
                 log::warn!("{}: left in place, as a session may use it", self.root.of(uid).display());
-                self.disclaim(uid);
+                self.remove_claim(uid);
             }
         }
     }

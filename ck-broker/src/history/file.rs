@@ -4,8 +4,8 @@
 //! first checks whether the open file still has its name, how long it is, and whether its last line is complete.
 
 use super::{
+    event_time::EventTime,
     line::{self, VERSION},
-    moment::Moment,
     tail,
 };
 use crate::{
@@ -37,13 +37,13 @@ pub(super) enum FileError {
     #[error("cannot open {}: {source}", path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error("{} is not a regular file: remove it", .0.display())]
-    NoFile(PathBuf),
+    NotRegular(PathBuf),
     #[error("cannot lock {}: {source}", path.display())]
     Lock { path: PathBuf, source: Errno },
     #[error("cannot inspect {}: {source}", path.display())]
     Inspect { path: PathBuf, source: io::Error },
     #[error("{} is replaced again and again", .0.display())]
-    Restless(PathBuf),
+    Unstable(PathBuf),
     #[error("cannot rotate {}: {source}", path.display())]
     Rotate { path: PathBuf, source: io::Error },
     #[error("cannot write to {}: {source}", path.display())]
@@ -89,7 +89,7 @@ impl HistoryFile {
                 None => self.reopen()?,
             }
         }
-        Err(FileError::Restless(self.place.file.clone()))
+        Err(FileError::Unstable(self.place.file.clone()))
     }
 
     /// The metadata of the open file. `None` if the name belongs to another file, or to none.
@@ -117,10 +117,10 @@ impl HistoryFile {
         let file = options.custom_flags(flags).open(path);
         let file = file.map_err(|source| FileError::Open { path: path.clone(), source })?;
         if !file.metadata().is_ok_and(|found| found.is_file()) {
-            return Err(FileError::NoFile(path.clone()));
+            return Err(FileError::NotRegular(path.clone()));
         }
         // This must not wait for a process that holds the lock.
-        self.close_to_others(&file);
+        self.set_permissions(&file);
         let failed = |source| FileError::Lock { path: path.clone(), source };
         match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::AGAIN | Errno::ACCESS) => {
@@ -134,7 +134,7 @@ impl HistoryFile {
     }
 
     /// Sets the permissions of the file, and of the file before it.
-    fn close_to_others(&self, file: &File) {
+    fn set_permissions(&self, file: &File) {
         let path = &self.place.file;
         let mut options = OpenOptions::new();
         let before = options.read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(before(path)).ok();
@@ -152,7 +152,7 @@ impl HistoryFile {
         let before = File::open(before(&self.place.file)).and_then(|file| last_boot(&file)).ok().flatten();
         let last = self.file.as_ref().map(last_boot).transpose().map_err(self.failed())?.flatten();
         if last.or(before).as_deref() != Some(&self.boot) {
-            let line = line::begin(Moment::of_boot(), &self.boot, "system_started");
+            let line = line::begin(EventTime::of_boot(), &self.boot, "system_started");
             let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
             self.write(&line::end(line.text_within("kernel", &kernel, VERSION)), length)?;
         }
@@ -170,7 +170,7 @@ impl HistoryFile {
         if length > 0 && length.saturating_add(more) > self.place.size {
             self.rotate()?;
         }
-        let Some(file) = &mut self.file else { return Err(FileError::Restless(self.place.file.clone())) };
+        let Some(file) = &mut self.file else { return Err(FileError::Unstable(self.place.file.clone())) };
         match file.write(text.as_bytes()) {
             Ok(written) if written == text.len() => Ok(()),
             // Only a part of the line was written.

@@ -1,10 +1,10 @@
 //! The beginning of a line, and the limits of its length.
 
-use super::moment::Moment;
+use super::event_time::EventTime;
 use ck_core::json::Object;
 
 /// The maximum length of a line, in bytes with its line feed.
-pub(super) const LONGEST: usize = 400;
+pub(super) const MAX_LENGTH: usize = 400;
 /// The maximum length of a user name, in bytes of its escaped form: the limit of useradd(8). Longer names are cut.
 pub(super) const USER: usize = 32;
 /// The same for a PAM service.
@@ -17,8 +17,8 @@ pub(super) const HOST: usize = 56;
 pub(super) const VERSION: usize = 64;
 
 /// Begins a line: the time, the boot and the event.
-pub(super) fn begin(at: Moment, boot: &str, event: &'static str) -> Object {
-    Object::with_capacity(LONGEST)
+pub(super) fn begin(at: EventTime, boot: &str, event: &'static str) -> Object {
+    Object::with_capacity(MAX_LENGTH)
         .member("time", at.time)
         .seconds("up", at.since_boot)
         .member("boot", boot)
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_line_is_one_object() {
-        let at = Moment { time: Timestamp::from_micros(0), since_boot: Duration::from_millis(61_005) };
+        let at = EventTime { time: Timestamp::from_micros(0), since_boot: Duration::from_millis(61_005) };
         let absent: Option<&str> = None;
         let line =
             begin(at, "0123abcd", "tested").member("uid", 7).present("tty", absent).member("late", true);

@@ -6,13 +6,13 @@
 //! appends them to the file ([`writer`]). If the pipe is full, lines are lost and a message is logged, but logins do
 //! not wait. The process continues until the pipe is empty, so no line is lost if the broker is killed.
 
+mod event_time;
 mod file;
 mod line;
-mod moment;
 mod readers;
 mod tail;
-mod troubles;
 pub mod writer;
+mod writer_status;
 
 use crate::{
     component::{Component, Outcome},
@@ -23,7 +23,7 @@ use crate::{
 };
 use ck_core::json::Object;
 use ck_protocol::{Session, SessionId, Text};
-use moment::Moment;
+use event_time::EventTime;
 use rustix::{
     fs::{OFlags, fcntl_setfl},
     io::{Errno, write},
@@ -35,14 +35,14 @@ use std::{
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
-use troubles::Troubles;
+use writer_status::WriterStatus;
 
 /// The option, without its dashes, that makes this program the history writer.
 pub const OPTION: &str = "write-history";
 /// The size of the pipe, in bytes: the default of `fs.pipe-max-size` in proc(5). That is about 3,000 lines.
-const WAITING: usize = 1 << 20;
+const PIPE_SIZE: usize = 1 << 20;
 /// The minimum time between two starts of the history writer.
-const PAUSE: Duration = Duration::from_secs(5);
+const RESTART_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The component that sends lines to the history writer.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub struct History {
     writer: Option<Writer>,
     /// Earlier writers that have not ended yet.
     former: Vec<Child>,
-    start_again: Option<Instant>,
+    next_start: Option<Instant>,
     lost: u64,
     /// When the sessions of this broker were opened, as time since boot: that clock is never set.
     opened: HashMap<SessionId, Duration>,
@@ -65,14 +65,14 @@ pub struct History {
 struct Writer {
     pipe: OwnedFd,
     process: Child,
-    troubles: Troubles,
+    status: WriterStatus,
 }
 
 /// What became of a line.
-enum Sent {
-    Yes,
+enum Delivery {
+    Written,
     Full,
-    Gone,
+    Closed,
 }
 
 impl History {
@@ -82,10 +82,10 @@ impl History {
         Self {
             poller,
             place,
-            boot: moment::boot(),
+            boot: event_time::boot(),
             writer: None,
             former: Vec::new(),
-            start_again: None,
+            next_start: None,
             lost: 0,
             opened: HashMap::new(),
             is_late: false,
@@ -99,7 +99,7 @@ impl History {
             return;
         }
         self.former.extend(self.writer.take().map(|writer| writer.process));
-        self.start_again = None;
+        self.next_start = None;
         self.place = place;
         self.start(Instant::now());
     }
@@ -122,7 +122,7 @@ impl History {
         if self.place.is_none() {
             return;
         }
-        let at = Moment { time: session.opened_at, since_boot: moment::since_boot() };
+        let at = EventTime { time: session.opened_at, since_boot: event_time::since_boot() };
         self.opened.insert(session.id, at.since_boot);
         self.append(line_of_opened(line::begin(at, &self.boot, "session_opened"), session));
     }
@@ -132,7 +132,7 @@ impl History {
         if self.place.is_none() {
             return;
         }
-        let lasted = self.opened.remove(&session.id).map(|at| moment::since_boot().saturating_sub(at));
+        let lasted = self.opened.remove(&session.id).map(|at| event_time::since_boot().saturating_sub(at));
         self.append(line_of_ended(self.line("session_ended"), session, lasted, self.is_late));
     }
 
@@ -154,14 +154,14 @@ impl History {
         }
         let Some(writer) = &self.writer else {
             return self
-                .start_again
+                .next_start
                 .map(|_| format!("the history is not written: ck-broker --{OPTION} has ended"));
         };
-        writer.troubles.now()
+        writer.status.now()
     }
 
     fn line(&self, event: &'static str) -> Object {
-        line::begin(Moment::now(), &self.boot, event)
+        line::begin(EventTime::now(), &self.boot, event)
     }
 
     /// Sends a line to the writer, if there is room.
@@ -170,12 +170,12 @@ impl History {
             return;
         }
         let line = line::end(line);
-        let mut sent = self.send(&line);
-        if matches!(sent, Sent::Gone) {
+        let mut delivery = self.send(&line);
+        if matches!(delivery, Delivery::Closed) {
             self.start(Instant::now());
-            sent = self.send(&line);
+            delivery = self.send(&line);
         }
-        if matches!(sent, Sent::Yes) {
+        if matches!(delivery, Delivery::Written) {
             if self.lost > 0 {
                 log::warn!("{} lines of the history were lost", self.lost);
             }
@@ -188,20 +188,20 @@ impl History {
         self.lost += 1;
     }
 
-    fn send(&mut self, line: &str) -> Sent {
-        let Some(writer) = &self.writer else { return Sent::Gone };
+    fn send(&mut self, line: &str) -> Delivery {
+        let Some(writer) = &self.writer else { return Delivery::Closed };
         // After a line was lost, lines are dropped until there is room for any line. Otherwise short lines would fit
         // between lost ones, with two messages for each.
         if self.lost > 0 && !log_sink::is_writable(&writer.pipe) {
-            return Sent::Full;
+            return Delivery::Full;
         }
         match write(&writer.pipe, line.as_bytes()) {
             // It is written as a whole, because it is shorter than PIPE_BUF (pipe(7)).
-            Ok(_) => Sent::Yes,
-            Err(Errno::AGAIN | Errno::INTR) => Sent::Full,
+            Ok(_) => Delivery::Written,
+            Err(Errno::AGAIN | Errno::INTR) => Delivery::Full,
             Err(_) => {
                 self.former.extend(self.writer.take().map(|writer| writer.process));
-                Sent::Gone
+                Delivery::Closed
             }
         }
     }
@@ -209,10 +209,10 @@ impl History {
     /// Starts a writer, unless the last one was started a moment ago.
     fn start(&mut self, now: Instant) {
         self.reap();
-        if self.start_again.is_some_and(|again| again > now) {
+        if self.next_start.is_some_and(|again| again > now) {
             return;
         }
-        self.start_again = Some(now + PAUSE);
+        self.next_start = Some(now + RESTART_INTERVAL);
         let Some(place) = &self.place else { return };
         match Writer::start(place) {
             Ok(writer) => {
@@ -251,16 +251,16 @@ impl Writer {
     fn start(place: &HistoryPlace) -> io::Result<Self> {
         let (theirs, pipe) = pipe_with(PipeFlags::CLOEXEC)?;
         fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
-        if let Err(errno) = fcntl_setpipe_size(&pipe, WAITING) {
+        if let Err(errno) = fcntl_setpipe_size(&pipe, PIPE_SIZE) {
             log::warn!("the pipe to the history writer holds only about 200 lines: {errno}");
         }
-        let (troubles, said) = Troubles::new()?;
+        let (status, said) = WriterStatus::new()?;
         let program = log_sink::pass_on(Program::own("ck-history"))
             .arg(format!("--{OPTION}={}", writer::argument(place)))
             .stdin(theirs)
             .stdout(said);
         let process = program.start().map_err(io::Error::other)?;
-        Ok(Self { pipe, process, troubles })
+        Ok(Self { pipe, process, status })
     }
 }
 

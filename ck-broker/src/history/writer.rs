@@ -1,8 +1,10 @@
 //! The history writer. It reads lines from standard input until the write end is closed.
 
-use super::{file::HistoryFile, moment, troubles};
-use crate::config::{HistoryPlace, Readers};
-use crate::privileges;
+use super::{event_time, file::HistoryFile, writer_status};
+use crate::{
+    config::{HistoryPlace, Readers},
+    privileges,
+};
 use nix::sys::signal::SigSet;
 use std::{
     io::{self, Read},
@@ -10,7 +12,7 @@ use std::{
 };
 
 /// The number of bytes that are read at once: the default size of a pipe.
-const AT_ONCE: usize = 65_536;
+const READ_SIZE: usize = 65_536;
 
 /// The value of the option, for `place`.
 pub(super) fn argument(place: &HistoryPlace) -> String {
@@ -36,10 +38,10 @@ pub fn run(place: HistoryPlace) -> io::Result<()> {
     if let Err(error) = privileges::drop_all_but_chown() {
         log::warn!("the history writer keeps more privileges than it needs: {error}");
     }
-    let mut writing = Writing { file: HistoryFile::new(place, moment::boot()), missing: None };
+    let mut writing = Writing { file: HistoryFile::new(place, event_time::boot()), missing: None };
     let opened = writing.file.open();
     writing.note(opened.map_err(|error| error.to_string()), 0);
-    let (mut waiting, mut piece) = (Vec::new(), vec![0; AT_ONCE]);
+    let (mut waiting, mut piece) = (Vec::new(), vec![0; READ_SIZE]);
     loop {
         let read = io::stdin().lock().read(&mut piece)?;
         if read == 0 {
@@ -69,14 +71,14 @@ impl Writing {
             (Ok(()), None) => {}
             (Ok(()), Some(missing)) => {
                 log::warn!("the history is written again; {missing} lines are missing");
-                troubles::say("");
+                writer_status::report("");
                 self.missing = None;
             }
             (Err(_), Some(missing)) => *missing += lines,
             (Err(error), None) => {
-                let trouble = format!("{error}; logins are not recorded until that is corrected");
-                log::error!("{trouble}");
-                troubles::say(&trouble);
+                let problem = format!("{error}; logins are not recorded until that is corrected");
+                log::error!("{problem}");
+                writer_status::report(&problem);
                 self.missing = Some(lines);
             }
         }

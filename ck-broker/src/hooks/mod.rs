@@ -33,7 +33,7 @@ use std::{
 };
 
 /// The maximum number of hooks that are started in one round of the loop.
-const STARTS_AT_ONCE: usize = 16;
+const MAX_STARTS_PER_ROUND: usize = 16;
 
 /// An event whose hooks are being run, one after another.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl Hooks {
     }
 
     /// Sets the active session of a seat. Returns the one before.
-    fn exchange(&mut self, seat: &ShortName, new: Option<&Session>) -> Option<Box<Session>> {
+    fn set_foreground(&mut self, seat: &ShortName, new: Option<&Session>) -> Option<Box<Session>> {
         match new {
             Some(new) => self.foreground.insert(seat.clone(), Box::new(new.clone())),
             None => self.foreground.remove(seat),
@@ -152,7 +152,7 @@ impl Hooks {
             Event::SeatChanged { seat, active, before } => {
                 let session = |id| session(id).map(Box::new);
                 let (new, old) = (active.and_then(session), before.and_then(session));
-                let last = self.exchange(&seat, new.as_deref());
+                let last = self.set_foreground(&seat, new.as_deref());
                 let old = old.or(last.filter(|last| Some(last.id) == before));
                 self.push(HookEvent::SeatActiveSessionChanged { seat, old, new });
             }
@@ -162,7 +162,7 @@ impl Hooks {
 
     /// Starts the hooks that are due, up to the limits.
     fn start(&mut self, now: Instant) {
-        for _ in 0..STARTS_AT_ONCE {
+        for _ in 0..MAX_STARTS_PER_ROUND {
             let Some(round) = self.between.pop_front().or_else(|| self.begin()) else { return };
             let started = self.start_next(round, now);
             let Some((id, run)) = started.and_then(|id| Some((id, self.running.get(&id)?))) else { continue };
@@ -190,15 +190,15 @@ impl Hooks {
                 Verdict::Run => Process::start(&program, &round.event, self.rules.deadline, now),
                 Verdict::Gone => Err(StartError::Gone),
                 Verdict::Mask => {
-                    self.complaints.settle(&program, None);
+                    self.complaints.set_problem(&program, None);
                     continue;
                 }
                 Verdict::Refuse(refusal) => {
-                    self.complaints.settle(&program, Some(refusal));
+                    self.complaints.set_problem(&program, Some(refusal));
                     continue;
                 }
             };
-            self.complaints.settle(&program, None);
+            self.complaints.set_problem(&program, None);
             match started {
                 Ok(process) => return Some(self.enter(round, &program, process)),
                 Err(error) => {
@@ -267,7 +267,7 @@ impl Hooks {
     }
 
     /// Handles the hooks that have exceeded their time limit: sends SIGTERM, then SIGKILL, then abandons them.
-    fn tend_overdue(&mut self, now: Instant) {
+    fn expire_overdue(&mut self, now: Instant) {
         let overdue =
             self.running.iter().filter(|(_, run)| run.process.deadline().is_some_and(|due| due <= now));
         for id in overdue.map(|(&id, _)| id).collect::<Vec<_>>() {
@@ -328,7 +328,7 @@ impl Component for Hooks {
     }
 
     fn expire(&mut self, now: Instant) -> Vec<Outcome> {
-        self.tend_overdue(now);
+        self.expire_overdue(now);
         self.start(now);
         std::mem::take(&mut self.told).into_iter().map(Outcome::HooksDone).collect()
     }

@@ -12,13 +12,13 @@ use std::{
 };
 
 /// The maximum number of bytes that are read of one run.
-const BYTES: usize = 16 * 1024;
+const MAX_BYTES: usize = 16 * 1024;
 /// The maximum number of lines that are logged of one run.
-const LINES: usize = 100;
+const MAX_LINES: usize = 100;
 /// The length at which a line is broken.
-const LINE: usize = 1024;
+const MAX_LINE_LENGTH: usize = 1024;
 /// The maximum number of bytes that are read in one round of the loop.
-const AT_ONCE: usize = 4096;
+const READ_SIZE: usize = 4096;
 
 /// The read end of the pipe that is a hook's standard output and standard error. It is a pipe because `>/dev/stderr`
 /// does not work with a socket. It is closed at the limit, which stops a hook that prints without end.
@@ -48,7 +48,7 @@ impl Output {
     /// Reads and logs a part of the output, after `label`. Returns true if there may be more.
     pub(super) fn take(&mut self, label: &str) -> bool {
         let Some(pipe) = &self.pipe else { return false };
-        let mut buffer = [0; AT_ONCE];
+        let mut buffer = [0; READ_SIZE];
         match read(pipe, &mut buffer) {
             Ok(length @ 1..) => {
                 self.take_bytes(label, buffer.get(..length).unwrap_or_default());
@@ -65,18 +65,18 @@ impl Output {
     fn take_bytes(&mut self, label: &str, bytes: &[u8]) {
         self.bytes += bytes.len();
         for &byte in bytes {
-            if self.lines >= LINES {
+            if self.lines >= MAX_LINES {
                 break;
             }
             if byte != b'\n' {
                 self.line.push(byte);
             }
-            if byte == b'\n' || self.line.len() >= LINE {
+            if byte == b'\n' || self.line.len() >= MAX_LINE_LENGTH {
                 self.log_line(label);
             }
         }
-        if self.bytes >= BYTES || self.lines >= LINES {
-            log::warn!("{label}: printed {LINES} lines or {BYTES} bytes: the rest is not read");
+        if self.bytes >= MAX_BYTES || self.lines >= MAX_LINES {
+            log::warn!("{label}: printed {MAX_LINES} lines or {MAX_BYTES} bytes: the rest is not read");
             self.pipe = None;
         }
     }

@@ -17,13 +17,13 @@ use std::{
 /// The suffix of the name of a hook.
 const SUFFIX: &[u8] = b".ck";
 /// The maximum number of hooks for one event.
-const HOOKS: usize = 64;
+const MAX_HOOKS: usize = 64;
 /// The maximum number of hooks whose names are kept in the kernel's cache. Directories rarely have more.
-const PINS: usize = 8;
+const MAX_PINS: usize = 8;
 /// The maximum number of names that are read of a directory.
-const NAMES: usize = 1024;
+const MAX_NAMES: usize = 1024;
 /// The maximum number of complaints that are remembered.
-const TOLD: usize = 256;
+const MAX_REMEMBERED: usize = 256;
 
 /// The decision about a program.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,9 +47,9 @@ pub(super) enum Refusal {
     NotExecutable,
     #[error("it cannot be listed: {0}")]
     List(Errno),
-    #[error("it has more than {NAMES} names; the rest is not run")]
+    #[error("it has more than {MAX_NAMES} names; the rest is not run")]
     ManyNames,
-    #[error("there are more than {HOOKS} hooks; the last ones by name are not run")]
+    #[error("there are more than {MAX_HOOKS} hooks; the last ones by name are not run")]
     ManyHooks,
 }
 
@@ -99,19 +99,19 @@ impl Programs {
                 Err(refusal) => Some(refusal),
             };
             is_fine &= refusal.is_none();
-            complaints.settle(directory, refusal);
+            complaints.set_problem(directory, refusal);
         }
         if let Some(last) = self.directories.last() {
-            let refusal = (found.len() > HOOKS).then_some(Refusal::ManyHooks);
+            let refusal = (found.len() > MAX_HOOKS).then_some(Refusal::ManyHooks);
             is_fine &= refusal.is_none();
-            complaints.settle(&last.join("*.ck"), refusal);
+            complaints.set_problem(&last.join("*.ck"), refusal);
         }
         let programs: Vec<_> =
-            found.into_iter().take(HOOKS).map(|(name, directory)| directory.join(name)).collect();
+            found.into_iter().take(MAX_HOOKS).map(|(name, directory)| directory.join(name)).collect();
         self.last = Some(Listing {
-            is_good: is_fine && trail.is_settled(now),
+            is_good: is_fine && trail.is_stable(now),
             trail,
-            _pins: programs.iter().take(PINS).filter_map(|program| pin(program)).collect(),
+            _pins: programs.iter().take(MAX_PINS).filter_map(|program| pin(program)).collect(),
             programs: programs.clone(),
         });
         programs
@@ -128,7 +128,7 @@ fn names(directory: &Path, trail: &mut Trail) -> Result<(Vec<OsString>, bool), R
     let descriptor = openat(&found.descriptor, ".", flags, Mode::empty()).map_err(Refusal::List)?;
     let mut names = Vec::new();
     for (count, entry) in Dir::new(descriptor).map_err(Refusal::List)?.enumerate() {
-        if count >= NAMES {
+        if count >= MAX_NAMES {
             return Ok((names, false));
         }
         let entry = entry.map_err(Refusal::List)?;
@@ -169,7 +169,7 @@ pub(super) struct Complaints {
 
 impl Complaints {
     /// Sets the problem of `path`, and logs it if it is new. `None`: there is no problem.
-    pub(super) fn settle(&mut self, path: &Path, refusal: Option<Refusal>) {
+    pub(super) fn set_problem(&mut self, path: &Path, refusal: Option<Refusal>) {
         let Some(refusal) = refusal else {
             self.told.remove(path);
             return;
@@ -177,7 +177,7 @@ impl Complaints {
         if self.told.get(path) == Some(&refusal) {
             return;
         }
-        if self.told.len() >= TOLD {
+        if self.told.len() >= MAX_REMEMBERED {
             self.told.clear();
         }
         log::warn!("hooks: {} is not used: {refusal}", path.display());
@@ -267,7 +267,7 @@ mod tests {
             (None, 2),
             (Some(Refusal::Special), 3),
         ] {
-            complaints.settle(path, refusal);
+            complaints.set_problem(path, refusal);
             assert_eq!(complaints.count, count);
         }
     }

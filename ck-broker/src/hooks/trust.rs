@@ -14,13 +14,13 @@ use std::{
 };
 
 /// The maximum number of symbolic links that are followed: `MAXSYMLINKS` of Linux.
-const LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 /// Opening with `O_PATH` does not wait (open(2)).
-const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const OPEN_FLAGS: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const ROOT: &str = "/";
 /// Two changes within this time may leave the same time stamp in an inode. The coarsest file systems count in two
 /// seconds.
-const RACY: Duration = Duration::from_secs(2);
+const TIMESTAMP_GRANULARITY: Duration = Duration::from_secs(2);
 
 /// Why a file is not used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,8 +90,11 @@ impl Trail {
     }
 
     /// True if a change after `looked`, the beginning of the look, would be noticed.
-    pub(super) fn is_settled(&self, looked: SystemTime) -> bool {
-        let since = looked.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(RACY);
+    pub(super) fn is_stable(&self, looked: SystemTime) -> bool {
+        let since = looked
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default()
+            .saturating_sub(TIMESTAMP_GRANULARITY);
         let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
         self.0.values().flatten().all(|(stamp, _)| stamp.changed.0 < seconds)
     }
@@ -162,7 +165,7 @@ pub(super) fn open(path: &Path, trail: &mut Trail) -> Result<Found, Distrust> {
         }
         links += 1;
         let failed = |errno| Distrust::Open { path: next.clone(), errno };
-        if links > LINKS {
+        if links > MAX_LINKS {
             return Err(failed(Errno::LOOP));
         }
         let target = readlinkat(&found.descriptor, "", Vec::new()).map_err(failed)?;
@@ -182,8 +185,8 @@ fn steps(path: &Path) -> impl Iterator<Item = OsString> {
 fn look(place: Option<&OwnedFd>, name: &OsStr, path: &Path) -> Result<Found, Distrust> {
     let failed = |errno| Distrust::Open { path: path.to_owned(), errno };
     let opened = match place {
-        Some(place) => openat(place, name, LOOK, Mode::empty()),
-        None => openat(CWD, name, LOOK, Mode::empty()),
+        Some(place) => openat(place, name, OPEN_FLAGS, Mode::empty()),
+        None => openat(CWD, name, OPEN_FLAGS, Mode::empty()),
     };
     let descriptor = opened.map_err(failed)?;
     let stat = fstat(&descriptor).map_err(failed)?;

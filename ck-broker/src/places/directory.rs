@@ -38,7 +38,7 @@ pub enum DirectoryError {
     Unsafe(PathBuf),
     /// Users other than root could replace it by another directory.
     #[error("{} contains {}, but users other than root can change it (owner: uid {owner}): chown root and chmod go-w it", above.display(), path.display())]
-    Way {
+    UnsafeAncestor {
         /// The directory.
         path: PathBuf,
         /// The directory above it that is not safe.
@@ -92,14 +92,14 @@ pub(crate) fn inspect(path: &Path) -> Result<bool, DirectoryError> {
 /// Other users must not be able to write there, unless the sticky bit is set (as in /tmp).
 ///
 /// # Errors
-/// [`DirectoryError::Way`], [`DirectoryError::Inspect`]
-pub(super) fn check_way(path: &Path) -> Result<(), DirectoryError> {
+/// [`DirectoryError::UnsafeAncestor`], [`DirectoryError::Inspect`]
+pub(super) fn check_ancestors(path: &Path) -> Result<(), DirectoryError> {
     for above in path.ancestors().skip(1) {
         let found = look(above)?;
         let is_safe = found.mode() & WRITABLE == 0 || found.mode() & STICKY != 0;
         if found.uid() != 0 || !is_safe {
             let (path, above) = (path.to_owned(), above.to_owned());
-            return Err(DirectoryError::Way { path, above, owner: found.uid() });
+            return Err(DirectoryError::UnsafeAncestor { path, above, owner: found.uid() });
         }
     }
     Ok(())

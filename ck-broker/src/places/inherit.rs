@@ -5,7 +5,7 @@
 
 use super::{
     PlacesError,
-    make::put_in_place,
+    make::mount_in_one_step,
     mounts,
     state::{PRIVATE, USERS, look_at},
     user_dirs::{BEFORE, RETIRED, failed, is_mounted_on, make_dir, seal},
@@ -27,7 +27,7 @@ use std::{
 const ASIDE: &str = "user.new";
 
 /// A directory in the old root.
-struct Heirloom {
+struct OldDirectory {
     name: PathBuf,
     /// True if something is mounted on it.
     is_mounted: bool,
@@ -42,22 +42,22 @@ pub(super) fn take_over(new: &OwnedFd, path: &Path, state_dir: &Path) -> Result<
     let old = open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|source| PlacesError::inspect(path, source))?;
     let claims = state_dir.join(PRIVATE).join(USERS);
-    let heirlooms =
+    let directories =
         list(path)?.into_iter().map(|name| look(path, &claims, name)).collect::<Result<Vec<_>, _>>()?;
     let has_retired = fs::read_dir(path.join(RETIRED)).is_ok_and(|mut names| names.next().is_some());
     let aside = state_dir.join(PRIVATE).join(ASIDE);
-    put_in_place(new, &aside, path, |aside| {
+    mount_in_one_step(new, &aside, path, |aside| {
         make_dir(aside.join(RETIRED))?;
-        let mut whole = heirlooms.iter().filter(|heirloom| !heirloom.is_half_made);
-        whole.try_for_each(|heirloom| bring(&old, aside, &heirloom.name))
+        let mut whole = directories.iter().filter(|directory| !directory.is_half_made);
+        whole.try_for_each(|directory| copy_mount(&old, aside, &directory.name))
     })?;
     // It is visible again, and empty.
     let _ = unlinkat(CWD, &aside, AtFlags::REMOVEDIR);
-    if has_retired || heirlooms.iter().any(|heirloom| heirloom.is_plain) {
-        show_before(&old, &path.join(RETIRED))?;
+    if has_retired || directories.iter().any(|directory| directory.is_plain) {
+        mount_old_root(&old, &path.join(RETIRED))?;
     }
-    let hidden = heirlooms.iter().filter(|heirloom| heirloom.is_mounted || heirloom.is_half_made);
-    hidden.for_each(|heirloom| forget(&old, &heirloom.name));
+    let hidden = directories.iter().filter(|directory| directory.is_mounted || directory.is_half_made);
+    hidden.for_each(|directory| unmount_old(&old, &directory.name));
     Ok(())
 }
 
@@ -79,7 +79,7 @@ fn list(path: &Path) -> Result<Vec<PathBuf>, PlacesError> {
 
 /// Inspects the directory `name`. Detaches file systems that its user has mounted on our tmpfs, because only the
 /// uppermost mount can be copied.
-fn look(path: &Path, claims: &Path, name: PathBuf) -> Result<Heirloom, PlacesError> {
+fn look(path: &Path, claims: &Path, name: PathBuf) -> Result<OldDirectory, PlacesError> {
     let (place, claim) = (path.join(&name), claims.join(&name));
     let claimed = fs::read_to_string(&claim).ok();
     let is_mounted = is_mounted_on(&place)?;
@@ -103,7 +103,12 @@ fn look(path: &Path, claims: &Path, name: PathBuf) -> Result<Heirloom, PlacesErr
         fs::write(&claim, format!("{BEFORE}/{}\n", name.display()))
             .map_err(|source| PlacesError::TakeOver { path: claim, source })?;
     }
-    Ok(Heirloom { name, is_mounted, is_plain, is_half_made: claimed.is_some() && is_roots && !is_mounted })
+    Ok(OldDirectory {
+        name,
+        is_mounted,
+        is_plain,
+        is_half_made: claimed.is_some() && is_roots && !is_mounted,
+    })
 }
 
 /// The device number of the file system at `path`, in the form of a claim.
@@ -114,7 +119,7 @@ fn device(path: &Path) -> Result<String, Errno> {
 }
 
 /// Mounts the directory `name` of the old root in the new root.
-fn bring(old: &OwnedFd, aside: &Path, name: &Path) -> Result<(), PlacesError> {
+fn copy_mount(old: &OwnedFd, aside: &Path, name: &Path) -> Result<(), PlacesError> {
     let place = make_dir(aside.join(name))?;
     mounts::copy(old, name, true)
         .and_then(|copy| mounts::attach(&copy, CWD, &place))
@@ -122,7 +127,7 @@ fn bring(old: &OwnedFd, aside: &Path, name: &Path) -> Result<(), PlacesError> {
 }
 
 /// Mounts the old root in `.ck-retired`, because plain directories in it still have to be torn down.
-fn show_before(old: &OwnedFd, retired: &Path) -> Result<(), PlacesError> {
+fn mount_old_root(old: &OwnedFd, retired: &Path) -> Result<(), PlacesError> {
     if let Some(errno) = seal(retired)? {
         return Err(failed(retired, errno));
     }
@@ -134,7 +139,7 @@ fn show_before(old: &OwnedFd, retired: &Path) -> Result<(), PlacesError> {
 
 /// Removes the mounts that were copied from the old root, which is no longer visible. The rest takes a few bytes until
 /// the next boot.
-fn forget(old: &OwnedFd, name: &Path) {
+fn unmount_old(old: &OwnedFd, name: &Path) {
     let hidden = PathBuf::from(format!("/proc/self/fd/{}", old.as_raw_fd())).join(name);
     while mounts::detach(&hidden).is_ok() {}
     let _ = unlinkat(old, name, AtFlags::REMOVEDIR);

@@ -2,7 +2,7 @@
 
 use super::{
     PlacesError, Wanted,
-    directory::{self, check_way, set_mode},
+    directory::{self, check_ancestors, set_mode},
     lingerers, mounts, state, user_dirs,
 };
 use rustix::{
@@ -44,7 +44,7 @@ fn prepare(path: &Path) -> Result<PathBuf, PlacesError> {
     directory::make(path, MODE)?;
     let real =
         path.canonicalize().map_err(|source| PlacesError::Resolve { path: path.to_owned(), source })?;
-    check_way(&real)?;
+    check_ancestors(&real)?;
     Ok(real)
 }
 
@@ -64,7 +64,7 @@ pub(super) fn is_refused(errno: Errno) -> bool {
 
 /// Mounts the file system `new` on `place` in one step. It is first mounted on `aside` and filled there. Then it
 /// appears at `place` with all mounts in it.
-pub(super) fn put_in_place(
+pub(super) fn mount_in_one_step(
     new: &OwnedFd,
     aside: &Path,
     place: &Path,

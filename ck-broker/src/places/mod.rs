@@ -46,9 +46,9 @@ pub const OPTION: &str = "make-places";
 /// The option, without its dashes, that says that a service manager holds the sockets.
 pub const KEEP_SOCKETS: &str = "keep-sockets";
 /// The time limit of that process, which usually takes a few milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// The maximum number of bytes that are read of its output.
-const ANSWER: usize = 8192;
+const MAX_OUTPUT: usize = 8192;
 
 /// The places that are needed.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +118,7 @@ pub enum PlacesError {
     /// The process did not end in time.
     #[error(
         "{} and {} are not ready after {} s: a process blocks them: see \"held\" in docs/TROUBLESHOOTING.md",
-        state_dir.display(), runtime_root.display(), PATIENCE.as_secs()
+        state_dir.display(), runtime_root.display(), TIME_LIMIT.as_secs()
     )]
     Held {
         /// The state directory.
@@ -144,7 +144,7 @@ impl PlacesError {
 pub fn ensure(wanted: &Wanted<'_>) -> Result<Vec<String>, PlacesError> {
     let caught = Caught::new().map_err(PlacesError::Run)?;
     let mut child = start(wanted, &caught).map_err(PlacesError::Run)?;
-    let ended = child.status_within(PATIENCE).map_err(|errno| PlacesError::Run(errno.into()))?;
+    let ended = child.status_within(TIME_LIMIT).map_err(|errno| PlacesError::Run(errno.into()))?;
     let Some(status) = ended else {
         // It hangs in the kernel, and ends as soon as the lock that it waits for is released.
         child.kill();
@@ -154,7 +154,7 @@ pub fn ensure(wanted: &Wanted<'_>) -> Result<Vec<String>, PlacesError> {
             runtime_root: root.to_owned(),
         });
     };
-    let said = caught.text(ANSWER);
+    let said = caught.text(MAX_OUTPUT);
     let lines = || said.lines().map(str::to_owned);
     if status.success() {
         return Ok(lines().collect());

@@ -31,12 +31,12 @@ pub(crate) const LOCK: &str = "lock";
 /// The prefix of names that are to be swept away: `ck-remove-directory --sweep` removes them.
 pub(crate) const SWEPT: &str = "empty-";
 /// Space for a page and an inode for each of 65,536 sessions, twice.
-const OPTIONS: [(&str, &str); 4] =
+const TMPFS_OPTIONS: [(&str, &str); 4] =
     [("source", "tmpfs"), ("mode", "0711"), ("size", "512m"), ("nr_inodes", "262144")];
 /// The private part while it is being filled.
 const HALF_MADE: &str = ".state.new";
 /// The maximum size of a file that is taken over, in bytes: larger than any record.
-const RECORD: u64 = 65_536;
+const MAX_FILE_SIZE: u64 = 65_536;
 
 /// Prepares the state directory at `path`. Returns a problem if it cannot be protected.
 pub(super) fn make(path: &Path, sockets_are_passed: bool) -> Result<Option<String>, PlacesError> {
@@ -60,7 +60,7 @@ pub(super) fn make(path: &Path, sockets_are_passed: bool) -> Result<Option<Strin
         };
         let failed = |source| PlacesError::TakeOver { path: private.clone(), source };
         fs::rename(&half_made, &private).map_err(failed)?;
-        old.inspect(forget_records);
+        old.inspect(remove_records);
     }
     directory::make(&private.join(SESSIONS), 0o700)?;
     directory::make(&private.join(USERS), 0o700)?;
@@ -78,13 +78,13 @@ fn mount(path: &Path) -> Result<Option<Errno>, PlacesError> {
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    let new = match mounts::tmpfs(&OPTIONS, attributes) {
+    let new = match mounts::tmpfs(&TMPFS_OPTIONS, attributes) {
         Ok(new) => new,
         Err(errno) if is_refused(errno) => return Ok(Some(errno)),
         Err(source) => return Err(failed(source)),
     };
     // The mount would hide a running broker of an earlier release.
-    drop(lock_of_before(path)?);
+    drop(earlier_lock(path)?);
     mounts::attach(&new, CWD, path).map_err(failed)?;
     mounts::make_private(path).map_err(failed)?;
     Ok(None)
@@ -112,7 +112,7 @@ fn inherit(from: &Path, to: &Path) -> Result<OwnedFd, PlacesError> {
     let old = open(from, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|source| PlacesError::inspect(from, source))?;
     // Held until everything is taken over, so that no broker of that release starts meanwhile.
-    let _lock = lock_of_before(from)?;
+    let _lock = earlier_lock(from)?;
     for name in [SESSIONS, USERS] {
         mkdirat(CWD, to.join(name), Mode::RWXU)
             .map_err(|source| PlacesError::Make { path: to.join(name), source })?;
@@ -124,7 +124,7 @@ fn inherit(from: &Path, to: &Path) -> Result<OwnedFd, PlacesError> {
 
 /// Acquires the lock of an earlier release, which is directly in the directory `from`. It is an error if such a broker
 /// runs.
-fn lock_of_before(from: &Path) -> Result<Option<File>, PlacesError> {
+fn earlier_lock(from: &Path) -> Result<Option<File>, PlacesError> {
     let file = from.join(LOCK);
     Ok(if file.exists() { Some(lock::take(&file, from)?) } else { None })
 }
@@ -160,7 +160,7 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), PlacesError> {
         file => file.map_err(failed)?,
     };
     let mut contents = Vec::new();
-    file.take(RECORD).read_to_end(&mut contents).map_err(failed)?;
+    file.take(MAX_FILE_SIZE).read_to_end(&mut contents).map_err(failed)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let mut copy =
         File::from(open(to, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| failed(errno.into()))?);
@@ -168,7 +168,7 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), PlacesError> {
 }
 
 /// Removes the originals of the copied files. Files that cannot be removed take a few bytes until the next boot.
-fn forget_records(old: &OwnedFd) {
+fn remove_records(old: &OwnedFd) {
     for name in [SESSIONS, USERS] {
         let Ok(directory) =
             openat(old, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())

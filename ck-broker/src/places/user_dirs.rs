@@ -22,7 +22,7 @@ pub(crate) const RETIRED: &str = ".ck-retired";
 /// left.
 pub(crate) const BEFORE: &str = "before";
 /// All plain directories together may take 20% of memory. A runtime directory that is a tmpfs has its own limit.
-const OPTIONS: [(&str, &str); 3] = [("source", "tmpfs"), ("mode", "0711"), ("size", "20%")];
+const TMPFS_OPTIONS: [(&str, &str); 3] = [("source", "tmpfs"), ("mode", "0711"), ("size", "20%")];
 
 /// Prepares the root at `path`. Returns a problem if it cannot be protected.
 pub(super) fn make(path: &Path, state_dir: &Path) -> Result<Option<String>, PlacesError> {
@@ -40,7 +40,7 @@ pub(super) fn make(path: &Path, state_dir: &Path) -> Result<Option<String>, Plac
     match refused {
         None => {
             mounts::make_shared(path).map_err(|source| failed(path, source))?;
-            forget_before(&retired.join(BEFORE))?;
+            detach_old_root(&retired.join(BEFORE))?;
             Ok(None)
         }
         Some(errno) => Ok(Some(format!(
@@ -53,7 +53,7 @@ pub(super) fn make(path: &Path, state_dir: &Path) -> Result<Option<String>, Plac
 /// Mounts a tmpfs there, with the directories of an earlier release. Returns the error if mounting is not permitted.
 fn mount(path: &Path, state_dir: &Path) -> Result<Option<Errno>, PlacesError> {
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-    match mounts::tmpfs(&OPTIONS, attributes) {
+    match mounts::tmpfs(&TMPFS_OPTIONS, attributes) {
         Ok(new) => inherit::take_over(&new, path, state_dir).map(|()| None),
         Err(errno) if is_refused(errno) => Ok(Some(errno)),
         Err(source) => Err(failed(path, source)),
@@ -74,7 +74,7 @@ pub(super) fn seal(retired: &Path) -> Result<Option<Errno>, PlacesError> {
 }
 
 /// Detaches the root of an earlier release if it is empty.
-fn forget_before(before: &Path) -> Result<(), PlacesError> {
+fn detach_old_root(before: &Path) -> Result<(), PlacesError> {
     if !before.exists() {
         return Ok(());
     }

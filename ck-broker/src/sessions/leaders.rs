@@ -33,7 +33,7 @@ pub(super) struct Leaders {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Termination {
     /// The leader was sent SIGTERM. The session ends with it.
-    Told,
+    Signalled,
     /// The leader leads other sessions too and lives on. The session has to be ended without it.
     Shared,
 }
@@ -111,12 +111,12 @@ impl Sessions {
     /// Those of pidfd_send_signal(2), and for a leader that is not watched.
     pub(crate) fn end_leader(&mut self, id: SessionId, now: Instant) -> io::Result<Termination> {
         if self.leaders.ending.contains_key(&id) {
-            return Ok(Termination::Told);
+            return Ok(Termination::Signalled);
         }
         if self.registry.shares_leader(id) {
             log::info!("session {id} ends, but its leader lives on, because it leads other sessions");
             return Ok(Termination::Shared);
         }
-        self.leaders.terminate(id, now).map(|()| Termination::Told)
+        self.leaders.terminate(id, now).map(|()| Termination::Signalled)
     }
 }

@@ -35,7 +35,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(left.sessions.len() + left.unreadable.len(), files, "{left:?}");
     let claims =
         within(MEMORY, || Claims::open(STATE.users())).expect("no claim keeps a broker from its start");
-    let is_made = claims.made(alice()).is_some();
+    let is_made = claims.kind(alice()).is_some();
     for record in &left.unreadable {
         store.set_aside(record).expect("a name can be changed");
     }

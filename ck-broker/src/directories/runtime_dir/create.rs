@@ -2,11 +2,11 @@
 
 use super::{
     Backing, Device, MountOptions, RuntimeRoot,
-    hands::{Task, TaskError},
-    remains::CONTENTS,
+    residue::CONTENTS,
+    tasks::{Task, TaskError},
 };
 use crate::{
-    directories::Made,
+    directories::DirectoryKind,
     lookup::{Last, find},
     places::mounts,
 };
@@ -36,7 +36,7 @@ pub enum Existing {
 #[derive(Debug)]
 pub struct Created {
     /// What it is made of. `None` for a plain directory where mounting is not permitted.
-    pub made: Option<Made>,
+    pub made: Option<DirectoryKind>,
     /// Why it is a plain directory although a tmpfs was configured and mounting is permitted.
     pub fell_back: Option<CreateError>,
 }
@@ -100,7 +100,7 @@ impl CreateError {
     /// True if a blocked process may still make the directory.
     #[must_use]
     pub fn may_be_done(&self) -> bool {
-        matches!(self, Self::Task { source: TaskError::Held(_), .. })
+        matches!(self, Self::Task { source: TaskError::Blocked(_), .. })
     }
 }
 
@@ -150,11 +150,11 @@ impl RuntimeRoot {
     /// [`CreateError`]; then the name is still free.
     pub fn create(&mut self, uid: Uid, gid: Gid) -> Result<Created, CreateError> {
         let path = self.of(uid);
-        if let Some(hands) = &mut self.hands {
+        if let Some(task_runner) = &mut self.task_runner {
             if self.mount_options.backing == Backing::Tmpfs {
                 return Err(CreateError::Mount { path, source: Errno::PERM });
             }
-            let made = hands.run(Task::Make(uid, gid));
+            let made = task_runner.run(Task::Make(uid, gid));
             made.map_err(|source| CreateError::Task { path, source })?;
             return Ok(Created { made: None, fell_back: None });
         }
@@ -164,7 +164,7 @@ impl RuntimeRoot {
         self.fill(&path, uid, gid).inspect_err(|_| {
             // Removes the unfinished directory; the caller receives the first error. It is moved and not removed,
             // because a user may have mounted something on it in another mount namespace.
-            let _ = self.put_aside(uid);
+            let _ = self.move_mount_point(uid);
         })
     }
 
@@ -176,7 +176,7 @@ impl RuntimeRoot {
             match self.mount(path, uid, gid) {
                 Ok(()) => {
                     let device = mounted(path)?;
-                    return Ok(Created { made: Some(Made::Tmpfs(device)), fell_back });
+                    return Ok(Created { made: Some(DirectoryKind::Tmpfs(device)), fell_back });
                 }
                 Err(source) => {
                     let failed = CreateError::Mount { path: path.to_owned(), source };
@@ -189,7 +189,7 @@ impl RuntimeRoot {
                 }
             }
         }
-        Ok(Created { made: Some(Made::Plain(self.bind(path, uid, gid)?)), fell_back })
+        Ok(Created { made: Some(DirectoryKind::Plain(self.bind(path, uid, gid)?)), fell_back })
     }
 
     fn mount(&self, path: &Path, uid: Uid, gid: Gid) -> Result<(), Errno> {

@@ -5,18 +5,18 @@
 //! user, who may mount a FUSE file system on it. No call here sends a request to that file system.
 
 mod create;
-mod hands;
-mod remains;
+mod residue;
 mod retire;
 mod retire_error;
 mod root;
+mod tasks;
 
 pub use create::{CreateError, Created, Existing};
-pub use hands::{OPTION as IN_ROOT, Task, TaskError};
-pub use remains::Remains;
-pub use retire::Retired;
+pub use residue::Residue;
+pub use retire::RetireOutcome;
 pub use retire_error::RetireError;
 pub use root::{RootError, RuntimeRoot, Unfinished};
+pub use tasks::{OPTION as IN_ROOT, Task, TaskError};
 
 use crate::config::{Backing, MountOptions};
 use rustix::{

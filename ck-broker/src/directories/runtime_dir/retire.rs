@@ -5,8 +5,8 @@
 //! mounted in `.ck-retired` before it is detached here, and the mount point is moved there. A worker does the rest. No
 //! descriptor is kept open, so that the end of the broker frees nothing either.
 
-use super::{Device, Remains, RuntimeRoot, hands::Task, remains::CONTENTS, retire_error::RetireError};
-use crate::{directories::Made, places::mounts};
+use super::{Device, Residue, RuntimeRoot, residue::CONTENTS, retire_error::RetireError, tasks::Task};
+use crate::{directories::DirectoryKind, places::mounts};
 use ck_protocol::Uid;
 use rustix::{
     fs::{
@@ -21,15 +21,15 @@ use std::{
 };
 
 /// The maximum number of stacked mounts that are detached in one round of the loop.
-const LAYERS_AT_ONCE: usize = 16;
+const MAX_LAYERS_PER_ROUND: usize = 16;
 /// The number of inodes of an empty tmpfs: its root.
 const ROOT_INODE: u64 = 1;
 
 /// The outcome of retiring a runtime directory.
 #[derive(Debug, Default)]
-pub struct Retired {
+pub struct RetireOutcome {
     /// The directories that are to be torn down, with their sizes in bytes where these are known.
-    pub remains: Vec<(Remains, Option<u64>)>,
+    pub residue: Vec<(Residue, Option<u64>)>,
     /// True if our tmpfs was empty and was freed.
     pub freed: bool,
     /// True if there are unused mount points.
@@ -40,15 +40,20 @@ pub struct Retired {
 
 impl RuntimeRoot {
     /// Retires the directory where mounting is not permitted.
-    fn retire_by_hand(&mut self, uid: Uid, number: u64, retired: &mut Retired) -> Result<(), RetireError> {
+    fn retire_by_task(
+        &mut self,
+        uid: Uid,
+        number: u64,
+        retired: &mut RetireOutcome,
+    ) -> Result<(), RetireError> {
         let path = self.of(uid);
-        let moved = self.hands.as_mut().map(|hands| hands.run(Task::Retire(uid, number)));
+        let moved = self.task_runner.as_mut().map(|task_runner| task_runner.run(Task::Retire(uid, number)));
         moved.transpose().map_err(|source| RetireError::Task { path, source })?;
         // The process has made an entry or an unused mount point, depending on the owner of the directory. It is no
         // error if the other one does not exist.
         retired
-            .remains
-            .push((Remains { uid, name: PathBuf::from(format!("{uid}-{number}")), is_mounted: false }, None));
+            .residue
+            .push((Residue { uid, name: PathBuf::from(format!("{uid}-{number}")), is_mounted: false }, None));
         retired.to_sweep = true;
         Ok(())
     }
@@ -59,8 +64,8 @@ struct Retirement<'r> {
     root: &'r mut RuntimeRoot,
     uid: Uid,
     path: PathBuf,
-    made: Option<&'r Made>,
-    retired: &'r mut Retired,
+    made: Option<&'r DirectoryKind>,
+    retired: &'r mut RetireOutcome,
     /// The mount point for file systems that the broker did not mount.
     foreign: Option<PathBuf>,
 }
@@ -74,12 +79,12 @@ impl RuntimeRoot {
     pub fn retire(
         &mut self,
         uid: Uid,
-        made: Option<&Made>,
-        retired: &mut Retired,
+        made: Option<&DirectoryKind>,
+        retired: &mut RetireOutcome,
     ) -> Result<(), RetireError> {
         let path = self.of(uid);
-        if let Some(number) = self.hands.is_some().then(|| self.new_number()) {
-            return self.retire_by_hand(uid, number, retired);
+        if let Some(number) = self.task_runner.is_some().then(|| self.new_number()) {
+            return self.retire_by_task(uid, number, retired);
         }
         Retirement { root: self, uid, path, made, retired, foreign: None }.run()
     }
@@ -87,7 +92,7 @@ impl RuntimeRoot {
 
 impl Retirement<'_> {
     fn run(mut self) -> Result<(), RetireError> {
-        for _ in 0..LAYERS_AT_ONCE {
+        for _ in 0..MAX_LAYERS_PER_ROUND {
             let Some(layer) = self.open()? else {
                 self.note_plain();
                 return Ok(());
@@ -97,8 +102,8 @@ impl Retirement<'_> {
             if let Some(status) = status.filter(|status| !is_mounted(status)) {
                 return self.move_out(&status);
             }
-            self.take_off(layer, status.as_ref())?;
-            if self.put_aside()? {
+            self.detach_layer(layer, status.as_ref())?;
+            if self.move_mount_point()? {
                 self.note_plain();
                 return Ok(());
             }
@@ -118,9 +123,9 @@ impl Retirement<'_> {
     }
 
     /// Detaches the uppermost file system, which is `layer`.
-    fn take_off(&mut self, layer: OwnedFd, status: Option<&Statx>) -> Result<(), RetireError> {
-        match self.whose(status) {
-            Whose::Tmpfs => match usage(&layer) {
+    fn detach_layer(&mut self, layer: OwnedFd, status: Option<&Statx>) -> Result<(), RetireError> {
+        match self.kind_of(status) {
+            MountKind::Tmpfs => match usage(&layer) {
                 // It is freed at once. A process that still uses it may fill it, and then frees it itself.
                 Some(Usage::Empty) => self.retired.freed = true,
                 usage => {
@@ -128,12 +133,12 @@ impl Retirement<'_> {
                     self.make(&name)?;
                     self.keep(&layer, &name)?;
                     let bytes = usage.and_then(Usage::bytes);
-                    self.retired.remains.push((Remains { uid: self.uid, name, is_mounted: true }, bytes));
+                    self.retired.residue.push((Residue { uid: self.uid, name, is_mounted: true }, bytes));
                 }
             },
             // Detaching it frees nothing but the mounts in it. (It cannot be mounted on the plain directory itself,
             // because that would take the lock of a directory of the user.)
-            Whose::Plain => {
+            MountKind::Plain => {
                 // The descriptor would keep the mount in use.
                 drop(layer);
                 if mounts::unmount_idle(&self.path).is_ok() {
@@ -143,24 +148,24 @@ impl Retirement<'_> {
                     self.keep_foreign(&layer)?;
                 }
             }
-            Whose::Others => self.keep_foreign(&layer)?,
+            MountKind::Foreign => self.keep_foreign(&layer)?,
         }
         mounts::detach(&self.path).map_err(|source| RetireError::Detach { path: self.path.clone(), source })
     }
 
     /// Identifies the layer by its status.
-    fn whose(&self, status: Option<&Statx>) -> Whose {
+    fn kind_of(&self, status: Option<&Statx>) -> MountKind {
         let of = |status: &Statx| Device { major: status.stx_dev_major, minor: status.stx_dev_minor };
         match (self.made, status) {
-            (Some(Made::Tmpfs(device)), Some(status)) if of(status) == *device => Whose::Tmpfs,
-            (Some(Made::Plain(within)), Some(status)) => {
+            (Some(DirectoryKind::Tmpfs(device)), Some(status)) if of(status) == *device => MountKind::Tmpfs,
+            (Some(DirectoryKind::Plain(within)), Some(status)) => {
                 let path = self.root.retired_path().join(within);
                 let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
                 let there = statx(CWD, path, flags, StatxFlags::INO);
                 let same = |there: Statx| of(&there) == of(status) && there.stx_ino == status.stx_ino;
-                if there.is_ok_and(same) { Whose::Plain } else { Whose::Others }
+                if there.is_ok_and(same) { MountKind::Plain } else { MountKind::Foreign }
             }
-            _ => Whose::Others,
+            _ => MountKind::Foreign,
         }
     }
 
@@ -197,8 +202,8 @@ impl Retirement<'_> {
     }
 
     /// Moves the mount point away. Returns false if something else is mounted on it (EBUSY).
-    fn put_aside(&mut self) -> Result<bool, RetireError> {
-        match self.root.put_aside(self.uid) {
+    fn move_mount_point(&mut self) -> Result<bool, RetireError> {
+        match self.root.move_mount_point(self.uid) {
             Ok(()) => {
                 self.retired.to_sweep = true;
                 Ok(true)
@@ -211,7 +216,7 @@ impl Retirement<'_> {
     /// Moves the directory away if nothing is mounted on it: a mount point, or a plain directory of the user.
     fn move_out(&mut self, status: &Statx) -> Result<(), RetireError> {
         if status.stx_uid == 0 {
-            self.put_aside()?;
+            self.move_mount_point()?;
             self.note_plain();
             return Ok(());
         }
@@ -222,18 +227,18 @@ impl Retirement<'_> {
             let _ = unlinkat(&self.root.retired, &wrapper, AtFlags::REMOVEDIR);
             return Err(self.cannot_move(self.root.retired_path().join(to), source));
         }
-        self.retired.remains.push((Remains { uid: self.uid, name: wrapper, is_mounted: false }, None));
+        self.retired.residue.push((Residue { uid: self.uid, name: wrapper, is_mounted: false }, None));
         Ok(())
     }
 
     /// Adds the plain directory that was mounted there to the directories that are to be torn down. It stays where it
     /// is.
     fn note_plain(&mut self) {
-        if let Some(Made::Plain(path)) = self.made {
+        if let Some(DirectoryKind::Plain(path)) = self.made {
             // An earlier release made it without an entry of its own.
             let name = if path.ends_with(CONTENTS) { path.parent().unwrap_or(path) } else { path };
-            let remains = Remains { uid: self.uid, name: name.to_owned(), is_mounted: false };
-            self.retired.remains.push((remains, None));
+            let residue = Residue { uid: self.uid, name: name.to_owned(), is_mounted: false };
+            self.retired.residue.push((residue, None));
         }
     }
 
@@ -257,13 +262,13 @@ fn is_mounted(status: &Statx) -> bool {
 }
 
 /// The kinds of mounts on a runtime directory.
-enum Whose {
+enum MountKind {
     /// Our tmpfs.
     Tmpfs,
     /// Our plain directory.
     Plain,
     /// A mount that the broker did not make.
-    Others,
+    Foreign,
 }
 
 /// The space that is used in our tmpfs.

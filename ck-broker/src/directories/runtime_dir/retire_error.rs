@@ -1,6 +1,6 @@
 //! Why a runtime directory is still in its place.
 
-use super::hands::TaskError;
+use super::tasks::TaskError;
 use rustix::io::Errno;
 use std::path::PathBuf;
 

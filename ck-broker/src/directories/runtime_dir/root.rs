@@ -1,9 +1,9 @@
 //! The runtime root: the directory that contains all runtime directories.
 
 use super::{
-    Backing, Device, MountOptions, Remains,
-    hands::{Hands, Task},
-    remains::{self, EMPTY},
+    Backing, Device, MountOptions, Residue,
+    residue::{self, EMPTY},
+    tasks::{Task, TaskRunner},
 };
 use crate::places::{
     directory, mounts,
@@ -23,7 +23,7 @@ use std::{
 };
 
 /// The longest path of a root, in bytes. A [`PathText`] has room for it, a slash and a uid.
-const LONGEST: usize = limits::PATH - 11;
+const MAX_ROOT_LENGTH: usize = limits::PATH - 11;
 
 /// Why the runtime root cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub enum RootError {
         source: io::Error,
     },
     /// Its path cannot be sent to a PAM module.
-    #[error("{} must be valid UTF-8 of at most {} bytes", .0.display(), LONGEST)]
+    #[error("{} must be valid UTF-8 of at most {} bytes", .0.display(), MAX_ROOT_LENGTH)]
     Name(PathBuf),
     /// It could not be opened.
     #[error("cannot open {}: {source}", path.display())]
@@ -73,17 +73,17 @@ pub struct RuntimeRoot {
     pub(super) is_sealed: bool,
     pub(super) mount_options: MountOptions,
     /// Does tasks in the root where mounting is not permitted.
-    pub(super) hands: Option<Hands>,
+    pub(super) task_runner: Option<TaskRunner>,
     /// The number of the next name in `.ck-retired`.
     next: u64,
-    has_before: bool,
+    has_earlier_root: bool,
 }
 
 /// The work that an earlier broker has not finished.
 #[derive(Debug, Default)]
 pub struct Unfinished {
     /// Directories that are retired or still in use.
-    pub entries: Vec<Remains>,
+    pub entries: Vec<Residue>,
     /// True if there are unused mount points.
     pub to_sweep: bool,
 }
@@ -105,7 +105,7 @@ impl RuntimeRoot {
         }
         let path =
             path.canonicalize().map_err(|source| RootError::Resolve { path: path.to_owned(), source })?;
-        if path.to_str().is_none_or(|text| text.len() > LONGEST) {
+        if path.to_str().is_none_or(|text| text.len() > MAX_ROOT_LENGTH) {
             return Err(RootError::Name(path));
         }
         let retired_path = path.join(RETIRED);
@@ -121,12 +121,21 @@ impl RuntimeRoot {
         } else {
             handle(&path)?
         };
-        let hands = (!is_sealed).then(|| Hands::new(own.to_owned(), path.clone()));
-        let left = remains::list(&retired_path)?;
+        let task_runner = (!is_sealed).then(|| TaskRunner::new(own.to_owned(), path.clone()));
+        let left = residue::list(&retired_path)?;
         let unfinished = Unfinished { entries: left.entries, to_sweep: left.has_empty };
-        let has_before = is_sealed && retired_path.join(BEFORE).exists();
+        let has_earlier_root = is_sealed && retired_path.join(BEFORE).exists();
         Ok((
-            Self { path, bare, retired, is_sealed, mount_options, hands, next: left.next, has_before },
+            Self {
+                path,
+                bare,
+                retired,
+                is_sealed,
+                mount_options,
+                task_runner,
+                next: left.next,
+                has_earlier_root,
+            },
             unfinished,
         ))
     }
@@ -174,28 +183,28 @@ impl RuntimeRoot {
 
     /// The number of processes that are blocked in the root.
     #[must_use]
-    pub fn hung(&self) -> usize {
-        self.hands.as_ref().map_or(0, Hands::hung)
+    pub fn blocked(&self) -> usize {
+        self.task_runner.as_ref().map_or(0, TaskRunner::blocked)
     }
 
     /// Calls `watch` with each blocked process that is not watched yet. Its pidfd is readable when it has ended.
-    pub fn watch_held(&mut self, watch: impl FnMut(BorrowedFd<'_>)) {
-        if let Some(hands) = &mut self.hands {
-            hands.watch(watch);
+    pub fn watch_blocked(&mut self, watch: impl FnMut(BorrowedFd<'_>)) {
+        if let Some(task_runner) = &mut self.task_runner {
+            task_runner.watch(watch);
         }
     }
 
     /// Returns the tasks of the blocked processes that have ended. They may have been done.
-    pub fn take_let_go(&mut self) -> Vec<Task> {
-        self.hands.as_mut().map(Hands::take_ended).unwrap_or_default()
+    pub fn take_unblocked(&mut self) -> Vec<Task> {
+        self.task_runner.as_mut().map(TaskRunner::take_ended).unwrap_or_default()
     }
 
     /// True if the entry in `.ck-retired` is also mounted as the runtime directory of its user.
     #[must_use]
-    pub fn is_in_place(&self, remains: &Remains) -> bool {
+    pub fn is_in_place(&self, residue: &Residue) -> bool {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
         let found = |path: PathBuf| statx(CWD, path, flags, StatxFlags::INO);
-        let places = (found(self.of(remains.uid)), found(remains.path(&self.retired_path())));
+        let places = (found(self.of(residue.uid)), found(residue.path(&self.retired_path())));
         let (Ok(place), Ok(retired)) = places else { return false };
         (Device::from_statx(place), place.stx_ino) == (Device::from_statx(retired), retired.stx_ino)
     }
@@ -227,7 +236,7 @@ impl RuntimeRoot {
     ///
     /// # Errors
     /// The error of the system call that failed. The root then stays as it is.
-    pub fn forget_before(&mut self) -> Result<(), Errno> {
+    pub fn release_earlier_root(&mut self) -> Result<(), Errno> {
         let before = self.retired_path().join(BEFORE);
         let aside = self.new_empty();
         mkdirat(&self.retired, &aside, Mode::RWXU)?;
@@ -235,14 +244,14 @@ impl RuntimeRoot {
         mounts::attach(&copy, &self.retired, &aside)?;
         mounts::detach(&before)?;
         unlinkat(&self.retired, BEFORE, AtFlags::REMOVEDIR)?;
-        self.has_before = false;
+        self.has_earlier_root = false;
         Ok(())
     }
 
     /// True if the runtime root of an earlier release is still in `.ck-retired`.
     #[must_use]
-    pub fn has_before(&self) -> bool {
-        self.has_before
+    pub fn has_earlier_root(&self) -> bool {
+        self.has_earlier_root
     }
 
     /// Moves the mount point of the user's directory to `.ck-retired`, where it is swept away. It is not removed here:
@@ -250,7 +259,7 @@ impl RuntimeRoot {
     ///
     /// # Errors
     /// Those of rename(2): `EBUSY` if something is mounted on it.
-    pub(super) fn put_aside(&mut self, uid: Uid) -> Result<(), Errno> {
+    pub(super) fn move_mount_point(&mut self, uid: Uid) -> Result<(), Errno> {
         let to = self.new_empty();
         self.move_to(uid, &to)
     }

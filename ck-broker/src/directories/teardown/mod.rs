@@ -9,19 +9,19 @@ mod worker;
 pub use removal::Removal;
 pub use worker::{NoRemover, Remover, SpawnError, Worker};
 
-use crate::directories::runtime_dir::Remains;
+use crate::directories::runtime_dir::Residue;
 use ck_core::{
     model::Limit,
     order::{PendingTeardown, Teardowns},
 };
 use ck_protocol::{Event, Teardown, TeardownDetail, TeardownId, TeardownState, Text, Uid};
-use removal::{Ended, on_the_clock};
+use removal::{TryResult, on_the_clock};
 use std::{fs, os::fd::BorrowedFd, path::PathBuf, time::Instant};
 use sweep::Sweep;
 
 /// A process that the loop has to watch.
 #[derive(Debug)]
-pub struct Started<'q> {
+pub struct WatchRequest<'q> {
     /// Its teardown.
     pub id: TeardownId,
     /// Its pidfd: readable once it has ended.
@@ -59,8 +59,8 @@ impl TeardownQueue {
     }
 
     /// Queues the teardown of a retired directory. `bytes` is its size, where it is known.
-    pub fn push(&mut self, remains: Remains, bytes: Option<u64>, now: Instant) {
-        self.teardowns.push(remains.uid, bytes, Removal::new(remains), now);
+    pub fn push(&mut self, residue: Residue, bytes: Option<u64>, now: Instant) {
+        self.teardowns.push(residue.uid, bytes, Removal::new(residue), now);
     }
 
     /// Reports the teardown of a user's directory as finished, because the directory was empty.
@@ -69,15 +69,15 @@ impl TeardownQueue {
     }
 
     /// Schedules the sweep of `.ck-retired`.
-    pub fn note_to_sweep(&mut self, now: Instant) {
+    pub fn schedule_sweep(&mut self, now: Instant) {
         if let Some(sweep) = self.sweeps.first_mut() {
-            sweep.note(now);
+            sweep.schedule(now);
         }
     }
 
     /// Schedules all sweeps.
-    pub fn sweep_all(&mut self, now: Instant) {
-        self.sweeps.iter_mut().for_each(|sweep| sweep.note(now));
+    pub fn schedule_all_sweeps(&mut self, now: Instant) {
+        self.sweeps.iter_mut().for_each(|sweep| sweep.schedule(now));
     }
 
     /// Starts the sweeps that are due. Calls `watch` with the number and the pidfd of each.
@@ -98,14 +98,14 @@ impl TeardownQueue {
     }
 
     /// Starts one worker, if a teardown is due.
-    pub fn start_next(&mut self, now: Instant) -> Option<Started<'_>> {
+    pub fn start_next(&mut self, now: Instant) -> Option<WatchRequest<'_>> {
         loop {
             let id = self.teardowns.begin(now)?;
-            let job = &mut self.teardowns.get_mut(id)?.work;
-            match job.start(&self.remover, &self.retired, now) {
+            let removal = &mut self.teardowns.get_mut(id)?.work;
+            match removal.start(&self.remover, &self.retired, now) {
                 Ok(()) => {
                     let process = self.teardowns.get(id)?.work.process()?;
-                    return Some(Started { id, process });
+                    return Some(WatchRequest { id, process });
                 }
                 // The machine is the cause, not the directory.
                 Err(error) => {
@@ -120,29 +120,30 @@ impl TeardownQueue {
     pub fn reap(&mut self, id: TeardownId, now: Instant) {
         match self.teardowns.get_mut(id).and_then(|teardown| teardown.work.take_outcome()) {
             None => {}
-            Some(Ended::Gone) => self.finish(id),
-            Some(Ended::Failed(reason)) => self.fail(id, reason, now),
-            Some(Ended::Hindered(reason)) => self.hinder(id, reason, now),
-            Some(Ended::Abandoned(reason)) => {
+            Some(TryResult::Gone) => self.finish(id),
+            Some(TryResult::Failed(reason)) => self.fail(id, reason, now),
+            Some(TryResult::Hindered(reason)) => self.hinder(id, reason, now),
+            Some(TryResult::Abandoned(reason)) => {
                 self.teardowns.abandon(id, reason);
                 self.to_watch.push(id);
-                self.news.extend(self.teardowns.get(id).map(|job| Event::TeardownFailed(job.uid())));
+                self.news
+                    .extend(self.teardowns.get(id).map(|teardown| Event::TeardownFailed(teardown.uid())));
             }
         }
     }
 
     /// Calls `watch` with each process that has replaced the worker of its teardown since the last call.
-    pub fn watch_hung(&mut self, mut watch: impl FnMut(Started<'_>)) {
+    pub fn watch_hung(&mut self, mut watch: impl FnMut(WatchRequest<'_>)) {
         for id in std::mem::take(&mut self.to_watch) {
             if let Some(process) = self.teardowns.get(id).and_then(|teardown| teardown.work.process()) {
-                watch(Started { id, process });
+                watch(WatchRequest { id, process });
             }
         }
     }
 
     /// Kills the workers that have exceeded their time limit, and abandons those that do not end after SIGKILL.
-    pub fn tend_overdue(&mut self, now: Instant) {
-        let is_overdue = |job: &Removal| job.deadline().is_some_and(|deadline| deadline <= now);
+    pub fn expire_overdue(&mut self, now: Instant) {
+        let is_overdue = |removal: &Removal| removal.deadline().is_some_and(|deadline| deadline <= now);
         let overdue = self.teardowns.iter().filter(|(_, teardown)| is_overdue(&teardown.work));
         for id in overdue.map(|(id, _)| id).collect::<Vec<_>>() {
             self.reap(id, now);
@@ -151,7 +152,7 @@ impl TeardownQueue {
                 self.teardowns.abandon(id, reason);
             }
         }
-        self.sweeps.iter_mut().for_each(|sweep| sweep.tend_overdue(now));
+        self.sweeps.iter_mut().for_each(|sweep| sweep.expire_overdue(now));
     }
 
     /// Retries teardowns that were given up: `only` this one, or all. Returns their number.
@@ -189,7 +190,7 @@ impl TeardownQueue {
         Teardown {
             id,
             uid: teardown.uid(),
-            path: Text::clipped(&teardown.work.remains.path(&self.retired).to_string_lossy()),
+            path: Text::clipped(&teardown.work.residue.path(&self.retired).to_string_lossy()),
             state: teardown.state(),
             failures: u32::try_from(teardown.failures()).unwrap_or(u32::MAX),
             next_try: teardown.next_try().map(on_the_clock),
@@ -207,7 +208,7 @@ impl TeardownQueue {
     /// True if the path of a teardown begins with the directory `name` in `.ck-retired`.
     #[must_use]
     pub fn any_in(&self, name: &str) -> bool {
-        self.teardowns.iter().any(|(_, teardown)| teardown.work.remains.name.starts_with(name))
+        self.teardowns.iter().any(|(_, teardown)| teardown.work.residue.name.starts_with(name))
     }
 
     /// The number of teardowns in this state.
@@ -232,16 +233,16 @@ impl TeardownQueue {
 
     fn finish(&mut self, id: TeardownId) {
         let Some(teardown) = self.teardowns.finish(id) else { return };
-        if !teardown.work.remains.is_mounted {
-            self.forget_entry(&teardown.work.remains);
+        if !teardown.work.residue.is_mounted {
+            self.forget_entry(&teardown.work.residue);
         }
         self.news.push(Event::TeardownFinished(teardown.uid()));
     }
 
     /// Removes the entry of a plain directory from `.ck-retired`, where no user could look it up. (The remover has
     /// removed the mount point of a tmpfs.)
-    fn forget_entry(&self, remains: &Remains) {
-        let path = self.retired.join(&remains.name);
+    fn forget_entry(&self, residue: &Residue) {
+        let path = self.retired.join(&residue.name);
         match fs::remove_dir(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 log::error!("cannot remove {}: {error}", path.display());
@@ -259,7 +260,7 @@ impl TeardownQueue {
         let Some(teardown) = self.teardowns.get(id) else { return };
         log::error!(
             "teardown of {} given up after {} tries: see `ckctl teardown list`, and `ckctl teardown retry`",
-            teardown.work.remains.name.display(),
+            teardown.work.residue.name.display(),
             teardown.failures()
         );
         self.news.push(Event::TeardownFailed(teardown.uid()));
@@ -274,7 +275,7 @@ impl TeardownQueue {
     /// A try may have detached the tmpfs.
     fn note_tried(&mut self, id: TeardownId) {
         if let Some(teardown) = self.teardowns.get_mut(id) {
-            teardown.work.remains.is_mounted = false;
+            teardown.work.residue.is_mounted = false;
         }
     }
 }

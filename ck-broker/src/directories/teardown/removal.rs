@@ -1,7 +1,7 @@
 //! The process that works at a teardown.
 
-use super::{Remover, SpawnError, Worker, worker::Outcome};
-use crate::{directories::runtime_dir::Remains, process, sys::Expired};
+use super::{Remover, SpawnError, Worker, worker::Exit};
+use crate::{directories::runtime_dir::Residue, process, sys::Expired};
 use ck_protocol::{Pid, Timestamp};
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -15,19 +15,19 @@ enum Process {
     /// The worker of a running teardown.
     Worker(Worker),
     /// A process that SIGKILL has not ended. The teardown is abandoned.
-    Hung(Hung),
+    Hung(HungProcess),
 }
 
 /// A process that hangs in the kernel.
 #[derive(Debug)]
-enum Hung {
+enum HungProcess {
     /// A worker.
     Worker(Worker),
     /// A child that a worker has left behind, and its pidfd.
     Child(Pid, OwnedFd),
 }
 
-impl Hung {
+impl HungProcess {
     fn pid(&self) -> i32 {
         match self {
             Self::Worker(worker) => worker.pid(),
@@ -36,7 +36,7 @@ impl Hung {
     }
 }
 
-impl AsFd for Hung {
+impl AsFd for HungProcess {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Worker(worker) => worker.as_fd(),
@@ -47,7 +47,7 @@ impl AsFd for Hung {
 
 /// How a try ended.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(super) enum TryResult {
     /// Everything was removed.
     Gone,
     /// Something was not removed, for this reason.
@@ -62,15 +62,15 @@ pub(super) enum Ended {
 /// The state that the broker keeps with each teardown.
 #[derive(Debug)]
 pub struct Removal {
-    pub(super) remains: Remains,
+    pub(super) residue: Residue,
     /// The time at which its user left, or at which a broker found it.
     pub(super) since: Timestamp,
     process: Option<Process>,
 }
 
 impl Removal {
-    pub(super) fn new(remains: Remains) -> Self {
-        Self { remains, since: SystemTime::now().into(), process: None }
+    pub(super) fn new(residue: Residue) -> Self {
+        Self { residue, since: SystemTime::now().into(), process: None }
     }
 
     /// The time limit of the worker, if one runs.
@@ -95,35 +95,35 @@ impl Removal {
         retired: &Path,
         now: Instant,
     ) -> Result<(), SpawnError> {
-        let worker = remover.remove(self.remains.uid, &self.remains.path(retired), now)?;
+        let worker = remover.remove(self.residue.uid, &self.residue.path(retired), now)?;
         self.process = Some(Process::Worker(worker));
         Ok(())
     }
 
     /// How the try ended, if it has.
-    pub(super) fn take_outcome(&mut self) -> Option<Ended> {
+    pub(super) fn take_outcome(&mut self) -> Option<TryResult> {
         let worker = match self.process.as_mut()? {
-            Process::Worker(worker) | Process::Hung(Hung::Worker(worker)) => worker,
-            Process::Hung(Hung::Child(_, pidfd)) => {
+            Process::Worker(worker) | Process::Hung(HungProcess::Worker(worker)) => worker,
+            Process::Hung(HungProcess::Child(_, pidfd)) => {
                 if !process::has_ended(pidfd).unwrap_or(true) {
                     return None;
                 }
                 self.process = None;
                 // The next try finds out what is left.
-                return Some(Ended::Hindered(None));
+                return Some(TryResult::Hindered(None));
             }
         };
         let outcome = worker.outcome()?;
-        let reason = worker.complaints();
+        let reason = worker.log_output();
         self.process = None;
         Some(match outcome {
-            Outcome::Gone => Ended::Gone,
-            Outcome::Failed => Ended::Failed(reason),
-            Outcome::Hindered => Ended::Hindered(reason),
-            Outcome::LeftBehind => match reason.as_deref().and_then(child_of).and_then(watched) {
-                Some((pid, pidfd)) => Ended::Abandoned(self.abandon(Hung::Child(pid, pidfd))),
+            Exit::Gone => TryResult::Gone,
+            Exit::Failed => TryResult::Failed(reason),
+            Exit::Hindered => TryResult::Hindered(reason),
+            Exit::LeftBehind => match reason.as_deref().and_then(child_of).and_then(watched) {
+                Some((pid, pidfd)) => TryResult::Abandoned(self.abandon(HungProcess::Child(pid, pidfd))),
                 // The child has ended meanwhile.
-                None => Ended::Hindered(reason),
+                None => TryResult::Hindered(reason),
             },
         })
     }
@@ -133,7 +133,7 @@ impl Removal {
         let Some(Process::Worker(worker)) = &mut self.process else { return None };
         match worker.expire(now)? {
             Expired::Terminated | Expired::Killed => {
-                log::warn!("teardown of {}: took too long, killed", self.remains.name.display());
+                log::warn!("teardown of {}: took too long, killed", self.residue.name.display());
                 None
             }
             Expired::Hangs => self.abandon_worker(),
@@ -143,7 +143,7 @@ impl Removal {
     /// Abandons the worker. Returns the reason.
     pub(super) fn abandon_worker(&mut self) -> Option<String> {
         match self.process.take() {
-            Some(Process::Worker(worker)) => Some(self.abandon(Hung::Worker(worker))),
+            Some(Process::Worker(worker)) => Some(self.abandon(HungProcess::Worker(worker))),
             other => {
                 self.process = other;
                 None
@@ -151,12 +151,12 @@ impl Removal {
         }
     }
 
-    fn abandon(&mut self, hung: Hung) -> String {
+    fn abandon(&mut self, hung: HungProcess) -> String {
         let pid = hung.pid();
         log::error!(
             "teardown of {}: process {pid} hangs in the kernel, abandoned: a process of uid {} holds it",
-            self.remains.name.display(),
-            self.remains.uid
+            self.residue.name.display(),
+            self.residue.uid
         );
         self.process = Some(Process::Hung(hung));
         format!("process {pid} hangs in the kernel")

@@ -1,7 +1,7 @@
 //! Sweeps: each removes all unused mount points in one directory. A sweep starts some time after the first of them
 //! appears, so that a logout does not have to start a process.
 
-use super::{Remover, Worker, worker::Outcome};
+use super::{Remover, Worker, worker::Exit};
 use std::{
     os::fd::{AsFd, BorrowedFd},
     path::PathBuf,
@@ -31,7 +31,7 @@ impl Sweep {
     }
 
     /// Schedules a sweep.
-    pub(super) fn note(&mut self, now: Instant) {
+    pub(super) fn schedule(&mut self, now: Instant) {
         self.due = self.due.or(Some(now + DELAY));
     }
 
@@ -57,8 +57,8 @@ impl Sweep {
     /// Handles the end of the process, if it has ended.
     pub(super) fn reap(&mut self, now: Instant) {
         let Some(outcome) = self.worker.as_mut().and_then(Worker::outcome) else { return };
-        let reason = self.worker.take().and_then(|worker| worker.complaints());
-        if outcome == Outcome::Gone {
+        let reason = self.worker.take().and_then(|worker| worker.log_output());
+        if outcome == Exit::Gone {
             self.pause = DELAY;
             self.reason = None;
         } else {
@@ -73,7 +73,7 @@ impl Sweep {
     }
 
     /// Kills the process if it takes too long. No other sweep starts before it has ended.
-    pub(super) fn tend_overdue(&mut self, now: Instant) {
+    pub(super) fn expire_overdue(&mut self, now: Instant) {
         if self.worker.as_ref().and_then(Worker::deadline).is_none_or(|due| due > now) {
             return;
         }

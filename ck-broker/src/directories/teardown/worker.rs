@@ -13,17 +13,17 @@ use std::{
 };
 
 /// The time limit of the remover, in seconds. The remover ends by itself then, and reports what is left.
-const PATIENCE_SECONDS: u64 = 60;
+const TIME_LIMIT_SECONDS: u64 = 60;
 /// The time between that limit and SIGKILL.
-const GRACE: Duration = Duration::from_secs(5);
+const KILL_DELAY: Duration = Duration::from_secs(5);
 
 /// The niceness of workers (nice(1)), so that logins are faster than teardowns. With 19, a teardown would make no
 /// progress on a busy machine.
 const NICE: i32 = 5;
 
 /// The maximum number of bytes that are read of a worker's standard error, and of lines that are logged.
-const COMPLAINTS: usize = 8192;
-const COMPLAINTS_LOGGED: usize = 20;
+const MAX_OUTPUT: usize = 8192;
+const MAX_LOGGED_LINES: usize = 20;
 
 /// Why a worker could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +86,7 @@ impl Remover {
     fn program(&self, option: &str, path: &Path) -> Program {
         Program::new(&self.program)
             .option(option, path)
-            .option("--deadline=", PATIENCE_SECONDS.to_string())
+            .option("--deadline=", TIME_LIMIT_SECONDS.to_string())
             .option("--nice=", NICE.to_string())
     }
 
@@ -95,14 +95,14 @@ impl Remover {
         let program = program.stderr(caught.writer().map_err(SpawnError::Catch)?);
         let child =
             program.start().map_err(|source| SpawnError::Run { program: self.program.clone(), source })?;
-        let deadline = now + Duration::from_secs(PATIENCE_SECONDS) + GRACE;
+        let deadline = now + Duration::from_secs(TIME_LIMIT_SECONDS) + KILL_DELAY;
         Ok(Worker { child: child.with_deadline(Deadline::kill(deadline)), caught })
     }
 }
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum Exit {
     /// Everything was removed.
     Gone,
     /// Something was not removed.
@@ -113,7 +113,7 @@ pub(super) enum Outcome {
     LeftBehind,
 }
 
-impl Outcome {
+impl Exit {
     /// Maps the exit status of ck-remove-directory(8). `None`: a signal ended it.
     fn of(status: Option<i32>) -> Self {
         match status {
@@ -135,15 +135,15 @@ pub struct Worker {
 
 impl Worker {
     /// How it ended; `None` while it runs.
-    pub(super) fn outcome(&mut self) -> Option<Outcome> {
-        self.child.status().map(|status| Outcome::of(status.code()))
+    pub(super) fn outcome(&mut self) -> Option<Exit> {
+        self.child.status().map(|status| Exit::of(status.code()))
     }
 
     /// Logs its standard error, and returns the first line.
-    pub(super) fn complaints(&self) -> Option<String> {
-        let text = self.caught.text(COMPLAINTS);
+    pub(super) fn log_output(&self) -> Option<String> {
+        let text = self.caught.text(MAX_OUTPUT);
         let lines = || text.lines().map(|line| line.strip_prefix("ck-remove-directory: ").unwrap_or(line));
-        for line in lines().take(COMPLAINTS_LOGGED) {
+        for line in lines().take(MAX_LOGGED_LINES) {
             // The remover has escaped names from the user. printable() would escape them twice.
             log::warn!("teardown: {line}");
         }

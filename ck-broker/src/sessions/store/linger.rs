@@ -2,8 +2,10 @@
 //!
 //! A record is a line, `UID GID NAME`. A line without a line feed is incomplete.
 
-use crate::places::directory;
-use crate::state_files::{self, StoreError, error};
+use crate::{
+    places::directory,
+    state_files::{self, StoreError, error},
+};
 use ck_core::model::Lingerer;
 use ck_protocol::{Gid, Text, Uid, UserName, limits};
 use rustix::{
@@ -18,7 +20,7 @@ use std::{
 };
 
 /// The maximum size of a record, in bytes: two numbers, a name and separators.
-const RECORD: usize = 2 * 10 + limits::USER_NAME + 3;
+const MAX_RECORD_SIZE: usize = 2 * 10 + limits::USER_NAME + 3;
 
 /// The directory, which [`crate::places`] has made. Its path is looked up once, because other users can read the
 /// directories above it and can therefore block a lookup there.
@@ -42,7 +44,7 @@ pub enum LingerError {
 /// A record that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a line of the form `UID GID NAME`")]
-struct Unreadable;
+struct MalformedRecord;
 
 impl LingerDir {
     /// Opens the directory at `path`. If there is none, or users other than root can write it, no user lingers, and
@@ -131,7 +133,7 @@ impl LingerDir {
         let why: &dyn std::fmt::Display = match record(directory, uid) {
             Ok(record) => match parse(uid, &record) {
                 Ok(lingerer) => return Some(lingerer),
-                Err(Unreadable) => &Unreadable,
+                Err(MalformedRecord) => &MalformedRecord,
             },
             Err(error) => &error.to_string(),
         };
@@ -151,21 +153,22 @@ fn record(directory: &OwnedFd, uid: Uid) -> io::Result<Vec<u8>> {
     let file = openat(directory, uid.to_string(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut record = Vec::new();
     // One byte more than a record may have, so that a longer one is noticed.
-    File::from(file).take(u64::try_from(RECORD + 1).unwrap_or(u64::MAX)).read_to_end(&mut record)?;
+    File::from(file).take(u64::try_from(MAX_RECORD_SIZE + 1).unwrap_or(u64::MAX)).read_to_end(&mut record)?;
     Ok(record)
 }
 
-fn parse(uid: Uid, record: &[u8]) -> Result<Lingerer, Unreadable> {
-    let line = std::str::from_utf8(record).ok().and_then(|text| text.strip_suffix('\n')).ok_or(Unreadable)?;
+fn parse(uid: Uid, record: &[u8]) -> Result<Lingerer, MalformedRecord> {
+    let line =
+        std::str::from_utf8(record).ok().and_then(|text| text.strip_suffix('\n')).ok_or(MalformedRecord)?;
     let mut parts = line.splitn(3, ' ');
-    let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok()).ok_or(Unreadable);
+    let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok()).ok_or(MalformedRecord);
     if number()? != uid.get() || uid == Uid::ROOT {
-        return Err(Unreadable);
+        return Err(MalformedRecord);
     }
-    let gid = Gid::try_from(number()?).map_err(|_| Unreadable)?;
-    let name: UserName = parts.next().and_then(|name| Text::new(name).ok()).ok_or(Unreadable)?;
+    let gid = Gid::try_from(number()?).map_err(|_| MalformedRecord)?;
+    let name: UserName = parts.next().and_then(|name| Text::new(name).ok()).ok_or(MalformedRecord)?;
     let is_name = !name.as_str().is_empty() && !name.as_str().chars().any(char::is_control);
-    is_name.then_some(Lingerer { gid, name }).ok_or(Unreadable)
+    is_name.then_some(Lingerer { gid, name }).ok_or(MalformedRecord)
 }
 
 #[cfg(test)]

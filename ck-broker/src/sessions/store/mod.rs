@@ -12,12 +12,12 @@
 
 mod format;
 mod linger;
-mod place;
 mod records;
+mod state_dir;
 
 pub use linger::{LingerDir, LingerError};
-pub use place::StateDir;
 pub use records::UnreadableRecord;
+pub use state_dir::StateDir;
 
 use crate::{
     places::state::NEXT_ID,
@@ -31,10 +31,10 @@ use std::{
 };
 
 /// The number of ids that one write of `next-id` covers. A crash skips at most this number.
-const IDS_AT_ONCE: u64 = 64;
+const IDS_PER_WRITE: u64 = 64;
 
 /// The number of ids that are skipped if it is unknown which ones were used: more than a machine ever uses.
-const IDS_LOST: u64 = 1 << 32;
+const IDS_SKIPPED: u64 = 1 << 32;
 
 /// The session records and `next-id` on disk.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Store {
         let _ = self.forget_stale();
         let id = entry.session.id;
         if id >= self.covered {
-            let covered = SessionId::new(id.get().saturating_add(IDS_AT_ONCE));
+            let covered = SessionId::new(id.get().saturating_add(IDS_PER_WRITE));
             records::write_id(&self.next_id, covered)?;
             self.covered = covered;
         }
@@ -129,7 +129,7 @@ impl Store {
 
 /// An id that was never used, although it is unknown which ones were.
 fn beyond(known: Option<SessionId>, next_id: &Path) -> SessionId {
-    let next = SessionId::new(known.map_or(0, SessionId::get).saturating_add(IDS_LOST));
+    let next = SessionId::new(known.map_or(0, SessionId::get).saturating_add(IDS_SKIPPED));
     log::error!("{} cannot be read: ids continue at {next}, so that none is used twice", next_id.display());
     next
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Left,
-    format::{self, FormatError, RECORD},
+    format::{self, FormatError, MAX_RECORD_SIZE},
 };
 use crate::state_files::{HIDDEN, StoreError, error, is_half_made, names, read, read_line, remove, replace};
 use ck_core::model::SessionRecord;
@@ -18,7 +18,7 @@ const LARGEST_ID: u64 = 1 << 53;
 
 pub(super) fn write_session(dir: &Path, entry: &SessionRecord) -> Result<(), StoreError> {
     let path = dir.join(entry.session.id.to_string());
-    let mut buffer = [0; RECORD];
+    let mut buffer = [0; MAX_RECORD_SIZE];
     let record = format::write(entry, &mut buffer)
         .map_err(|e| error("encode the record", &path)(io::Error::other(e)))?;
     replace(&path, record)
@@ -55,12 +55,12 @@ pub(super) fn read_sessions(dir: &Path, left: &mut Left) -> Result<(), StoreErro
 #[error("{}: {why}", path.display())]
 pub struct UnreadableRecord {
     pub(super) path: PathBuf,
-    why: Unreadable,
+    why: RecordError,
 }
 
 /// Why a record could not be read.
 #[derive(Debug, thiserror::Error)]
-enum Unreadable {
+enum RecordError {
     #[error("cannot be read: {0}")]
     Read(io::Error),
     #[error(transparent)]
@@ -78,14 +78,14 @@ pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(aside)
 }
 
-fn read_session(path: &Path, name: &str) -> Result<SessionRecord, Unreadable> {
-    let record = read(path, RECORD).map_err(Unreadable::Read)?;
-    let entry: SessionRecord = format::read(&record).map_err(Unreadable::Format)?;
+fn read_session(path: &Path, name: &str) -> Result<SessionRecord, RecordError> {
+    let record = read(path, MAX_RECORD_SIZE).map_err(RecordError::Read)?;
+    let entry: SessionRecord = format::read(&record).map_err(RecordError::Format)?;
     if entry.session.id.to_string() != name {
-        return Err(Unreadable::Misnamed(entry.session.id));
+        return Err(RecordError::Misnamed(entry.session.id));
     }
     if entry.session.id.get() > LARGEST_ID {
-        return Err(Unreadable::Id(entry.session.id));
+        return Err(RecordError::Id(entry.session.id));
     }
     Ok(entry)
 }

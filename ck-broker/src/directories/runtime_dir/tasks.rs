@@ -3,7 +3,7 @@
 //! at most a tenth of a second. A process that is blocked is left behind and counts until it ends. While it is blocked,
 //! the broker does not touch the directory of its user. While several are blocked, the broker touches no directory.
 
-use super::remains::{CONTENTS, EMPTY};
+use super::residue::{CONTENTS, EMPTY};
 use crate::{
     pin::pin,
     places::user_dirs::RETIRED,
@@ -27,11 +27,11 @@ use std::{
 /// The option, without its dashes, that makes this program do such a task. Its value is the [`Task`].
 pub const OPTION: &str = "in-root";
 /// How long the broker waits for such a process, which usually takes one or two milliseconds.
-const PATIENCE: Duration = Duration::from_millis(100);
+const TIME_LIMIT: Duration = Duration::from_millis(100);
 /// The number of blocked processes from which on no task is started.
-const HUNG: usize = 3;
+const MAX_BLOCKED: usize = 3;
 /// The maximum number of bytes that are read of its output.
-const ANSWER: usize = 1024;
+const MAX_OUTPUT: usize = 1024;
 
 /// A task for such a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub enum TaskError {
     },
     /// The process is blocked.
     #[error("process {0} hangs in the kernel: a user holds the directory")]
-    Held(i32),
+    Blocked(i32),
     /// Earlier processes are still blocked.
     #[error("earlier processes for it still hang in the kernel: a user holds the directory")]
     Busy,
@@ -66,72 +66,72 @@ pub enum TaskError {
 
 /// Starts the processes, and keeps those that are blocked.
 #[derive(Debug)]
-pub(super) struct Hands {
+pub(super) struct TaskRunner {
     program: PathBuf,
     _pin: Option<OwnedFd>,
     root: PathBuf,
-    hung: Vec<Hung>,
+    blocked: Vec<Blocked>,
 }
 
 /// A process that is blocked.
 #[derive(Debug)]
-struct Hung {
+struct Blocked {
     task: Task,
     child: Child,
     /// True if its end is watched.
     is_watched: bool,
 }
 
-impl Hands {
+impl TaskRunner {
     /// Starts `program` for each task in `root`.
     pub(super) fn new(program: PathBuf, root: PathBuf) -> Self {
-        Self { _pin: pin(&program), program, root, hung: Vec::new() }
+        Self { _pin: pin(&program), program, root, blocked: Vec::new() }
     }
 
     /// Starts a process for the task, and waits for it.
     ///
     /// # Errors
-    /// [`TaskError`]. After [`TaskError::Held`], the task may still be done later.
+    /// [`TaskError`]. After [`TaskError::Blocked`], the task may still be done later.
     pub(super) fn run(&mut self, task: Task) -> Result<(), TaskError> {
         let uid = task.uid();
-        if self.hung.len() >= HUNG || self.hung.iter().any(|hung| hung.task.uid() == uid) {
+        if self.blocked.len() >= MAX_BLOCKED || self.blocked.iter().any(|blocked| blocked.task.uid() == uid) {
             return Err(TaskError::Busy);
         }
         let failed = |source| TaskError::Run { program: self.program.clone(), source };
         let caught = Caught::new().map_err(failed)?;
         let mut child = self.start(task, &caught).map_err(failed)?;
-        let Some(status) = child.status_within(PATIENCE).map_err(|errno| failed(errno.into()))? else {
+        let Some(status) = child.status_within(TIME_LIMIT).map_err(|errno| failed(errno.into()))? else {
             // The signal takes effect when the process is no longer blocked.
             child.kill();
             let pid = child.pid();
-            self.hung.push(Hung { task, child, is_watched: false });
-            return Err(TaskError::Held(pid));
+            self.blocked.push(Blocked { task, child, is_watched: false });
+            return Err(TaskError::Blocked(pid));
         };
         if status.success() {
             return Ok(());
         }
-        Err(TaskError::Refused(caught.text(ANSWER).trim_end().to_owned()))
+        Err(TaskError::Refused(caught.text(MAX_OUTPUT).trim_end().to_owned()))
     }
 
     /// The number of blocked processes.
-    pub(super) fn hung(&self) -> usize {
-        self.hung.len()
+    pub(super) fn blocked(&self) -> usize {
+        self.blocked.len()
     }
 
     /// Calls `watch` with each blocked process that is not watched yet. Its pidfd is readable when it has ended.
     pub(super) fn watch(&mut self, mut watch: impl FnMut(BorrowedFd<'_>)) {
-        for hung in self.hung.iter_mut().filter(|hung| !hung.is_watched) {
-            hung.is_watched = true;
-            watch(hung.child.as_fd());
+        for blocked in self.blocked.iter_mut().filter(|blocked| !blocked.is_watched) {
+            blocked.is_watched = true;
+            watch(blocked.child.as_fd());
         }
     }
 
     /// Returns the tasks of the blocked processes that have ended. They may have been done.
     pub(super) fn take_ended(&mut self) -> Vec<Task> {
         let mut ended = Vec::new();
-        self.hung.retain_mut(|hung| {
-            let has_ended = hung.child.status().is_some();
-            ended.extend(has_ended.then_some(hung.task));
+        self.blocked.retain_mut(|blocked| {
+            let has_ended = blocked.child.status().is_some();
+            ended.extend(has_ended.then_some(blocked.task));
             !has_ended
         });
         ended

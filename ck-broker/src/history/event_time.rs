@@ -14,12 +14,12 @@ const BOOT_LENGTH: usize = 8;
 
 /// A point in time by both clocks.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
+pub(super) struct EventTime {
     pub(super) time: Timestamp,
     pub(super) since_boot: Duration,
 }
 
-impl Moment {
+impl EventTime {
     pub(super) fn now() -> Self {
         Self { time: SystemTime::now().into(), since_boot: since_boot() }
     }

@@ -23,16 +23,16 @@ pub(crate) const CONTENTS: &str = "d";
 
 /// A retired runtime directory that is to be torn down.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remains {
+pub struct Residue {
     /// Its user.
     pub uid: Uid,
     /// Its path in `.ck-retired`.
     pub name: PathBuf,
-    /// True if a tmpfs has just been mounted on it. If false, `Remains::path` checks that.
+    /// True if a tmpfs has just been mounted on it. If false, `Residue::path` checks that.
     pub is_mounted: bool,
 }
 
-impl Remains {
+impl Residue {
     /// The path for the remover, with the directory `retired`. An earlier release put plain directories directly into
     /// `.ck-retired`.
     ///
@@ -49,9 +49,9 @@ impl Remains {
 
 /// The contents of `.ck-retired` at the start.
 #[derive(Debug, Default)]
-pub(super) struct Left {
+pub(super) struct RetiredEntries {
     /// Directories that are retired or still in use.
-    pub(super) entries: Vec<Remains>,
+    pub(super) entries: Vec<Residue>,
     /// True if there are unused mount points.
     pub(super) has_empty: bool,
     /// The first unused number.
@@ -59,8 +59,8 @@ pub(super) struct Left {
 }
 
 /// Lists the directory `retired`. Other names are ignored.
-pub(super) fn list(retired: &Path) -> Result<Left, RootError> {
-    let mut left = Left::default();
+pub(super) fn list(retired: &Path) -> Result<RetiredEntries, RootError> {
+    let mut left = RetiredEntries::default();
     let mut numbered = Vec::new();
     for directory in [PathBuf::new(), Path::new(BEFORE).join(RETIRED)] {
         let path = retired.join(&directory);
@@ -78,7 +78,7 @@ pub(super) fn list(retired: &Path) -> Result<Left, RootError> {
             } else if let Some((uid, number)) = parse(&text) {
                 left.next = left.next.max(number + 1);
                 undo_half_made(&path.join(&name));
-                numbered.push((number, Remains { uid, name: directory.join(&name), is_mounted: false }));
+                numbered.push((number, Residue { uid, name: directory.join(&name), is_mounted: false }));
             } else if text != BEFORE {
                 log::warn!("{}: not made by ck-broker, ignored", path.join(&name).display());
             }
