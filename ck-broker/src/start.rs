@@ -243,7 +243,8 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     let teardowns = TeardownQueue::new(remover, root.retired_path(), [state.private()]);
     let switcher = Switcher::beside(&own);
     let linger = LingerDir::open(&options.linger_dir);
-    let directories = directories::Parts { root, teardowns, claims: Claims::open(state.users())?, places };
+    let directories =
+        directories::Resources { root, teardowns, claims: Claims::open(state.users())?, places };
     let parts = Parts { directories, unfinished, linger, descriptors, switcher, passed, source, signals };
     let seats = settings.seats.clone();
     let mut broker = Broker::open(state.path(), store, parts, settings)?;

@@ -27,7 +27,7 @@ use std::{collections::HashSet, mem::take, os::fd::OwnedFd, path::Path, time::In
 #[derive(Debug)]
 pub(crate) struct Parts {
     /// The runtime directories.
-    pub(crate) directories: directories::Parts,
+    pub(crate) directories: directories::Resources,
     /// What an earlier broker has left among them.
     pub(crate) unfinished: Unfinished,
     /// Where it is written who lingers.

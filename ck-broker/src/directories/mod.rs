@@ -60,7 +60,7 @@ pub(crate) struct Directories {
 
 /// The values that the component is made of.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct Resources {
     pub(crate) root: RuntimeRoot,
     pub(crate) teardowns: TeardownQueue,
     pub(crate) claims: Claims,
@@ -68,8 +68,8 @@ pub(crate) struct Parts {
 }
 
 impl Directories {
-    pub(crate) fn new(poller: Poller, parts: Parts) -> Self {
-        let Parts { root, teardowns, claims, places } = parts;
+    pub(crate) fn new(poller: Poller, parts: Resources) -> Self {
+        let Resources { root, teardowns, claims, places } = parts;
         Self {
             poller,
             root,
