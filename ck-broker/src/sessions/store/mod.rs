@@ -49,7 +49,7 @@ pub struct Store {
 
 /// The state of an earlier broker.
 #[derive(Debug, Default)]
-pub struct Left {
+pub struct RecoveredState {
     /// The sessions.
     pub sessions: Vec<SessionRecord>,
     /// The first id that was never used.
@@ -63,10 +63,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if a directory cannot be read. A record that cannot be read is no error.
-    pub fn open(state: &StateDir) -> Result<(Self, Left), StoreError> {
+    pub fn open(state: &StateDir) -> Result<(Self, RecoveredState), StoreError> {
         let sessions = state.sessions();
         let next_id = state.private().join(NEXT_ID);
-        let mut left = Left { next_id: records::read_id(&next_id), ..Left::default() };
+        let mut left = RecoveredState { next_id: records::read_id(&next_id), ..RecoveredState::default() };
         records::read_sessions(&sessions, &mut left)?;
         let above = left.sessions.iter().map(|entry| entry.session.id.next());
         let above = above.chain(left.next_id).max();

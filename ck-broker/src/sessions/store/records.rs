@@ -1,7 +1,7 @@
 //! The files of the store: session records and `next-id`.
 
 use super::{
-    Left,
+    RecoveredState,
     format::{self, FormatError, MAX_RECORD_SIZE},
 };
 use crate::state_files::{HIDDEN, StoreError, error, is_half_made, names, read, read_line, remove, replace};
@@ -33,7 +33,7 @@ pub(super) fn read_id(path: &Path) -> Option<SessionId> {
 }
 
 /// Reads the session records. A record that cannot be read does not affect the others.
-pub(super) fn read_sessions(dir: &Path, left: &mut Left) -> Result<(), StoreError> {
+pub(super) fn read_sessions(dir: &Path, left: &mut RecoveredState) -> Result<(), StoreError> {
     for name in names(dir)? {
         let path = dir.join(&name);
         if name.starts_with(HIDDEN) {
@@ -123,7 +123,7 @@ mod tests {
         fs::create_dir(&dir).unwrap();
         let files = seed("largest-ids");
         fs::write(dir.join("18446744073709551615"), &files[2]).unwrap();
-        let mut left = Left::default();
+        let mut left = RecoveredState::default();
         read_sessions(&dir, &mut left).unwrap();
         assert!(left.sessions.is_empty());
         let why = left.unreadable[0].to_string();
