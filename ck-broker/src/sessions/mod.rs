@@ -65,8 +65,8 @@ impl Sessions {
     }
 
     /// Writes the next session id, so that an orderly restart skips no id.
-    pub(crate) fn settle(&self) {
-        if let Err(error) = self.store.settle(self.registry.next_id()) {
+    pub(crate) fn write_next_id(&self) {
+        if let Err(error) = self.store.write_next_id(self.registry.next_id()) {
             log::error!("{error}");
         }
     }

@@ -122,7 +122,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn settle(&self, next: SessionId) -> Result<(), StoreError> {
+    pub fn write_next_id(&self, next: SessionId) -> Result<(), StoreError> {
         records::write_id(&self.next_id, next)
     }
 }
