@@ -34,7 +34,7 @@ const DAEMON: u8 = 3 << 3;
 
 /// The destination of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum Destination {
     /// Standard error.
     Stderr,
     /// The daemon that listens at /dev/log. Messages that it does not accept at once are lost.
@@ -95,12 +95,12 @@ impl Stream {
 }
 
 /// The destination, once it is set.
-static INSTALLED: OnceLock<Target> = OnceLock::new();
+static INSTALLED: OnceLock<Destination> = OnceLock::new();
 
 /// Gives a process of the broker the same destination and format for its messages.
 pub(crate) fn pass_on(program: Program) -> Program {
     let mut program = program.inherit_stderr();
-    if INSTALLED.get() == Some(&Target::Syslog) {
+    if INSTALLED.get() == Some(&Destination::Syslog) {
         program = program.arg(OPTION);
     }
     match env::var_os(JOURNAL) {
@@ -113,14 +113,14 @@ pub(crate) fn pass_on(program: Program) -> Program {
 ///
 /// # Errors
 /// The socket could not be made.
-pub fn install(target: Target, level: LevelFilter) -> io::Result<()> {
+pub fn install(target: Destination, level: LevelFilter) -> io::Result<()> {
     let is_journal = env::var_os(JOURNAL).is_some();
     let sink = match target {
-        Target::Stderr => {
+        Destination::Stderr => {
             let style = if is_journal { Style::Journal } else { Style::Plain };
             Sink::Stderr(style, Stream::of(io::stderr()))
         }
-        Target::Syslog => Sink::Syslog(socket()?),
+        Destination::Syslog => Sink::Syslog(socket()?),
     };
     if log::set_boxed_logger(Box::new(sink)).is_ok() {
         log::set_max_level(level);
