@@ -1,4 +1,4 @@
-//! What the components of the broker have in common.
+//! The interface that the components of the broker have in common.
 
 use crate::{config::Settings, limits::Limits, poller::Token};
 use ck_core::registry::Input;
@@ -14,18 +14,18 @@ pub(crate) enum Request {
     Admin(AdminRequest),
 }
 
-/// What a component tells the broker. No component calls another one.
+/// What a component returns to the broker. No component calls another one.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The registry has to know something.
     Input(Input),
-    /// A session has ended some time ago, while nobody watched.
+    /// A session ended earlier, while no broker watched it.
     EndedUnseen(SessionId),
     /// Something has changed. The log, the history, subscribers and hooks are told.
     Announce(Event),
     /// The peer of this connection gets this reply.
     Reply(u64, Reply),
-    /// All hooks have run for the opening of this session.
+    /// All hooks for the opening of this session have run.
     HooksDone(SessionId),
     /// This connection to `admin.sock` waits to be admitted.
     Newcomer(u64),
@@ -46,7 +46,7 @@ pub(crate) trait Component {
     /// Handles an event of one of its sources.
     fn ready(&mut self, token: Token, now: Instant) -> Vec<Outcome>;
 
-    /// When [`Component::expire`] has something to do, if nothing happens before.
+    /// The time at which [`Component::expire`] has to be called, if nothing happens before.
     fn next_deadline(&self, now: Instant) -> Option<Instant>;
 
     /// Does what is due at `now`.

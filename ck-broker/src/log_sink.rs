@@ -1,4 +1,4 @@
-//! Messages, a line each: on standard error, or to the system's log.
+//! Logs messages, a line each, to standard error or to the system log.
 
 use crate::{
     lookup::{Last, find},
@@ -20,53 +20,53 @@ use std::{
     sync::OnceLock,
 };
 
-/// The longest line, in bytes: `PIPE_BUF`, up to which a write to a pipe is one piece, and does
-/// not block once the pipe has been found writable (pipe(7)).
-const LINE: usize = 4096;
-/// The option by which messages go to the system's log.
+/// The maximum length of a line, in bytes: `PIPE_BUF`. A write of this length to a pipe is atomic, and does not block
+/// if the pipe is writable (pipe(7)).
+const MAX_LINE: usize = 4096;
+/// The option that sends messages to the system log.
 const OPTION: &str = "--syslog";
-/// Set where standard error leads to the journal.
+/// This variable is set if standard error is the journal.
 const JOURNAL: &str = "JOURNAL_STREAM";
-/// Where the log daemon listens: `_PATH_LOG` of syslog.h.
+/// The socket of the log daemon: `_PATH_LOG` of syslog.h.
 const SYSLOG: &str = "/dev/log";
-/// `LOG_DAEMON`, RFC 5424 facility 3, in its place within a priority.
+/// `LOG_DAEMON`, RFC 5424 facility 3, shifted to its position in a priority.
 const DAEMON: u8 = 3 << 3;
 
-/// Where messages go.
+/// The destination of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum Destination {
     /// Standard error.
     Stderr,
-    /// The daemon that listens at /dev/log. What it does not take at once is lost.
+    /// The daemon that listens at /dev/log. Messages that it does not accept at once are lost.
     Syslog,
 }
 
-/// How a line begins.
+/// The format of the beginning of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
-    /// As people and files have it.
+    /// Plain text.
     Plain,
-    /// As the journal reads a priority: `<N>` (sd-daemon(3)).
+    /// With a priority for the journal: `<N>` (sd-daemon(3)).
     Journal,
-    /// As RFC 3164 has it.
+    /// RFC 3164.
     Syslog,
 }
 
 enum Sink {
     Stderr(Style, Stream),
-    /// Unconnected: a daemon that is started anew has another socket at the same place.
+    /// The socket is not connected, because a restarted daemon has a new socket with the same name.
     Syslog(OwnedFd),
 }
 
-/// What standard error is, and so how a line is written to it without waiting: a log reader that stands still must not
-/// hold logins up, so what it does not take at once is lost.
+/// The type of standard error, which decides how a line is written without waiting. A log reader that does not read
+/// must not delay logins, so messages that it does not accept at once are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stream {
-    /// A file, which never makes a writer wait for a reader.
+    /// A file. A write to it never waits for a reader.
     File,
-    /// A socket, as the journal's: it can be told not to wait.
+    /// A socket, for example the journal's. A write with a flag does not wait.
     Socket,
-    /// A pipe or a terminal: it is asked first.
+    /// A pipe or a terminal. It is polled first.
     Other,
 }
 
@@ -94,13 +94,13 @@ impl Stream {
     }
 }
 
-/// Where messages go, once that is settled.
-static INSTALLED: OnceLock<Target> = OnceLock::new();
+/// The destination, once it is set.
+static INSTALLED: OnceLock<Destination> = OnceLock::new();
 
-/// Has the messages of a process of ours go where these go, and look like them.
+/// Gives a process of the broker the same destination and format for its messages.
 pub(crate) fn pass_on(program: Program) -> Program {
     let mut program = program.inherit_stderr();
-    if INSTALLED.get() == Some(&Target::Syslog) {
+    if INSTALLED.get() == Some(&Destination::Syslog) {
         program = program.arg(OPTION);
     }
     match env::var_os(JOURNAL) {
@@ -112,19 +112,19 @@ pub(crate) fn pass_on(program: Program) -> Program {
 /// Sends all messages up to `level` to `target` from now on.
 ///
 /// # Errors
-/// There can be no socket.
-pub fn install(target: Target, level: LevelFilter) -> io::Result<()> {
+/// The socket could not be made.
+pub fn install(target: Destination, level: LevelFilter) -> io::Result<()> {
     let is_journal = env::var_os(JOURNAL).is_some();
     let sink = match target {
-        Target::Stderr => {
+        Destination::Stderr => {
             let style = if is_journal { Style::Journal } else { Style::Plain };
             Sink::Stderr(style, Stream::of(io::stderr()))
         }
-        Target::Syslog => Sink::Syslog(socket()?),
+        Destination::Syslog => Sink::Syslog(socket()?),
     };
     if log::set_boxed_logger(Box::new(sink)).is_ok() {
         log::set_max_level(level);
-        // The logger is set once, and so is this.
+        // The logger is set only once, and so is this.
         let _ = INSTALLED.set(target);
     }
     Ok(())
@@ -147,7 +147,7 @@ impl Log for Sink {
             Self::Syslog(socket) => {
                 let line = line(Style::Syslog, record.level(), &message);
                 let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-                // Others can read /dev, and so hold whoever looks up a name there that is missing.
+                // Other users can read /dev, and can therefore block the lookup of a missing name there.
                 let Ok(place) = find(Path::new(SYSLOG), Last::Follow) else { return };
                 if let Ok(address) = SocketAddrUnix::new(&place.path) {
                     let _ = sendto(socket, line.trim_end().as_bytes(), flags, &address);
@@ -159,7 +159,7 @@ impl Log for Sink {
     fn flush(&self) {}
 }
 
-/// Whether a write of a line would not block: a pipe has a page for it then.
+/// True if a write of a line would not block: a writable pipe has room for a page.
 pub(crate) fn is_writable(sink: &impl AsFd) -> bool {
     poll::now(sink, PollFlags::OUT).is_ok_and(|state| !state.is_empty())
 }
@@ -176,9 +176,9 @@ fn line(style: Style, level: Level, message: &str) -> String {
         Style::Journal => format!("<{priority}>"),
         Style::Syslog => format!("<{}>ck-broker[{}]: {word}", DAEMON | priority, std::process::id()),
     };
-    // What came from outside was escaped where it was put in; a line break here would be our own.
+    // Text from outside was escaped by the caller. A line break here is our own.
     let _ = write!(line, "{}", message.replace('\n', " "));
-    while line.len() >= LINE {
+    while line.len() >= MAX_LINE {
         line.pop();
     }
     line.push('\n');
@@ -195,6 +195,6 @@ mod tests {
         assert_eq!(line(Style::Plain, Level::Error, "x"), "ck-broker: error: x\n");
         let syslog = line(Style::Syslog, Level::Error, "x");
         assert_eq!(syslog, format!("<27>ck-broker[{}]: error: x\n", std::process::id()));
-        assert!(line(Style::Plain, Level::Info, &"é".repeat(LINE)).len() <= LINE);
+        assert!(line(Style::Plain, Level::Info, &"é".repeat(MAX_LINE)).len() <= MAX_LINE);
     }
 }

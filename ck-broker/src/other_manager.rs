@@ -1,4 +1,4 @@
-//! Whether somebody else already manages runtime directories on this machine.
+//! Detects whether another daemon manages runtime directories on this machine.
 
 use ck_protocol::Pid;
 use std::{
@@ -7,27 +7,27 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The only place where others make runtime directories.
-const THEIRS: &str = "/run/user";
-/// What the daemons that do are called, as proc_pid_comm(5) has it.
+/// The only directory in which other managers make runtime directories.
+const MANAGED_ROOT: &str = "/run/user";
+/// The names of these daemons in proc_pid_comm(5).
 const NAMES: [&str; 3] = ["systemd-logind", "elogind", "elogind-daemon"];
 
 /// A daemon that makes and removes directories in `/run/user`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherManager {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Its process.
+    /// Its pid.
     pub pid: Pid,
 }
 
-/// Who manages the runtime directories in `root`, if anybody does.
+/// The other manager of the runtime directories in `root`, if there is one.
 ///
-/// Only daemons of root's in our own pid namespace count: a user can give a process any name, and what
-/// runs in a container manages the container's.
+/// Only daemons of root in our own pid namespace count. A user can give a process any name, and a daemon in a container
+/// manages the directories of the container.
 #[must_use]
 pub fn of(root: &Path) -> Option<OtherManager> {
-    if !is_theirs(root) {
+    if !is_managed_root(root) {
         return None;
     }
     let own = fs::read_link("/proc/self/ns/pid").ok()?;
@@ -43,8 +43,8 @@ fn manager(process: &Path, namespace: &Path) -> Option<OtherManager> {
     here.then_some(OtherManager { name, pid: Pid::try_from(pid).ok()? })
 }
 
-/// Whether `root`, which may not exist yet, is theirs, by whatever name.
-fn is_theirs(root: &Path) -> bool {
+/// True if `root`, which may not exist yet, is that directory, even under another name.
+fn is_managed_root(root: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| PathBuf::from(path));
-    real(root) == real(Path::new(THEIRS))
+    real(root) == real(Path::new(MANAGED_ROOT))
 }

@@ -1,4 +1,4 @@
-//! How a descriptor is just now.
+//! The current state of a descriptor, by poll(2).
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -6,7 +6,7 @@ use rustix::{
 };
 use std::os::fd::AsFd;
 
-/// Which of `asked` holds of the descriptor, and what poll(2) tells unasked (`ERR`, `HUP`). Does not wait.
+/// The flags of `asked` that are set, and those that poll(2) always reports (`ERR`, `HUP`). Does not wait.
 ///
 /// # Errors
 /// What poll(2) has, such as `EINTR`.
@@ -14,16 +14,16 @@ pub(crate) fn now(descriptor: &impl AsFd, asked: PollFlags) -> Result<PollFlags,
     within(descriptor, asked, &Timespec { tv_sec: 0, tv_nsec: 0 })
 }
 
-/// The same once something of that holds, or when `patience` is over.
+/// The same, but waits until a flag is set, or until `timeout` is over.
 ///
 /// # Errors
 /// What poll(2) has, such as `EINTR`.
 pub(crate) fn within(
     descriptor: &impl AsFd,
     asked: PollFlags,
-    patience: &Timespec,
+    timeout: &Timespec,
 ) -> Result<PollFlags, Errno> {
     let mut probe = [PollFd::new(descriptor, asked)];
-    poll(&mut probe, Some(patience))?;
+    poll(&mut probe, Some(timeout))?;
     Ok(probe[0].revents())
 }

@@ -1,4 +1,4 @@
-//! Giving up what root can do and a broker need not.
+//! Drops the capabilities that the broker does not need.
 //!
 //! | capability | the broker | its workers, and hooks |
 //! | --- | --- | --- |
@@ -18,53 +18,54 @@
 use caps::{CapSet, Capability, CapsHashSet, errors::CapsError};
 use std::fs;
 
-/// What the broker keeps.
+/// The capabilities that the broker keeps.
 const OWN: [Capability; 4] =
     [Capability::CAP_SYS_ADMIN, Capability::CAP_CHOWN, Capability::CAP_DAC_OVERRIDE, Capability::CAP_KILL];
-/// What its workers and hooks can have besides.
+/// The additional capabilities of its workers and hooks.
 const WORKERS: [Capability; 4] =
     [Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_SETPCAP, Capability::CAP_AUDIT_WRITE];
-/// What /proc says of the first process: there is always one, and it is root's as leaders are.
+/// A file of the first process in /proc: the process always exists, and belongs to root as leaders do.
 const FIRST: &str = "/proc/1/stat";
 
-/// The step at which capabilities could not be given up.
+/// Why capabilities could not be dropped.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivilegeError {
-    /// The bounding set could not be made smaller.
+    /// The bounding set could not be reduced.
     #[error("cannot take {0} from the bounding set: {1}")]
     Bounding(Capability, CapsError),
     /// The ambient set could not be cleared.
     #[error("cannot clear the ambient capabilities: {0}")]
     Ambient(CapsError),
-    /// The sets that there are could not be read, or the smaller ones not set.
+    /// The capability sets could not be read or set.
     #[error("cannot set the capabilities: {0}")]
     Set(CapsError),
 }
 
-/// Gives up, for good, every capability that is not in the table above. One that is missing from the
-/// start stays missing: then directories are made without mounting, for one. `has_vts`: there are virtual terminals.
+/// Drops, for good, every capability that is not in the table above. A capability that is missing at the start stays
+/// missing; without CAP_SYS_ADMIN, for example, directories are made without mounting. `has_vts`: there are virtual
+/// terminals.
 ///
 /// # Errors
-/// [`PrivilegeError`]; then more is left than is needed.
+/// [`PrivilegeError`]; then more capabilities are left than are needed.
 pub fn drop_excess(has_vts: bool) -> Result<(), PrivilegeError> {
     let switch = has_vts.then_some(Capability::CAP_SYS_TTY_CONFIG);
     bound(&OWN.into_iter().chain(WORKERS).chain(switch).collect())?;
-    // The effective set first: what it has decides whether /proc hides the first process.
+    // The effective set is reduced first, because it decides whether /proc hides the first process.
     keep(CapSet::Effective, &OWN.into())?;
     let trace = fs::read(FIRST).is_err().then_some(Capability::CAP_SYS_PTRACE);
     keep_only(&OWN.into_iter().chain(trace).collect())
 }
 
-/// Gives up, for good, everything but giving files to others.
+/// Drops, for good, every capability but CAP_CHOWN.
 ///
 /// # Errors
-/// [`PrivilegeError`]; then more is left than is needed.
+/// [`PrivilegeError`]; then more capabilities are left than are needed.
 pub fn drop_all_but_chown() -> Result<(), PrivilegeError> {
     bound(&CapsHashSet::new())?;
     keep_only(&[Capability::CAP_CHOWN].into())
 }
 
-/// Leaves `kept` in the effective and the permitted set, as far as they are there, and nothing in the others.
+/// Reduces the effective and the permitted set to `kept`, and empties the inheritable and the ambient set.
 fn keep_only(kept: &CapsHashSet) -> Result<(), PrivilegeError> {
     caps::clear(None, CapSet::Ambient).map_err(PrivilegeError::Ambient)?;
     caps::clear(None, CapSet::Inheritable).map_err(PrivilegeError::Set)?;
@@ -72,16 +73,17 @@ fn keep_only(kept: &CapsHashSet) -> Result<(), PrivilegeError> {
     keep(CapSet::Permitted, kept)
 }
 
-/// Makes a set as large as what of `kept` is permitted.
+/// Sets a set to the permitted capabilities of `kept`.
 fn keep(set: CapSet, kept: &CapsHashSet) -> Result<(), PrivilegeError> {
     let permitted = caps::read(None, CapSet::Permitted).map_err(PrivilegeError::Set)?;
     let both = permitted.intersection(kept).copied().collect();
     caps::set(None, set, &both).map_err(PrivilegeError::Set)
 }
 
-/// Makes the bounding set no larger than `kept`. (The crate knows all capabilities up to Linux 5.9; none has come since, as of 6.18.)
+/// Reduces the bounding set to `kept`. (The crate knows all capabilities up to Linux 5.9. No later one exists, as of
+/// 6.18.)
 fn bound(kept: &CapsHashSet) -> Result<(), PrivilegeError> {
-    // What the kernel does not know it has not in the set.
+    // A capability that the kernel does not know is not in the set.
     let has = |capability: &Capability| caps::has_cap(None, CapSet::Bounding, *capability).unwrap_or(false);
     for capability in caps::all().into_iter().filter(|capability| !kept.contains(capability)).filter(has) {
         caps::drop(None, CapSet::Bounding, capability)

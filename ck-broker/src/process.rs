@@ -1,4 +1,4 @@
-//! What the kernel says of a process: a descriptor of it, how it is known again, who its ancestors are.
+//! Facts about a process from the kernel: its pidfd, its identity across restarts, its ancestors.
 
 use crate::{poll, sys};
 use ck_core::model::Leader;
@@ -20,18 +20,18 @@ use std::{
 
 /// `PID_FS_MAGIC` of linux/magic.h.
 const PIDFS: FsWord = 0x5049_4446;
-/// How far up ancestors are looked for. An ssh login is three below init, a `su` in its shell
-/// a few more.
-const GENERATIONS: usize = 32;
+/// The maximum number of ancestors that are looked for. An ssh login is three generations below init, a `su` in its
+/// shell a few more.
+const MAX_ANCESTORS: usize = 32;
 
-/// More than a line of proc_pid_stat(5) has: 50 numbers of at most 20 digits, and a name of 64 bytes. One read(2) brings it
-/// whole, as the kernel makes it for that (seq_file).
-const LINE: usize = 2048;
+/// The size of the buffer for a line of proc_pid_stat(5), which has 50 numbers of at most 20 digits, and a name of 64
+/// bytes. One read(2) returns the whole line (seq_file).
+const STAT_SIZE: usize = 2048;
 
 /// A descriptor of the process that connected `socket`, whose pid is `pid`.
 ///
 /// # Errors
-/// An I/O error when the peer is gone, or cannot be named beyond doubt.
+/// An I/O error if the peer is gone, or cannot be identified with certainty.
 pub fn peer(socket: &impl AsFd, pid: Pid) -> io::Result<OwnedFd> {
     match getsockopt(socket, sockopt::PeerPidfd) {
         Ok(pidfd) => Ok(pidfd),
@@ -41,8 +41,8 @@ pub fn peer(socket: &impl AsFd, pid: Pid) -> io::Result<OwnedFd> {
     }
 }
 
-/// As [`peer`], where the kernel has no `SO_PEERPIDFD`: by the pid, which is still the peer's
-/// if the peer still holds its end of the socket afterwards.
+/// As [`peer`], for kernels without `SO_PEERPIDFD`. The pid still belongs to the peer if the peer still holds its end
+/// of the socket afterwards.
 fn peer_by_pid(socket: &impl AsFd, pid: Pid) -> io::Result<OwnedFd> {
     let pidfd = by_pid(pid)?;
     if poll::now(socket, PollFlags::empty())?.contains(PollFlags::HUP) {
@@ -54,16 +54,16 @@ fn peer_by_pid(socket: &impl AsFd, pid: Pid) -> io::Result<OwnedFd> {
 /// A descriptor of the process that has this pid now: pidfd_open(2), Linux 5.3.
 ///
 /// # Errors
-/// `ESRCH` when there is none.
+/// `ESRCH` if there is none.
 pub fn by_pid(pid: Pid) -> io::Result<OwnedFd> {
     let pid = rustix::process::Pid::from_raw(pid.get()).ok_or(io::ErrorKind::InvalidInput)?;
     Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }
 
-/// A process that ran earlier, if it still does.
+/// A descriptor of a process that was a leader earlier, if it still runs.
 ///
 /// # Errors
-/// An I/O error when that cannot be found out, as without a descriptor that is free.
+/// An I/O error if that cannot be found out, for example if no descriptor is free.
 pub fn again(leader: Leader) -> io::Result<Option<OwnedFd>> {
     let gone = |error: &io::Error| error.raw_os_error() == Some(Errno::SRCH.raw_os_error());
     let pidfd = match by_pid(leader.pid) {
@@ -74,8 +74,8 @@ pub fn again(leader: Leader) -> io::Result<Option<OwnedFd>> {
         let runs = inode(&pidfd) == leader.inode && !has_ended(&pidfd)?;
         return Ok(runs.then_some(pidfd));
     }
-    // Read after the descriptor was taken: had the pid passed on before, the time would differ; if it passes
-    // on later, the descriptor tells.
+    // Read after the descriptor was opened. If the pid was reused before that, the start time differs. If it is reused
+    // later, the descriptor reports that the process has ended.
     let stat = match read_stat(leader.pid) {
         // ESRCH: it ended between opening and reading.
         Err(error) if error.kind() == io::ErrorKind::NotFound || gone(&error) => return Ok(None),
@@ -85,13 +85,13 @@ pub fn again(leader: Leader) -> io::Result<Option<OwnedFd>> {
     Ok(runs.then_some(pidfd))
 }
 
-/// Whether the process has ended, and only waits to be reaped.
+/// True if the process has ended.
 pub(crate) fn has_ended(pidfd: &OwnedFd) -> io::Result<bool> {
     Ok(poll::now(pidfd, PollFlags::IN)?.contains(PollFlags::IN))
 }
 
-/// The inode of a pidfd, where it names one process only: on pidfs, Linux 6.9. Before, all pidfds had the
-/// same one.
+/// The inode of a pidfd, on kernels where each process has its own: pidfs, Linux 6.9. On older kernels all pidfds have
+/// the same inode.
 #[must_use]
 pub fn inode(pidfd: &OwnedFd) -> Option<u64> {
     // All pidfds of a system are on one file system.
@@ -100,29 +100,29 @@ pub fn inode(pidfd: &OwnedFd) -> Option<u64> {
     ON_PIDFS.get_or_init(on_pidfs).then(|| fstat(pidfd).ok()).flatten().map(|found| found.st_ino)
 }
 
-/// The process behind `pidfd`, which has this pid, as one that can be known again; `None` when it is gone.
+/// The identity of the process behind `pidfd`, which has this pid. `None` if it is gone.
 #[must_use]
 pub fn leader(pidfd: &OwnedFd, pid: Pid) -> Option<Leader> {
     match inode(pidfd) {
-        // That says it all, and /proc would take 18 µs more.
+        // The inode is sufficient. Reading /proc would take 18 µs more.
         Some(inode) => Some(Leader { pid, started: 0, inode: Some(inode) }),
         None => Some(Leader { pid, started: stat(pid)?.started, inode: None }),
     }
 }
 
-/// The ancestors of the process behind `pidfd`, which has this pid: its parent first.
+/// The ancestors of the process behind `pidfd`, which has this pid, its parent first.
 #[must_use]
 pub fn ancestors(pidfd: &OwnedFd, pid: Pid) -> Vec<Pid> {
     let above = |pid: &Pid| by_pid(*pid).ok().and_then(|pidfd| parent(&pidfd, *pid));
-    iter::successors(parent(pidfd, pid), above).take(GENERATIONS).collect()
+    iter::successors(parent(pidfd, pid), above).take(MAX_ANCESTORS).collect()
 }
 
-/// The parent of the process behind `pidfd`, which has this pid; `None` for one whose parent is not in our pid
-/// namespace, and for one that is gone.
+/// The parent of the process behind `pidfd`, which has this pid. `None` if the process is gone, or its parent is not in
+/// our pid namespace.
 fn parent(pidfd: &OwnedFd, pid: Pid) -> Option<Pid> {
     match sys::pidfd_parent(pidfd) {
         Ok(parent) => Pid::try_from(parent).ok(),
-        // Linux before 6.13: ENOTTY, and EINVAL where pidfds know other requests already.
+        // Linux before 6.13: ENOTTY, or EINVAL if pidfds support other requests already.
         Err(nix::errno::Errno::ENOTTY | nix::errno::Errno::EINVAL) => stat(pid)?.parent,
         Err(_) => None,
     }
@@ -139,15 +139,14 @@ fn stat(pid: Pid) -> Option<Stat> {
 }
 
 fn read_stat(pid: Pid) -> io::Result<String> {
-    let mut line = [0; LINE];
+    let mut line = [0; STAT_SIZE];
     let length = File::open(format!("/proc/{pid}/stat"))?.read(&mut line)?;
-    // The name of the command may be anything, also no UTF-8: whoever runs `su` by a link of their own
-    // chooses it.
+    // The name of the command may not be UTF-8: a user who runs `su` through a link chooses it.
     Ok(String::from_utf8_lossy(line.get(..length).unwrap_or_default()).into_owned())
 }
 
-/// Reads a line of proc_pid_stat(5). The command's name, field 2, may hold anything, also
-/// spaces and parentheses; what counts begins after the last of these.
+/// Parses a line of proc_pid_stat(5). The name of the command, field 2, may contain any character, also spaces and
+/// parentheses. The other fields follow its last parenthesis.
 fn parse(line: &str) -> Option<Stat> {
     let (_, fields) = line.rsplit_once(") ")?;
     let mut fields = fields.split_ascii_whitespace();

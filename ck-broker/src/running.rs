@@ -1,4 +1,4 @@
-//! The broker that runs on a state directory, as service scripts ask for it: which process it is, and its end.
+//! Finds and ends the broker that runs on a state directory, for service scripts.
 
 use crate::{
     places::{
@@ -18,15 +18,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a broker has to end after SIGTERM.
+/// The time between SIGTERM and SIGKILL.
 const TERM_TIME: Duration = Duration::from_secs(10);
-/// How long it has to end after SIGKILL.
+/// How long to wait for the end after SIGKILL.
 const KILL_TIME: Duration = Duration::from_secs(5);
 
-/// Why a broker was not found or not ended.
+/// Why a broker could not be found or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum RunningError {
-    /// The lock could not be looked at.
+    /// The lock could not be inspected.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// It could not be watched or sent a signal.
@@ -40,7 +40,7 @@ pub enum RunningError {
     /// SIGKILL did not end it.
     #[error("ck-broker (pid {0}) does not end: it hangs in the kernel")]
     Hangs(i32),
-    /// When it had ended, another one held the lock.
+    /// Another broker holds the lock after the first one has ended.
     #[error("another ck-broker (pid {0}) was started meanwhile: stop the supervisor that starts it")]
     Another(i32),
 }
@@ -75,7 +75,7 @@ pub fn stop(state_dir: &Path) -> Result<(), RunningError> {
         Err(Errno::SRCH) => return Ok(()),
         broker => broker.map_err(failed)?,
     };
-    // It is the process that still holds the lock now that the descriptor is open.
+    // Checked again now that the descriptor is open, because the pid may have been reused before.
     if find(state_dir)? == Holder::Runs(pid) {
         let has_ended = end(&broker, Signal::TERM, TERM_TIME).map_err(failed)?
             || end(&broker, Signal::KILL, KILL_TIME).map_err(failed)?;

@@ -11,7 +11,7 @@ use crate::{
         teardown::{NoRemover, Remover, TeardownQueue},
     },
     history,
-    log_sink::{self, Target},
+    log_sink::{self, Destination},
     places::{self, Holder, LockError, PlacesError, Wanted},
     privileges,
     running::{self, RunningError},
@@ -202,13 +202,13 @@ fn source(options: &Options) -> Source {
     }
 }
 
-fn target(syslog: bool) -> Target {
-    if syslog { Target::Syslog } else { Target::Stderr }
+fn target(syslog: bool) -> Destination {
+    if syslog { Destination::Syslog } else { Destination::Stderr }
 }
 
 /// Standard error, where it is said as well, may lead nowhere.
 fn say_last(options: &Options, error: &StartError) {
-    if options.syslog && log_sink::install(Target::Syslog, LevelFilter::Error).is_ok() {
+    if options.syslog && log_sink::install(Destination::Syslog, LevelFilter::Error).is_ok() {
         log::error!("{error}");
     }
 }
@@ -243,7 +243,8 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     let teardowns = TeardownQueue::new(remover, root.retired_path(), [state.private()]);
     let switcher = Switcher::beside(&own);
     let linger = LingerDir::open(&options.linger_dir);
-    let directories = directories::Parts { root, teardowns, claims: Claims::open(state.users())?, places };
+    let directories =
+        directories::Resources { root, teardowns, claims: Claims::open(state.users())?, places };
     let parts = Parts { directories, unfinished, linger, descriptors, switcher, passed, source, signals };
     let seats = settings.seats.clone();
     let mut broker = Broker::open(state.path(), store, parts, settings)?;

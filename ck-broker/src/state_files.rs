@@ -1,4 +1,4 @@
-//! Small files of root's in the private part of the state directory: written whole, and read within a limit.
+//! Small files in the private part of the state directory: written as a whole, and read up to a limit.
 
 use ck_protocol::Uid;
 use std::{
@@ -8,14 +8,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The longest file that holds a number or two, in bytes.
-const LINE: usize = 64;
-/// A file on its way into place, or out of it, begins with this; no id does.
+/// The maximum size of a file that contains a number or two, in bytes.
+const MAX_LINE: usize = 64;
+/// The first character of temporary files and of files that were set aside. No id begins with it.
 pub(crate) const HIDDEN: char = '.';
-/// A file on its way into place ends with this.
+/// The suffix of temporary files.
 const HALF_MADE: &str = ".new";
 
-/// A record could not be written, read or removed.
+/// Why a record could not be written, read or removed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {operation} {}: {source}", path.display())]
 pub struct StoreError {
@@ -28,7 +28,7 @@ pub(crate) fn error<'p>(operation: &'static str, path: &'p Path) -> impl Fn(io::
     move |source| StoreError { operation, path: path.to_owned(), source }
 }
 
-/// Puts a file in place, whole or not at all.
+/// Replaces a file by rename(2), as a whole.
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let hidden = path.with_file_name(format!("{HIDDEN}{name}{HALF_MADE}"));
@@ -36,7 +36,7 @@ pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
         .map_err(error("write", &hidden))
         .and_then(|()| fs::rename(&hidden, path).map_err(error("rename into place", path)))
         .inspect_err(|_| {
-            // Nothing half-made: the error itself is what the caller hears about.
+            // Removes the unfinished file; the caller receives the first error.
             let _ = fs::remove_file(&hidden);
         })
 }
@@ -45,7 +45,7 @@ fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
     io::Write::write_all(&mut create(path)?, contents)
 }
 
-/// An empty file, whatever was there before.
+/// Creates an empty file, or truncates an existing one.
 pub(crate) fn create(path: &Path) -> io::Result<fs::File> {
     fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
@@ -57,18 +57,18 @@ pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// The first line of a file of a number or two; `None` if it cannot be read.
+/// The contents of a file with a number or two. `None` if it cannot be read.
 pub(crate) fn read_line(path: &Path) -> Option<String> {
-    String::from_utf8(read(path, LINE).ok()?).ok()
+    String::from_utf8(read(path, MAX_LINE).ok()?).ok()
 }
 
-/// What the file holds; of one that has more than `limit` bytes, so many and one more. Not by
-/// [`Read::read_to_end`], which asks for the size and for the end besides: at a start, there is a file for each session.
+/// The contents of a file, but at most `limit + 1` bytes. [`Read::read_to_end`] would make two more system calls, and
+/// at a start there is a file for each session.
 pub(crate) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let mut file = fs::File::open(path)?;
     let mut contents = vec![0; limit + 1];
     let mut length = 0;
-    // A file gives all that it has at once; less than it was asked for is its end.
+    // read(2) of a file returns fewer bytes than requested only at its end.
     while let Some(rest) = contents.get_mut(length..).filter(|rest| !rest.is_empty()) {
         let asked = rest.len();
         match file.read(rest) {
@@ -98,13 +98,13 @@ pub(crate) fn read_users(dir: &Path) -> Result<Vec<Uid>, StoreError> {
     Ok(users)
 }
 
-/// Whose record it is, by its name.
+/// The user whose record has this name.
 pub(crate) fn uid_of(name: &str) -> Option<Uid> {
     let uid = name.parse::<u32>().ok().and_then(|number| Uid::try_from(number).ok());
     uid.filter(|uid| uid.to_string() == name)
 }
 
-/// Whether a broker died while it wrote the file, so that it was never part of the state.
+/// True if a broker died while it wrote the file. Such a file was never part of the state.
 pub(crate) fn is_half_made(name: &str) -> bool {
     name.starts_with(HIDDEN) && name.ends_with(HALF_MADE)
 }
@@ -126,7 +126,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("ck-broker-long-file-{}", std::process::id()));
         fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
         assert_eq!(read(&path, 4096).unwrap().len(), 4097);
-        assert_eq!(read_line(&path).map(|line| line.len()), Some(LINE + 1));
+        assert_eq!(read_line(&path).map(|line| line.len()), Some(MAX_LINE + 1));
         fs::remove_file(&path).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! What whoever has started the broker is told of it: by sd_notify(3), and on a descriptor.
+//! Notifies the supervisor of the broker: by sd_notify(3), and on a descriptor.
 
 use sd_notify::NotifyState;
 use std::{
@@ -6,7 +6,8 @@ use std::{
     io::{self, Write},
 };
 
-/// Logins are served: said to the service manager, and by a newline on the descriptor `ready_fd`, which is closed.
+/// Reports that logins are served: to the service manager, and by a newline on the descriptor `ready_fd`, which is then
+/// closed.
 ///
 /// # Errors
 /// The descriptor could not be written to.
@@ -15,20 +16,20 @@ pub fn tell_ready(ready_fd: Option<i32>) -> io::Result<()> {
     let Some(fd) = ready_fd else { return Ok(()) };
     let mut pipe = OpenOptions::new().write(true).open(format!("/proc/self/fd/{fd}"))?;
     pipe.write_all(b"\n")?;
-    // The inherited one too, so that no worker keeps it open.
+    // The inherited descriptor is closed too, so that no worker keeps it open.
     Ok(nix::unistd::close(fd)?)
 }
 
-/// The configuration is being read again.
+/// Reports that the configuration is being read again.
 pub(crate) fn tell_reloading() {
     match NotifyState::monotonic_usec_now() {
-        // Since systemd 253 one belongs to the other, for a service of Type=notify-reload.
+        // systemd 253 needs both for a service of Type=notify-reload.
         Ok(now) => notify(&[NotifyState::Reloading, now]),
         Err(_) => notify(&[NotifyState::Reloading]),
     }
 }
 
-/// That is done.
+/// Reports that the reload is done.
 pub(crate) fn tell_reloaded() {
     notify(&[NotifyState::Ready]);
 }

@@ -1,9 +1,9 @@
-//! How the values of one type are written and read in one version.
+//! Encodes and decodes the values of one type in one version.
 
 use crate::{DecodeError, EncodeError};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Reads and writes the values of one type in one version of their postcard form.
+/// Encodes and decodes the values of one type, in the postcard form of one version.
 #[derive(Clone, Copy, Debug)]
 pub struct Codec<T> {
     decode: fn(&[u8]) -> Result<T, DecodeError>,
@@ -11,7 +11,7 @@ pub struct Codec<T> {
 }
 
 impl<T> Codec<T> {
-    /// The version in which `T` itself is written.
+    /// A codec for a version in which `T` itself is encoded.
     #[must_use]
     pub const fn plain() -> Self
     where
@@ -20,7 +20,8 @@ impl<T> Codec<T> {
         Self { decode: read::<T>, encode: write::<T> }
     }
 
-    /// A version in which `Frozen` is written in place of `T`: what `T` was when that version was current.
+    /// A codec for a version in which `Frozen` is encoded in place of `T`. `Frozen` is the form of `T` at the time of
+    /// that version.
     #[must_use]
     pub const fn through<Frozen>() -> Self
     where
@@ -32,7 +33,7 @@ impl<T> Codec<T> {
         }
     }
 
-    /// Reads `bytes` as one value with nothing behind it. The caller checks how many bytes there may be.
+    /// Decodes `bytes` as one value without trailing bytes. The caller checks the length.
     ///
     /// # Errors
     /// [`DecodeError::Malformed`] and [`DecodeError::LeftOver`].
@@ -40,10 +41,10 @@ impl<T> Codec<T> {
         (self.decode)(bytes)
     }
 
-    /// Writes `value` at the start of `buffer`, and returns how many bytes it has.
+    /// Encodes `value` at the start of `buffer`. Returns its length in bytes.
     ///
     /// # Errors
-    /// [`EncodeError`] when it has more bytes than the buffer.
+    /// [`EncodeError`] if it is longer than the buffer.
     pub fn encode(&self, value: &T, buffer: &mut [u8]) -> Result<usize, EncodeError> {
         let room = buffer.len();
         (self.encode)(value, buffer).map_err(|source| EncodeError { room, source })

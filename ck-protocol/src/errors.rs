@@ -1,27 +1,27 @@
-//! Packets that cannot be read, and values that cannot be written.
+//! Errors of decoding a packet and of encoding a value.
 
-/// A packet that is no frame.
+/// Why a packet is not a frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Nothing at all: on `SOCK_SEQPACKET` also how the end of a connection looks.
+    /// The packet is empty. On `SOCK_SEQPACKET`, the end of a connection looks the same.
     #[error("an empty packet is no frame")]
     Empty,
-    /// More bytes than the receiver takes.
+    /// The packet has more bytes than the receiver accepts.
     #[error("a packet of {0} bytes is too long for a frame")]
     TooLong(usize),
-    /// A version that is not spoken here.
+    /// The version is not supported.
     #[error(
         "protocol version {found} is not spoken here, only {oldest} to {newest}: install one release of all parts"
     )]
     Version {
         /// The version of the packet.
         found: u8,
-        /// The oldest version that is spoken here.
+        /// The oldest supported version.
         oldest: u8,
-        /// The newest one.
+        /// The newest supported version.
         newest: u8,
     },
-    /// The value could not be read.
+    /// The value could not be decoded.
     #[error("malformed frame: {0}")]
     Malformed(postcard::Error),
     /// The value ended before the packet did.
@@ -29,7 +29,7 @@ pub enum DecodeError {
     LeftOver(usize),
 }
 
-/// A value that does not fit.
+/// The value does not fit into the buffer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("frame cannot be encoded in {room} bytes: {source}")]
 pub struct EncodeError {

@@ -1,49 +1,49 @@
-//! What changed.
+//! The events that subscribers receive.
 
 use crate::{Session, SessionId, ShortName, Uid};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A change, in the order in which it happened. Subscribers are told all of them, so another variant is a new version of the
-/// protocol.
+/// A change. Subscribers receive changes in the order in which they happened. Every subscriber receives every variant,
+/// so a new variant requires a new version of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// The first session of a user is about to be added.
     UserAdded(Uid),
-    /// A session is open.
+    /// A session was opened.
     SessionAdded(Box<Session>),
     /// A session has ended.
     SessionRemoved {
         /// The session.
         id: SessionId,
-        /// Whose it was.
+        /// Its user.
         uid: Uid,
     },
     /// The last session of a user has ended.
     UserRemoved(Uid),
-    /// What a user's runtime directory held is gone.
+    /// The contents of a user's runtime directory were removed.
     TeardownFinished(Uid),
-    /// Something of it could not be removed and lies in `.ck-retired`.
+    /// Some of the contents could not be removed and remain in `.ck-retired`.
     TeardownFailed(Uid),
-    /// Something about a session is another, such as whether it is active: this is how it is now.
+    /// A session has changed, for example from online to active. This is its new state.
     SessionChanged(Box<Session>),
-    /// Another session is in the foreground of a seat, or none.
+    /// The active session of a seat has changed.
     SeatChanged {
         /// The seat.
         seat: ShortName,
-        /// Which one it is.
+        /// The session that is active now.
         active: Option<SessionId>,
-        /// Which one it was.
+        /// The session that was active before.
         before: Option<SessionId>,
     },
-    /// The programs of a session's owner are to lock it.
+    /// A request to the programs of a session's owner to lock the session.
     LockRequested {
         /// The session.
         id: SessionId,
         /// Whose it is.
         uid: Uid,
     },
-    /// They are to unlock it.
+    /// A request to them to unlock the session.
     UnlockRequested {
         /// The session.
         id: SessionId,
@@ -53,7 +53,7 @@ pub enum Event {
 }
 
 impl fmt::Display for Event {
-    /// One line for a log, everything that came from outside escaped.
+    /// Writes one line for a log, with texts from outside escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UserAdded(uid) => write!(f, "user {uid} is here"),

@@ -3,10 +3,10 @@
 use crate::{DecodeError, EncodeError, Framed, Protocol, Version};
 
 impl Version {
-    /// Writes `value` as a frame of this version into `buffer`, and returns the part of it that is the packet.
+    /// Encodes `value` as a frame of this version in `buffer`. Returns the part of the buffer that is the packet.
     ///
     /// # Errors
-    /// [`EncodeError`] when the frame is longer than the buffer.
+    /// [`EncodeError`] if the frame is longer than the buffer.
     pub fn encode<'b, T: Framed>(self, value: &T, buffer: &'b mut [u8]) -> Result<&'b [u8], EncodeError> {
         let Some((number, body)) = buffer.split_first_mut() else {
             return Err(EncodeError { room: 0, source: postcard::Error::SerializeBufferFull });
@@ -18,11 +18,11 @@ impl Version {
 }
 
 impl Protocol {
-    /// Reads a packet of at most `limit` bytes as one frame with nothing behind it. Returns the version that its sender
-    /// speaks, and the value.
+    /// Decodes a packet of at most `limit` bytes as one frame without trailing bytes. Returns the version of the
+    /// sender, and the value.
     ///
     /// # Errors
-    /// [`DecodeError`]; after any of them the connection is of no more use.
+    /// [`DecodeError`]; then the connection has to be closed.
     pub fn decode<T: Framed>(self, packet: &[u8], limit: usize) -> Result<(Version, T), DecodeError> {
         if packet.len() > limit {
             return Err(DecodeError::TooLong(packet.len()));

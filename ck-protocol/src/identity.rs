@@ -1,4 +1,4 @@
-//! Numbers that name something, each holding only values that can name it.
+//! Identifiers. Each type contains only valid values.
 
 use serde::{Deserialize, Serialize};
 use std::{
@@ -8,7 +8,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// A number that names nothing.
+/// A number that is not a valid identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{value} cannot be a {what}")]
 pub struct OutOfRange {
@@ -16,7 +16,7 @@ pub struct OutOfRange {
     value: i64,
 }
 
-/// A user id. Never `(uid_t) -1`, which `chown(2)` and `setresuid(2)` read as "leave it".
+/// A user id. Never `(uid_t) -1`, which `chown(2)` and `setresuid(2)` interpret as "unchanged".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct Uid(u32);
@@ -26,7 +26,7 @@ pub struct Uid(u32);
 #[serde(try_from = "u32", into = "u32")]
 pub struct Gid(u32);
 
-/// A process id, as the broker's own pid namespace counts: at least 1.
+/// A process id in the pid namespace of the broker: at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i32", into = "i32")]
 pub struct Pid(i32);
@@ -151,7 +151,7 @@ impl fmt::Display for Pid {
     }
 }
 
-/// Defines an id that is counted up from 1 and never used again.
+/// Defines an id that counts up from 1 and is never reused.
 macro_rules! counted {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -200,23 +200,23 @@ macro_rules! counted {
 }
 
 counted! {
-    /// The name of a session: never used again within a boot.
+    /// The id of a session, which is never reused within a boot.
     SessionId
 }
 
 counted! {
-    /// The name of a teardown: never used again while the broker runs.
+    /// The id of a teardown, which is never reused while the broker runs.
     TeardownId
 }
 
-/// 128 random bits by which a PAM module names the session that it asks for, before it knows
-/// the id: a repeated request with the same token means the same session.
+/// 128 random bits by which a PAM module names the session that it requests, before it knows the id. A repeated request
+/// with the same token refers to the same session.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Token([u8; 16]);
 
 impl Token {
-    /// Takes 16 random bytes.
+    /// A token of 16 random bytes.
     #[must_use]
     pub fn new(random: [u8; 16]) -> Self {
         Self(random)
@@ -224,19 +224,19 @@ impl Token {
 }
 
 impl fmt::Debug for Token {
-    /// Hides the bits: whoever knows them can close the session.
+    /// Hides the bits, because a process that knows them could close the session.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(…)")
     }
 }
 
-/// A moment, in microseconds since 1970-01-01 00:00:00 UTC.
+/// A point in time, in microseconds since 1970-01-01 00:00:00 UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The moment `micros` microseconds after the epoch.
+    /// The time `micros` microseconds after the epoch.
     #[must_use]
     pub fn from_micros(micros: i64) -> Self {
         Self(micros)

@@ -1,14 +1,13 @@
-//! What the session broker, its PAM module and `ckctl` say to each other.
+//! The protocol between the session broker, its PAM module and `ckctl`.
 //!
-//! One `SOCK_SEQPACKET` packet is one frame is one postcard value, its protocol version first
-//! ([`Version::encode`], [`Protocol::decode`]). [`PROTOCOL`] is the table of versions; `versions.rs` says how to add
-//! one. Two sockets, two vocabularies: [`SessionRequest`] on `session.sock`, which only
-//! root can reach, and [`AdminRequest`] on `admin.sock`, which everybody can; so nothing that
-//! only root may ask can even be decoded from the other socket. Both are answered with [`Reply`].
-//! What changes is told as [`Event`].
+//! Each `SOCK_SEQPACKET` packet is one frame: a protocol version, then one postcard value ([`Version::encode`],
+//! [`Protocol::decode`]). [`PROTOCOL`] is the table of versions; `versions.rs` says how to add one. Each of the two
+//! sockets has its own type of request: [`SessionRequest`] on `session.sock`, which only root can reach, and
+//! [`AdminRequest`] on `admin.sock`, which every user can reach. A request that only root may send can therefore not
+//! even be decoded from `admin.sock`. Replies on both sockets are [`Reply`]. Changes are sent as [`Event`].
 //!
-//! No I/O happens here. Strings are [`Text`]s with a limit, names of users are bytes with one ([`UserName`]), numbers are newtypes that hold only
-//! legal values: what has been decoded can be trusted.
+//! This crate performs no I/O. Strings are [`Text`]s with a maximum length, names of users are bytes with one
+//! ([`UserName`]), and numbers are newtypes that contain only valid values. Decoded values can therefore be trusted.
 #![forbid(unsafe_code)]
 
 mod codec;

@@ -1,4 +1,4 @@
-//! Every limit of the protocol, in one place. All are checked before memory is taken.
+//! The limits of the protocol. All are checked before memory is allocated.
 
 /// The largest request, in bytes. A larger packet is malformed.
 pub const REQUEST: usize = 4096;

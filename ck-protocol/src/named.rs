@@ -1,6 +1,6 @@
-//! Enums whose values have a name each.
+//! Enums whose values have names.
 
-/// A word that names none of the values of its kind.
+/// A word that is not the name of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what}: use one of {}", .known.join(", "))]
 pub struct UnknownName {
@@ -8,7 +8,7 @@ pub struct UnknownName {
     pub(crate) known: &'static [&'static str],
 }
 
-/// Defines an enum whose values have a name each, as people and environments spell it.
+/// Defines an enum whose values have names for people, options and environments.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident, $what:literal: $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?) => {
         $(#[$doc])*
@@ -18,7 +18,7 @@ macro_rules! named {
         }
 
         impl $name {
-            /// The name, as environments, options and JSON spell it.
+            /// The name, as it is written in environments, options and JSON.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }

@@ -1,4 +1,4 @@
-//! Texts by what they hold, each with its limit.
+//! Texts by their contents, each with its limit.
 
 use crate::{limits, text::Text};
 

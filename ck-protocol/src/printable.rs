@@ -1,10 +1,10 @@
-//! Escaping of what comes from outside, before a person or a log sees it.
+//! Escapes text from outside before it is shown or logged.
 
 use std::fmt::{self, Write};
 
-/// Shows `text` on one line of a terminal or log: control characters, line and paragraph
-/// separators, and the characters that reorder text (Unicode 15, UAX #9) are written as
-/// `\u{…}`, and a backslash as `\\`, so that the escaped form is unambiguous.
+/// Writes `text` for one line of a terminal or log. Control characters, line and paragraph separators, and the
+/// characters that reorder text (Unicode 15, UAX #9) are written as `\u{…}`, and a backslash as `\\`, so that the
+/// escaped form is unambiguous.
 #[must_use]
 pub fn printable(text: &str) -> impl fmt::Display + '_ {
     Printable(text)
@@ -25,14 +25,14 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// Whether a terminal or a log shows `c`, and nothing else happens. If not, it is in the Basic
-/// Multilingual Plane, so one `\uXXXX` of JSON can name it.
+/// True if a terminal or a log shows `c` without a side effect. All other characters are in the Basic Multilingual
+/// Plane, so one `\uXXXX` of JSON can express them.
 #[must_use]
 pub fn is_printable(c: char) -> bool {
     !c.is_control() && !misleads(c)
 }
 
-/// Whether `c` breaks a line or changes the order in which its neighbours are shown.
+/// True if `c` breaks a line or changes the order in which its neighbours are shown.
 fn misleads(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -1,4 +1,4 @@
-//! What the broker answers.
+//! The replies of the broker.
 
 use crate::{
     Class, Event, Fact, Kind, Message, PathText, Seat, Session, SessionId, ShortName, Status, Teardown,
@@ -6,16 +6,17 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A reply on either socket. Variants are only ever added at the end, and sent only as the answer to a request that is as new.
+/// A reply on either socket. Variants are added only at the end. A new variant is sent only in reply to a request that
+/// was added with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// The session is open.
     Opened(Opened),
-    /// The session is not, or no longer, open.
+    /// The session is closed, or was closed before.
     Closed,
     /// A session.
     Session(Box<Session>),
-    /// The broker's own state, for an older `ckctl`.
+    /// The state of the broker, for an older `ckctl`.
     Status(Status),
     /// The end of a list.
     End,
@@ -23,38 +24,38 @@ pub enum Reply {
     Refused(Refusal),
     /// A teardown.
     Teardown(Box<Teardown>),
-    /// So many teardowns are tried again.
+    /// This number of teardowns is retried.
     Retrying(u64),
     /// A user.
     User(Box<User>),
     /// A seat.
     Seat(Box<Seat>),
-    /// It is carried out, or under way; it was about so many sessions.
+    /// The request was carried out, or has begun. It concerned this number of sessions.
     Done(u64),
-    /// To a subscriber: that was everything. The next change has this number.
+    /// To a subscriber: the snapshot is complete. The next change has this number.
     Synced(u64),
-    /// To a subscriber: something has changed.
+    /// To a subscriber: a change.
     Change(Box<Change>),
-    /// To a subscriber who read too slowly: so many changes are missing here.
+    /// To a subscriber that reads too slowly: this number of changes was dropped.
     Lost(u64),
-    /// A teardown, with all that is known of it.
+    /// A teardown with all details.
     TeardownDetail(Box<TeardownDetail>),
-    /// Something that somebody should look at: one line that says what it costs whom, and what to do.
+    /// A problem for the administrator: one line with its effect and what to do.
     Problem(Message),
-    /// Something that the broker says of itself.
+    /// A fact about the broker.
     Fact(Fact),
 }
 
-/// A change, and which one it was.
+/// A change with its number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// Counted up by one from change to change, as long as the broker runs.
+    /// The number of the change. It increases by one with each change while the broker runs.
     pub sequence: u64,
-    /// What has changed.
+    /// The change.
     pub event: Event,
 }
 
-/// What a PAM module puts into the environment of a login.
+/// The facts that a PAM module puts into the environment of a login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
     /// `XDG_SESSION_ID`.
@@ -96,25 +97,25 @@ impl Reply {
     }
 }
 
-/// The kinds of refusal. Any request can get one, so another variant is a new version of the protocol.
+/// The reason of a refusal. Any request can be refused, so a new variant requires a new version of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefusalCode {
     /// The frame could not be decoded; the connection is closed.
     Malformed,
-    /// The frame's protocol version is not spoken here; the connection is closed.
+    /// The protocol version of the frame is not supported; the connection is closed.
     Version,
-    /// The peer may not ask this.
+    /// The peer is not permitted to send this request.
     NotAllowed,
     /// No session has that id.
     NoSuchSession,
-    /// A fact in the request cannot be true or cannot be used.
+    /// A value in the request is invalid.
     Invalid,
     /// A limit is reached.
     Busy,
-    /// The broker could not do it.
+    /// The broker failed to carry out the request.
     Failed,
     /// No teardown that was given up has that id.
     NoSuchTeardown,
-    /// Nobody of that uid is here.
+    /// No user with that uid is logged in or lingers.
     NoSuchUser,
 }

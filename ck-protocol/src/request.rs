@@ -1,32 +1,32 @@
-//! What may be asked of the broker.
+//! The requests to the broker.
 
 use crate::{Class, Gid, HostName, Kind, SessionId, ShortName, TeardownId, Token, Uid, UserName};
 use serde::{Deserialize, Serialize};
 
-/// A request on `session.sock`, where every peer is root. Variants are only ever added at the
-/// end: their order is the wire format.
+/// A request on `session.sock`, where every peer is root. Variants are added only at the end, because their order is
+/// the wire format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SessionRequest {
     /// Open a session whose leader is the peer. Answered with [`Reply::Opened`](crate::Reply).
     Open(Box<Open>),
-    /// Close a session. Answered with [`Reply::Closed`](crate::Reply), also when it has ended.
+    /// Close a session. Answered with [`Reply::Closed`](crate::Reply), even if the session has ended before.
     Close(SessionRef),
 }
 
-/// A session, by what its PAM module knows of it.
+/// A reference to a session by its PAM module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SessionRef {
-    /// By the id that the broker gave.
+    /// By the id from the reply.
     Id(SessionId),
-    /// By the token of the request, where no reply came.
+    /// By the token of the request, if no reply was received.
     Token(Token),
 }
 
-/// The facts of a login, as the PAM module gathered them from its host. The leader is not among
-/// them: it is the peer of the connection, and the kernel names it.
+/// The facts of a login, which the PAM module has gathered from its host. The leader is not among them: it is the peer
+/// of the connection, which the kernel names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
-    /// Names this login, so that asking twice opens one session.
+    /// Identifies the login, so that a repeated request opens only one session.
     pub token: Token,
     /// The target user.
     pub uid: Uid,
@@ -48,11 +48,11 @@ pub struct Open {
     pub remote_user: Option<UserName>,
     /// `PAM_XDISPLAY`, as it came.
     pub display: Option<ShortName>,
-    /// Whether a runtime directory is wanted: false by the option `runtime_dir=no`.
+    /// True if a runtime directory is requested. The option `runtime_dir=no` sets it to false.
     pub runtime_dir: bool,
 }
 
-/// A request on `admin.sock`, open to every local user. Variants are only ever added at the end.
+/// A request on `admin.sock`, which is open to every local user. Variants are added only at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AdminRequest {
     /// All sessions, by id: a [`Reply::Session`](crate::Reply) each, then
@@ -60,45 +60,42 @@ pub enum AdminRequest {
     List,
     /// One session.
     Show(SessionId),
-    /// How the broker itself is, for an older `ckctl`: [`AdminRequest::Facts`] says more.
+    /// The state of the broker, for an older `ckctl`. [`AdminRequest::Facts`] returns more.
     Status,
     /// All teardowns that are not finished, by id: a [`Reply::Teardown`](crate::Reply) each, then
     /// [`Reply::End`](crate::Reply).
     Teardowns,
-    /// Try the teardowns that were given up again: this one, or all. Answered with
-    /// [`Reply::Retrying`](crate::Reply).
+    /// Retry teardowns that were given up: this one, or all. Answered with [`Reply::Retrying`](crate::Reply).
     RetryTeardowns(Option<TeardownId>),
-    /// Everything that there is, then every change: a [`Reply::Session`](crate::Reply) and a
-    /// [`Reply::Seat`](crate::Reply) each, [`Reply::Synced`](crate::Reply), then
-    /// [`Reply::Change`](crate::Reply)s until the peer hangs up.
+    /// A snapshot, then every change: a [`Reply::Session`](crate::Reply) and a [`Reply::Seat`](crate::Reply) each,
+    /// [`Reply::Synced`](crate::Reply), then [`Reply::Change`](crate::Reply)s until the peer closes the connection.
     Subscribe,
-    /// All users who are here, by uid: a [`Reply::User`](crate::Reply) each, then
+    /// All users who are logged in or linger, by uid: a [`Reply::User`](crate::Reply) each, then
     /// [`Reply::End`](crate::Reply).
     Users,
     /// All seats: a [`Reply::Seat`](crate::Reply) each, then [`Reply::End`](crate::Reply).
     Seats,
     /// End sessions, by their leaders. Answered with [`Reply::Done`](crate::Reply).
     Terminate(Target),
-    /// Tell the owner's programs to lock the session. Answered with [`Reply::Done`](crate::Reply).
+    /// Request the owner's programs to lock the session. Answered with [`Reply::Done`](crate::Reply).
     Lock(SessionId),
-    /// Tell them to unlock it.
+    /// Request the owner's programs to unlock the session. Answered with [`Reply::Done`](crate::Reply).
     Unlock(SessionId),
     /// Bring a session to the foreground of its seat. Answered with [`Reply::Done`](crate::Reply).
     Activate(SessionId),
-    /// Who keeps a runtime directory without a session.
+    /// List or change which users linger.
     Linger(Linger),
-    /// As [`AdminRequest::Teardowns`], with all that is known of each: a [`Reply::TeardownDetail`](crate::Reply) each, then
+    /// As [`AdminRequest::Teardowns`], with all details: a [`Reply::TeardownDetail`](crate::Reply) each, then
     /// [`Reply::End`](crate::Reply).
     TeardownDetails,
-    /// What somebody should look at, beside what [`AdminRequest::Status`] counts: a [`Reply::Problem`](crate::Reply) each, then
-    /// [`Reply::End`](crate::Reply).
+    /// Problems for the administrator, besides those that [`AdminRequest::Status`] counts: a
+    /// [`Reply::Problem`](crate::Reply) each, then [`Reply::End`](crate::Reply).
     Problems,
-    /// How the broker itself is: a [`Reply::Fact`](crate::Reply) for each thing that it says of itself, then
-    /// [`Reply::End`](crate::Reply).
+    /// Facts about the broker: a [`Reply::Fact`](crate::Reply) each, then [`Reply::End`](crate::Reply).
     Facts,
 }
 
-/// What is to be ended.
+/// The sessions that [`AdminRequest::Terminate`] ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     /// One session.
@@ -107,12 +104,12 @@ pub enum Target {
     User(Uid),
 }
 
-/// What is asked about lingering.
+/// A request about lingering.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Linger {
-    /// Who lingers: a [`Reply::User`](crate::Reply) each, then [`Reply::End`](crate::Reply).
+    /// All lingering users: a [`Reply::User`](crate::Reply) each, then [`Reply::End`](crate::Reply).
     List,
-    /// From now on this user does. Answered with [`Reply::Done`](crate::Reply).
+    /// Let this user linger. Answered with [`Reply::Done`](crate::Reply).
     On {
         /// The user.
         uid: Uid,
@@ -121,6 +118,6 @@ pub enum Linger {
         /// The user's name.
         user: UserName,
     },
-    /// From now on this user does not.
+    /// Stop the lingering of this user. Answered with [`Reply::Done`](crate::Reply).
     Off(Uid),
 }

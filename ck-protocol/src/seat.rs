@@ -1,17 +1,17 @@
-//! What is known of a seat.
+//! A seat.
 
 use crate::{SessionId, ShortName};
 use serde::{Deserialize, Serialize};
 
-/// A place at this machine where people sit.
+/// A seat: the devices of one workplace at this machine, as in sd-login(3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seat {
-    /// Its name, such as `seat0`; `XDG_SEAT`.
+    /// Its name, for example `seat0`: `XDG_SEAT`.
     pub id: ShortName,
-    /// The session in its foreground.
+    /// The active session.
     pub active: Option<SessionId>,
-    /// Sessions on it.
+    /// The number of sessions on it.
     pub sessions: u64,
-    /// Whether it has the kernel's virtual terminals, between which `ckctl activate` switches.
+    /// True if it has the virtual terminals of the kernel, between which `ckctl activate` switches.
     pub has_vts: bool,
 }

@@ -1,4 +1,4 @@
-//! What is known of a session.
+//! A session.
 
 use crate::{HostName, PathText, Pid, SessionId, ShortName, Timestamp, Uid, UserName, Vt, named::named};
 use serde::{Deserialize, Serialize};
@@ -6,46 +6,46 @@ use serde::{Deserialize, Serialize};
 /// One login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Its name, never used again within a boot; `XDG_SESSION_ID`.
+    /// Its id, which is never reused within a boot: `XDG_SESSION_ID`.
     pub id: SessionId,
     /// The session whose leader is an ancestor of this one's leader: `su` within an ssh login.
     pub parent: Option<SessionId>,
-    /// Who is logged in.
+    /// The user who is logged in.
     pub uid: Uid,
-    /// The name of the user's account, as the PAM host's name service has it.
+    /// The name of the account, from the name service of the PAM host.
     pub user: UserName,
     /// The process that opened the session.
     pub leader_pid: Pid,
     /// The PAM service, such as `sshd`.
     pub service: ShortName,
-    /// What the session is for.
+    /// The purpose of the session.
     pub class: Class,
-    /// How its user sees it.
+    /// Its type, for example `tty` or `x11`.
     pub kind: Kind,
-    /// The terminal without `/dev/`, where the PAM host named a real one.
+    /// The terminal without `/dev/`, if the PAM host named a real one.
     pub tty: Option<ShortName>,
-    /// Whether the user sits elsewhere. True unless the broker knows better.
+    /// True unless the broker knows that the user is at this machine.
     pub remote: bool,
-    /// The remote host, as the PAM host named it.
+    /// The remote host, from the PAM host.
     pub remote_host: Option<HostName>,
-    /// The user on the remote side, or the one who ran `su`.
+    /// The user on the remote host, or the user who ran `su`.
     pub remote_user: Option<UserName>,
     /// The X display.
     pub display: Option<ShortName>,
     /// The seat, for console logins.
     pub seat: Option<ShortName>,
-    /// The virtual terminal on that seat.
+    /// The virtual terminal on the seat.
     pub vt: Option<Vt>,
-    /// Where it is in its life.
+    /// Its state.
     pub state: State,
-    /// When it was opened.
+    /// The time at which it was opened.
     pub opened_at: Timestamp,
-    /// The user's runtime directory; absent where there is none.
+    /// The runtime directory of the user, if there is one.
     pub runtime_dir: Option<PathText>,
 }
 
 named! {
-    /// What a session is for: `XDG_SESSION_CLASS` of pam_systemd(8).
+    /// The purpose of a session: `XDG_SESSION_CLASS` of pam_systemd(8).
     Class, "session class":
     /// A person's login.
     User = "user",
@@ -58,9 +58,9 @@ named! {
 }
 
 named! {
-    /// How the user of a session sees it: `XDG_SESSION_TYPE` of pam_systemd(8).
+    /// The type of a session: `XDG_SESSION_TYPE` of pam_systemd(8).
     Kind, "session type":
-    /// Not known, or nothing to see.
+    /// Unknown, or not visible to the user.
     Unspecified = "unspecified",
     /// Text on a terminal.
     Tty = "tty",
@@ -75,15 +75,15 @@ named! {
 }
 
 named! {
-    /// Where a session is in its life.
+    /// The state of a session.
     State, "session state":
-    /// Asked for; its directory is being made.
+    /// Requested; its runtime directory is being made.
     Opening = "opening",
-    /// Open, on a seat whose foreground is another session.
+    /// Open, on a seat where another session is active.
     Online = "online",
-    /// Open, and in the foreground of its seat, or without a seat.
+    /// Open, and active on its seat or without a seat.
     Active = "active",
-    /// Taken out of the table; what it leaves is being cleaned up.
+    /// Ended; its remains are being removed.
     Closing = "closing",
 }
 

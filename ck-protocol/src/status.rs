@@ -1,48 +1,48 @@
-//! How the broker is, in the structure of the first release.
+//! The state of the broker, in the structure of the first release.
 
 use crate::{Fact, FactValue, Message, Pid, ShortName, Text, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The broker's own state, as the first release of `ckctl` asks for it. It never changes: what is new of the broker is a
+/// The state of the broker, as the first release of `ckctl` requests it. This type never changes. Anything new is a
 /// [`Fact`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// Its version, as `--version` prints it.
+    /// Its version, in the form of `--version`.
     pub version: ShortName,
-    /// Its process.
+    /// Its pid.
     pub pid: Pid,
-    /// When this process started.
+    /// The time at which this process started.
     pub started_at: Timestamp,
-    /// Open sessions.
+    /// The number of open sessions.
     pub sessions: u64,
-    /// Users who are here: with a session, or lingering.
+    /// The number of users with a session or with lingering on.
     pub users: u64,
-    /// Teardowns whose worker is running.
+    /// The number of teardowns with a running worker.
     pub teardowns_running: u64,
-    /// Teardowns that wait for a worker, or for their next try.
+    /// The number of teardowns that wait for a worker, or for their next try.
     pub teardowns_waiting: u64,
-    /// Teardowns given up: what is left lies in `.ck-retired`.
+    /// The number of teardowns that were given up. The remaining files are in `.ck-retired`.
     pub teardowns_failed: u64,
-    /// Teardowns whose worker not even SIGKILL ends.
+    /// The number of teardowns whose worker has outlived SIGKILL.
     pub teardowns_abandoned: u64,
-    /// How many sessions there may be at most.
+    /// The maximum number of sessions.
     pub sessions_limit: u64,
-    /// Subscribers.
+    /// The number of subscribers.
     pub subscribers: u64,
-    /// Hooks that run.
+    /// The number of running hooks.
     pub hooks_running: u64,
-    /// Hooks that wait for their turn.
+    /// The number of events that wait for their hooks.
     pub hooks_waiting: u64,
-    /// Hooks that have failed since this process started.
+    /// The number of hooks that have failed since this process started.
     pub hooks_failed: u64,
-    /// When the configuration was read that counts.
+    /// The time at which the current configuration was read.
     pub configured_at: Timestamp,
     /// Why the last reload was not fully applied.
     pub configuration_problem: Option<Message>,
 }
 
 impl Status {
-    /// The keys of its facts: its members, in their order.
+    /// The keys of its facts: the names of its members, in their order.
     pub const KEYS: [&str; 16] = [
         "version",
         "pid",

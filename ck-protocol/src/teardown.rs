@@ -1,47 +1,47 @@
-//! What is known of a teardown.
+//! A teardown.
 
 use crate::{Message, PathText, TeardownId, Timestamp, Uid, named::named};
 use serde::{Deserialize, Serialize};
 
-/// The removal of what a user's runtime directory held.
+/// The removal of the contents of a user's runtime directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Teardown {
-    /// Its name.
+    /// Its id.
     pub id: TeardownId,
-    /// Whose directory it was.
+    /// The user of the directory.
     pub uid: Uid,
-    /// Where what is left lies; for a file system that is mounted nowhere any more, where it was.
+    /// The path of the remaining files.
     pub path: PathText,
-    /// Where it is in its life.
+    /// Its state.
     pub state: TeardownState,
-    /// How many tries have failed.
+    /// The number of failed tries.
     pub failures: u32,
-    /// When the next try is due, for one that waits for that.
+    /// The time of the next try, if it waits for one.
     pub next_try: Option<Timestamp>,
-    /// What the last try could not remove, or why it failed.
+    /// Why the last try failed.
     pub reason: Option<Message>,
 }
 
-/// A teardown, with what was added to it later.
+/// A teardown, with the details that were added later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeardownDetail {
-    /// What was always told of it.
+    /// The teardown itself.
     pub teardown: Teardown,
-    /// What the directory held when its user left, in bytes; `None` where that is not known, as of a plain directory.
+    /// The size of the directory when its user left, in bytes. `None` if it is unknown, as for a plain directory.
     pub bytes: Option<u64>,
-    /// When its user left, or when a broker found it.
+    /// The time at which its user left, or at which a broker found it.
     pub since: Timestamp,
 }
 
 named! {
-    /// Where a teardown is in its life.
+    /// The state of a teardown.
     TeardownState, "teardown state":
-    /// For a worker, or for its next try.
+    /// It waits for a worker, or for its next try.
     Waiting = "waiting",
-    /// A worker is at it.
+    /// A worker is running.
     Running = "running",
-    /// Given up after the last try: somebody must look.
+    /// It was given up after the last try. An administrator has to look at it.
     Quarantined = "quarantined",
-    /// Its worker hangs in the kernel, and not even SIGKILL ends it.
+    /// Its worker hangs in the kernel and has outlived SIGKILL.
     Abandoned = "abandoned",
 }

@@ -1,9 +1,9 @@
-//! Strings with a limit.
+//! Strings with a maximum length.
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 use std::fmt;
 
-/// A string of at most `MAX` bytes. It may hold any character: show it through
+/// A string of at most `MAX` bytes. It may contain any character, so it is shown through
 /// [`printable`](crate::printable()).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -13,17 +13,17 @@ pub struct Text<const MAX: usize>(Box<str>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{length} bytes are too long: at most {max} are allowed")]
 pub struct TooLong {
-    /// How long it was, in bytes.
+    /// The length of the string, in bytes.
     pub length: usize,
-    /// How long it may be, in bytes.
+    /// The maximum length, in bytes.
     pub max: usize,
 }
 
 impl<const MAX: usize> Text<MAX> {
-    /// Takes `text` whole, or refuses it.
+    /// A text with the whole of `text`.
     ///
     /// # Errors
-    /// [`TooLong`] when it has more than `MAX` bytes.
+    /// [`TooLong`] if `text` has more than `MAX` bytes.
     pub fn new(text: &str) -> Result<Self, TooLong> {
         if text.len() > MAX {
             return Err(TooLong { length: text.len(), max: MAX });
@@ -31,8 +31,8 @@ impl<const MAX: usize> Text<MAX> {
         Ok(Self(text.into()))
     }
 
-    /// Takes as much of `text` as fits, cut between two characters. For facts that are only
-    /// shown, such as the name of a remote host: too long a one must not cost anybody the login.
+    /// A text with as much of `text` as fits, cut between two characters. For facts that are only shown, such as the
+    /// name of a remote host, because a long one must not prevent a login.
     #[must_use]
     pub fn clipped(text: &str) -> Self {
         let mut end = text.len().min(MAX);
@@ -50,8 +50,8 @@ impl<const MAX: usize> Text<MAX> {
 }
 
 impl<const MAX: usize> fmt::Display for Text<MAX> {
-    /// Writes the text with control characters escaped, as [`printable`](crate::printable())
-    /// does: the form that is safe is the one that comes without thinking.
+    /// Writes the text with control characters escaped, as [`printable`](crate::printable()) does, so that the default
+    /// form is the safe one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         crate::printable(&self.0).fmt(f)
     }

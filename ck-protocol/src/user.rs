@@ -1,27 +1,27 @@
-//! What is known of a user who is here.
+//! A user who is logged in or lingers.
 
 use crate::{PathText, Uid, UserName, named::named};
 use serde::{Deserialize, Serialize};
 
-/// A uid with a session, or with lingering on.
+/// A user with at least one session, or with lingering on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// The user.
     pub uid: Uid,
     /// The name, as the login or `ckctl linger` gave it.
     pub name: UserName,
-    /// Open sessions.
+    /// The number of open sessions.
     pub sessions: u64,
-    /// Whether the runtime directory stays without a session.
+    /// True if the user keeps the runtime directory without a session.
     pub linger: bool,
-    /// Where the user is.
+    /// The state of the user.
     pub state: UserState,
-    /// The runtime directory; absent where there is none.
+    /// The runtime directory, if there is one.
     pub runtime_dir: Option<PathText>,
 }
 
 named! {
-    /// Where a user is, as loginctl(1) shows it.
+    /// The state of a user, with the names of loginctl(1).
     UserState, "user state":
     /// A session is active.
     Active = "active",
@@ -29,6 +29,6 @@ named! {
     Online = "online",
     /// There is no session, but lingering is on.
     Lingering = "lingering",
-    /// There is no session any more, and what is left is not gone yet.
+    /// There is no session any more, but its remains have not been removed yet.
     Closing = "closing",
 }

@@ -1,4 +1,4 @@
-//! Versions of the protocol, and which of them a program speaks.
+//! Versions of the protocol, and the set of versions that a program supports.
 
 use crate::{AdminRequest, Codec, Reply, SessionRequest};
 use std::fmt;
@@ -8,17 +8,17 @@ use std::fmt;
 pub struct Dialect {
     /// The first byte of each frame.
     pub number: u8,
-    /// What is asked on `session.sock`.
+    /// The requests on `session.sock`.
     pub session_request: Codec<SessionRequest>,
-    /// What is asked on `admin.sock`.
+    /// The requests on `admin.sock`.
     pub admin_request: Codec<AdminRequest>,
-    /// What is answered on both.
+    /// The replies on both sockets.
     pub reply: Codec<Reply>,
 }
 
 /// A type whose values are sent as frames.
 pub trait Framed: Sized + 'static {
-    /// How they are written and read in that version.
+    /// The codec for the type in that version.
     fn codec(dialect: &Dialect) -> &Codec<Self>;
 }
 
@@ -40,7 +40,7 @@ impl Framed for Reply {
     }
 }
 
-/// A version that is spoken here. Only a [`Protocol`] that speaks it gives one out.
+/// A supported version. It can only be obtained from a [`Protocol`].
 #[derive(Clone, Copy)]
 pub struct Version(&'static Dialect);
 
@@ -70,7 +70,7 @@ impl fmt::Debug for Version {
     }
 }
 
-/// The versions that a program speaks. There is always one.
+/// The versions that a program supports: at least one.
 #[derive(Clone, Copy, Debug)]
 pub struct Protocol {
     oldest: &'static Dialect,
@@ -78,7 +78,7 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// The protocol of which these are the versions, by rising number.
+    /// A protocol with these versions, in ascending order.
     #[must_use]
     pub const fn new(oldest: &'static Dialect, later: &'static [Dialect]) -> Self {
         Self { oldest, later }
@@ -95,19 +95,19 @@ impl Protocol {
         Version(self.oldest)
     }
 
-    /// The current version: a client speaks it first.
+    /// The newest version. A client tries it first.
     #[must_use]
     pub fn newest(self) -> Version {
         Version(self.later.last().unwrap_or(self.oldest))
     }
 
-    /// The version of that number, if it is spoken here.
+    /// The version with this number, if it is supported.
     #[must_use]
     pub fn version(self, number: u8) -> Option<Version> {
         self.versions().find(|version| version.number() == number)
     }
 
-    /// The version that the sender of `packet` speaks, if it is spoken here.
+    /// The version of `packet`, if it is supported.
     #[must_use]
     pub fn version_of(self, packet: &[u8]) -> Option<Version> {
         packet.first().and_then(|&number| self.version(number))

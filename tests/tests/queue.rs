@@ -119,7 +119,7 @@ fn a_directory_that_cannot_be_retired_is_tried_again() {
     assert!(machine.has_alices());
     let status = machine.host.run_ok(&["ckctl", "status"]);
     assert!(
-        status.contains("the runtime directory of uid 2001, who has left, stays in its place: cannot move"),
+        status.contains("cannot retire the runtime directory of uid 2001, who has left: cannot move"),
         "{status}"
     );
     machine.host.run_ok(&["chattr", "-i", RETIRED]);

@@ -184,7 +184,7 @@ impl Broker {
     }
 
     fn stop(mut self) -> Result<(), BrokerError> {
-        self.sessions.settle();
+        self.sessions.write_next_id();
         if self.hooks.waiting() > 0 {
             log::warn!("{} changes are told to no hook any more", self.hooks.waiting());
         }

@@ -12,7 +12,7 @@ use crate::{
     poller::{Endpoint, Poller, Token},
     sessions::{
         Sessions,
-        store::{Left, LingerDir, Store},
+        store::{LingerDir, RecoveredState, Store},
     },
 };
 use ck_core::{
@@ -32,7 +32,7 @@ use std::{collections::HashSet, mem::take, os::fd::OwnedFd, path::Path, time::In
 #[derive(Debug)]
 pub(crate) struct Parts {
     /// The runtime directories.
-    pub(crate) directories: directories::Parts,
+    pub(crate) directories: directories::Resources,
     /// What an earlier broker has left among them.
     pub(crate) unfinished: Unfinished,
     /// Where it is written who lingers.
@@ -67,7 +67,7 @@ impl Broker {
     /// [`BrokerError`]
     pub(crate) fn open(
         state_dir: &Path,
-        (store, mut left): (Store, Left),
+        (store, mut left): (Store, RecoveredState),
         parts: Parts,
         settings: Settings,
     ) -> Result<Self, BrokerError> {
@@ -144,7 +144,7 @@ impl Broker {
 
     /// Keeps the sessions of an earlier broker whose leader lives, ends the others, and retires the directories in
     /// which no session lives. The registry has the sessions already.
-    fn take_over(&mut self, left: &Left, unfinished: Unfinished) {
+    fn take_over(&mut self, left: &RecoveredState, unfinished: Unfinished) {
         for record in self.sessions.registry.from(SessionId::new(0)) {
             if record.session.runtime_dir.is_some() {
                 self.directories.adopt(record.session.uid);

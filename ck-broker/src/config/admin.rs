@@ -1,26 +1,27 @@
-//! The table `[admin]`: who may see and do what on `admin.sock`.
+//! The table `[admin]`: permissions on `admin.sock`.
 
 use ck_core::policy::Listing;
 use serde::{Deserialize, Deserializer, de};
 use std::{fmt, fs};
 
-/// Where groups that have a name are looked up, and nowhere else: the broker asks no name service.
+/// The only file in which group names are looked up: the broker asks no name service.
 const GROUPS: &str = "/etc/group";
 
-/// Who may see and do what.
+/// The table `[admin]`.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Admin {
-    /// Whose sessions everybody may see: `"all"`, or `"own"`.
+    /// The sessions that every user may see: `"all"`, or `"own"`.
     pub list: Listing,
-    /// Whose members may see everything and do what root may: a name of `/etc/group`, or a number.
+    /// The group of the administrators, who may see everything and do what root may: a name in `/etc/group`, or a
+    /// number.
     pub group: Group,
 }
 
 /// A group, as it is written in the configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Group {
-    /// By number, for groups that are in no file.
+    /// By number, for groups that are not in the file.
     Id(u32),
     /// By name.
     Name(String),
@@ -32,7 +33,7 @@ impl Default for Group {
     }
 }
 
-/// By hand: what serde derives for this would first keep whatever value it is, of any kind that there can be.
+/// Written by hand, because the derived code would first buffer a value of any type.
 impl<'de> Deserialize<'de> for Group {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NameOrNumber)
@@ -59,7 +60,7 @@ impl de::Visitor<'_> for NameOrNumber {
 }
 
 impl Group {
-    /// Its number; `None` if there is no such group, and so nobody is in it.
+    /// Its number. `None`: there is no such group, so no user is in it.
     #[must_use]
     pub fn gid(&self) -> Option<u32> {
         match self {
@@ -69,7 +70,7 @@ impl Group {
     }
 }
 
-/// The number of the group `name` in a text as group(5) has it: `name:password:gid:members`.
+/// The number of the group `name` in a text in the format of group(5): `name:password:gid:members`.
 fn find(text: &str, name: &str) -> Option<u32> {
     let mut gids = text.lines().filter_map(|line| {
         let mut fields = line.split(':');

@@ -1,4 +1,4 @@
-//! The text of a configuration file. The loop reads it too, so nothing in here waits for anybody.
+//! Reads the text of a configuration file. The loop does this too, so nothing here may wait.
 
 use rustix::{
     fs::{Mode, OFlags, open},
@@ -11,34 +11,34 @@ use std::{
     path::Path,
 };
 
-/// The most that a configuration can be, in bytes.
-const LARGEST: u64 = 1 << 20;
+/// The maximum size of a configuration file, in bytes.
+const MAX_SIZE: u64 = 1 << 20;
 
-/// Reads the file at `path`, if it is one.
+/// Reads the file at `path`. It must be a regular file.
 pub(super) fn read(path: &Path) -> io::Result<String> {
-    // open(2) would wait for the writer of a fifo.
+    // Without NONBLOCK, open(2) would wait for the writer of a fifo.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = File::from(open(path, flags, Mode::empty())?);
     let found = file.metadata()?;
     if !found.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    // It names programs that run as root, and people who may do what root may.
+    // The configuration names programs that run as root, and users who may do what root may.
     if geteuid().is_root() && !is_roots(&found) {
         return Err(io::Error::other(
             "it must belong to root, and nobody else may write it: chown root, chmod go-w",
         ));
     }
-    if found.len() > LARGEST {
-        return Err(io::Error::other(format!("it has more than {LARGEST} bytes")));
+    if found.len() > MAX_SIZE {
+        return Err(io::Error::other(format!("it has more than {MAX_SIZE} bytes")));
     }
     let mut text = String::new();
-    // It may grow meanwhile.
-    file.take(LARGEST).read_to_string(&mut text)?;
+    // The file may grow meanwhile.
+    file.take(MAX_SIZE).read_to_string(&mut text)?;
     Ok(text)
 }
 
-/// Whether only root can have written it: the owner, or the group if that is root's too.
+/// True if only root can have written the file: as the owner, or through a group that is root's.
 fn is_roots(found: &Metadata) -> bool {
     let by_group = found.mode() & 0o020 != 0 && found.gid() != 0;
     found.uid() == 0 && !by_group && found.mode() & 0o002 == 0
@@ -54,7 +54,7 @@ mod tests {
         let path = env::temp_dir().join(format!("ck-broker-configuration-{}", process::id()));
         fs::write(&path, "[log]").unwrap();
         assert_eq!(read(&path).unwrap(), "[log]");
-        File::options().write(true).open(&path).unwrap().set_len(LARGEST + 1).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(MAX_SIZE + 1).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("more than"));
         fs::remove_file(&path).unwrap();
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();

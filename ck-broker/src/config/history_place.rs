@@ -1,23 +1,23 @@
-//! Where the history is, and who may read it.
+//! The place of the history, and who may read it.
 
 use ck_core::policy::{Listing, Policy};
 use std::path::PathBuf;
 
-/// Where the history is, and how long it may grow.
+/// The place of the history, and its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryPlace {
-    /// The file. Beside it is the one before, with `.1` at the end.
+    /// The file. The rotated file before it has the same name with `.1`.
     pub file: PathBuf,
-    /// How large each of the two may be, in bytes.
+    /// The maximum size of each of the two files, in bytes.
     pub size: u64,
-    /// Who may read them.
+    /// Who may read the files.
     pub readers: Readers,
 }
 
 /// Who may read the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Readers {
-    /// Whether only root and the administrators may.
+    /// True if only root and the administrators may read it.
     pub closed: bool,
     /// The group of the administrators.
     pub group: Option<u32>,

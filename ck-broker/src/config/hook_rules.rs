@@ -5,14 +5,14 @@ use std::{path::PathBuf, time::Duration};
 /// How hooks are run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookRules {
-    /// How long each may take.
+    /// The time limit of each hook.
     pub deadline: Duration,
-    /// How many run at once.
+    /// The maximum number of hooks that run at the same time.
     pub parallel: usize,
-    /// Whether a login waits for the hooks of its session.
+    /// True if a login waits for the hooks of its session.
     pub wait_added: bool,
-    /// Where those for sessions are.
+    /// The directories of hooks for sessions.
     pub session_dirs: Vec<PathBuf>,
-    /// Where those for seats are.
+    /// The directories of hooks for seats.
     pub seat_dirs: Vec<PathBuf>,
 }

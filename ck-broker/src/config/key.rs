@@ -1,6 +1,6 @@
-//! The name of what is wrong in a text, for people: the parser tells only where that is.
+//! Finds the key that an error concerns, because the parser reports only its position.
 
-/// The key that is set on the line, with its table before it, as `runtime_dir.size`; or the table that begins there. Lines
+/// The key that the line sets, with its table, for example `runtime_dir.size`; or the table that begins there. Lines
 /// are counted from 1.
 pub(super) fn at(text: &str, line: usize) -> Option<String> {
     let lines: Vec<&str> = text.lines().take(line).map(str::trim).collect();
@@ -13,13 +13,13 @@ pub(super) fn at(text: &str, line: usize) -> Option<String> {
     Some(table.map_or_else(|| key.to_owned(), |table| format!("{table}.{key}")))
 }
 
-/// The name of the table whose head the line is.
+/// The name of the table that begins on the line.
 fn table(line: &str) -> Option<&str> {
     let (name, _) = line.strip_prefix('[')?.split_once(']')?;
     is_key(name).then_some(name)
 }
 
-/// Whether that can be a key of TOML: bare, quoted or dotted.
+/// True if the text can be a key of TOML: bare, quoted or dotted.
 fn is_key(text: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || "_-.\"' ".contains(c);
     !text.is_empty() && text.chars().all(is_part)

@@ -1,4 +1,4 @@
-//! The configuration file, `/etc/ck/broker.toml`, and what it comes to on this machine: [`Settings`].
+//! The configuration file, `/etc/ck/broker.toml`, and the [`Settings`] that follow from it on this machine.
 
 mod admin;
 mod configured;
@@ -30,18 +30,18 @@ use std::{
     time::Duration,
 };
 
-/// The longest time that makes sense, in milliseconds: a day.
-const LONGEST: u64 = 24 * 3_600_000;
-/// How many hooks run at once, and how many may at most: each takes a process and two descriptors.
-const PARALLEL: usize = 16;
-const MOST_PARALLEL: usize = 64;
-/// How many directories of hooks there may be.
-const DIRECTORIES: usize = 8;
+/// The maximum of a duration, in milliseconds: a day.
+const MAX_DURATION_MILLIS: u64 = 24 * 3_600_000;
+/// The default and the maximum number of hooks that run at the same time. Each takes a process and two descriptors.
+const DEFAULT_PARALLEL: usize = 16;
+const MAX_PARALLEL: usize = 64;
+/// The maximum number of directories of hooks.
+const MAX_DIRECTORIES: usize = 8;
 
-/// The least that a history may hold, in bytes: some 200 lines.
-const SMALLEST_HISTORY: u64 = 64 << 10;
+/// The minimum size of a history, in bytes: about 200 lines.
+const MIN_HISTORY_SIZE: u64 = 64 << 10;
 
-/// Everything that can be configured; what is not said has its default.
+/// The contents of the configuration file. Absent keys have their defaults.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Configuration {
@@ -61,20 +61,19 @@ pub struct Configuration {
     pub services: HashMap<String, Service>,
 }
 
-/// How runtime directories are made, and when they go.
+/// The table `[runtime_dir]`: how runtime directories are made, and when they are removed.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuntimeDir {
     /// `"auto"`, `"tmpfs"`, `"directory"` or `"none"`.
     pub kind: Backing,
-    /// How large a tmpfs may grow: `"10%"` of memory, or bytes as in `"64m"`.
+    /// The maximum size of a tmpfs: `"10%"` of memory, or bytes as in `"64m"`.
     pub size: Size,
-    /// How many files, directories and so on a tmpfs may hold; one per 4 KiB of its size if
-    /// nothing is said, as systemd-logind has it.
+    /// The maximum number of inodes of a tmpfs. The default is one per 4 KiB of its size, as in systemd-logind.
     pub inodes: Option<NonZeroU64>,
-    /// Whether programs in a tmpfs cannot be executed.
+    /// True if programs in a tmpfs cannot be executed.
     pub noexec: bool,
-    /// How long after the last logout the directory stays, for a login that comes soon.
+    /// How long a directory is kept after the last logout.
     pub stop_delay: Period,
 }
 
@@ -82,15 +81,15 @@ pub struct RuntimeDir {
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hooks {
-    /// How long each may take before it is ended.
+    /// The time limit of each hook.
     pub deadline: Period,
     /// How many run at once.
     pub parallel: Parallel,
-    /// Whether a login waits for the hooks that are told of it.
+    /// True if a login waits for the hooks of its session.
     pub wait_added: bool,
-    /// Where those for sessions are; of two with the same name, the one in the later directory counts.
+    /// The directories of hooks for sessions. A hook masks hooks with the same name in earlier directories.
     pub session_dirs: Directories,
-    /// Where those for seats are.
+    /// The directories of hooks for seats.
     pub seat_dirs: Directories,
 }
 
@@ -101,7 +100,7 @@ impl Default for Hooks {
         };
         Self {
             deadline: Period(Duration::from_secs(15)),
-            parallel: Parallel(PARALLEL),
+            parallel: Parallel(DEFAULT_PARALLEL),
             wait_added: false,
             session_dirs: directories("run-session.d"),
             seat_dirs: directories("run-seat.d"),
@@ -114,32 +113,32 @@ impl Default for Hooks {
 #[serde(try_from = "usize")]
 pub struct Parallel(pub usize);
 
-/// A number of hooks at once that is none.
+/// The number of parallel hooks is invalid.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` hooks cannot run at once: use 1 to {MOST_PARALLEL}")]
+#[error("`{0}` is an invalid number of parallel hooks: use 1 to {MAX_PARALLEL}")]
 pub struct BadParallel(usize);
 
 impl TryFrom<usize> for Parallel {
     type Error = BadParallel;
 
     fn try_from(number: usize) -> Result<Self, BadParallel> {
-        if (1..=MOST_PARALLEL).contains(&number) { Ok(Self(number)) } else { Err(BadParallel(number)) }
+        if (1..=MAX_PARALLEL).contains(&number) { Ok(Self(number)) } else { Err(BadParallel(number)) }
     }
 }
 
-/// Directories, each named from the root.
+/// Directories, as absolute paths.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<PathBuf>")]
 pub struct Directories(pub Vec<PathBuf>);
 
-/// Directories that cannot be used.
+/// Why directories cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BadDirectories {
-    /// It would depend on where the broker was started.
-    #[error("`{}` does not begin with a slash", .0.display())]
+    /// A relative path would depend on the working directory of the broker.
+    #[error("`{}` is not an absolute path", .0.display())]
     Relative(PathBuf),
     /// There are too many.
-    #[error("more than {DIRECTORIES} directories")]
+    #[error("too many directories: at most {MAX_DIRECTORIES} are allowed")]
     TooMany,
 }
 
@@ -147,7 +146,7 @@ impl TryFrom<Vec<PathBuf>> for Directories {
     type Error = BadDirectories;
 
     fn try_from(paths: Vec<PathBuf>) -> Result<Self, BadDirectories> {
-        if paths.len() > DIRECTORIES {
+        if paths.len() > MAX_DIRECTORIES {
             return Err(BadDirectories::TooMany);
         }
         match paths.iter().find(|path| !path.is_absolute()) {
@@ -157,12 +156,12 @@ impl TryFrom<Vec<PathBuf>> for Directories {
     }
 }
 
-/// A time: a number with `ms`, `s`, `min` or `h`.
+/// A duration: a number with `ms`, `s`, `min` or `h`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Period(pub Duration);
 
-/// A time that is none.
+/// The text is not a valid duration.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is an invalid duration: write a number with ms, s, min or h, as \"10s\"")]
 pub struct BadPeriod(String);
@@ -181,19 +180,19 @@ impl TryFrom<String> for Period {
             _ => return Err(BadPeriod(text)),
         };
         match number.parse::<u64>().ok().and_then(|number| number.checked_mul(millis)) {
-            Some(millis) if millis <= LONGEST => Ok(Self(Duration::from_millis(millis))),
+            Some(millis) if millis <= MAX_DURATION_MILLIS => Ok(Self(Duration::from_millis(millis))),
             _ => Err(BadPeriod(text)),
         }
     }
 }
 
-/// Where it is written who was here.
+/// The table `[history]`: the login history.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct History {
     /// An absolute path, or `"none"`.
     pub file: HistoryFile,
-    /// How large it may grow before it is renamed to `.1`: bytes, as `"10m"`.
+    /// The size at which it is renamed to `.1`: bytes, for example `"10m"`.
     pub size: HistorySize,
 }
 
@@ -204,7 +203,7 @@ impl Default for History {
 }
 
 impl History {
-    /// Where it is, if it is anywhere, for these to read.
+    /// The place of the history, with these readers. `None`: there is no history.
     #[must_use]
     pub fn place(self, readers: Readers) -> Option<HistoryPlace> {
         Some(HistoryPlace { file: self.file.0?, size: self.size.0, readers })
@@ -216,9 +215,9 @@ impl History {
 #[serde(try_from = "String")]
 pub struct HistoryFile(pub Option<PathBuf>);
 
-/// A file that depends on where the broker was started.
+/// The file of the history is not an absolute path.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no place for the history: write an absolute path, or \"none\"")]
+#[error("`{0}` is an invalid file of the history: write an absolute path, or \"none\"")]
 pub struct BadHistoryFile(String);
 
 impl TryFrom<String> for HistoryFile {
@@ -239,7 +238,7 @@ impl TryFrom<String> for HistoryFile {
 #[serde(try_from = "String")]
 pub struct HistorySize(pub u64);
 
-/// A size that does not do.
+/// The size of the history is invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is an invalid size of the history: write at least \"64k\", as \"10m\" or \"1g\"")]
 pub struct BadHistorySize(String);
@@ -249,13 +248,13 @@ impl TryFrom<String> for HistorySize {
 
     fn try_from(text: String) -> Result<Self, BadHistorySize> {
         match Size::try_from(text.clone()) {
-            Ok(Size::Bytes(bytes)) if bytes >= SMALLEST_HISTORY => Ok(Self(bytes)),
+            Ok(Size::Bytes(bytes)) if bytes >= MIN_HISTORY_SIZE => Ok(Self(bytes)),
             _ => Err(BadHistorySize(text)),
         }
     }
 }
 
-/// What is logged.
+/// The table `[log]`.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
@@ -267,11 +266,11 @@ pub struct Log {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verbosity {
-    /// Only what needs somebody.
+    /// Only errors, which somebody has to look at.
     Error,
-    /// Also what may.
+    /// Also warnings.
     Warning,
-    /// Also each session.
+    /// Also each session that is opened or ends.
     #[default]
     Info,
     /// Everything.
@@ -300,20 +299,20 @@ pub enum ConfigurationError {
         /// Why.
         source: io::Error,
     },
-    /// It says something that has no meaning.
+    /// It could not be parsed.
     #[error("{}:{line}: {message}", path.display())]
     Parse {
         /// The file.
         path: PathBuf,
-        /// Where, counted from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// What is wrong there.
+        /// The error on that line.
         message: String,
     },
 }
 
 impl Configuration {
-    /// Reads the file at `path`; one that is absent says nothing, unless it was `named` by hand.
+    /// Reads the file at `path`. An absent file counts as empty, unless it was `named` on the command line.
     ///
     /// # Errors
     /// [`ConfigurationError`]
@@ -329,13 +328,13 @@ impl Configuration {
         }
     }
 
-    /// Reads the text of a file. What is wrong comes with its line.
+    /// Parses the text of a file. An error comes with its line.
     fn parse(text: &str) -> Result<Self, (usize, String)> {
         toml::from_str(text).map_err(|error: toml::de::Error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
             let key = key::at(text, line).map(|key| format!("{key}: ")).unwrap_or_default();
-            // One line, whatever the parser or the file put into the message.
+            // The message must be one line, although it may contain text from the file.
             let message = format!("{key}{}", error.message().trim_end().replace('\n', "; "));
             (line, ck_protocol::printable(&message).to_string())
         })

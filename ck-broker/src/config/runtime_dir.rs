@@ -9,22 +9,22 @@ pub enum Backing {
     /// A tmpfs, or a plain directory where mounting is refused.
     #[default]
     Auto,
-    /// A tmpfs, or none.
+    /// A tmpfs, or no directory if mounting fails.
     Tmpfs,
     /// A plain directory.
     Directory,
-    /// None at all: somebody else makes them, or nobody.
+    /// No directories are made. Another manager may make them.
     None,
 }
 
-/// How large a tmpfs may grow: the key `runtime_dir.size`, written as the option `size=` of tmpfs(5):
-/// a percentage of memory, or bytes with an optional `k`, `m` or `g`.
+/// The maximum size of a tmpfs: the key `runtime_dir.size`. It has the format of the option `size=` of tmpfs(5): a
+/// percentage of memory, or bytes with an optional `k`, `m` or `g`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Size {
-    /// So many hundredths of memory.
+    /// A percentage of memory.
     Percent(u64),
-    /// So many bytes.
+    /// A number of bytes.
     Bytes(u64),
 }
 
@@ -36,7 +36,7 @@ pub enum Size {
 pub struct BadSize(String);
 
 impl Default for Size {
-    /// A tenth of memory, as systemd-logind's `RuntimeDirectorySize=` has it.
+    /// A tenth of memory, the default of `RuntimeDirectorySize=` in logind.conf(5).
     fn default() -> Self {
         Self::Percent(10)
     }
@@ -79,13 +79,13 @@ impl Size {
 /// How runtime directories are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MountOptions {
-    /// Of what.
+    /// What they are made of.
     pub backing: Backing,
-    /// How large a tmpfs may grow, in bytes.
+    /// The maximum size of a tmpfs, in bytes.
     pub size: u64,
-    /// How many inodes it may have.
+    /// The maximum number of its inodes.
     pub inodes: u64,
-    /// Whether programs in it cannot be executed.
+    /// True if programs in it cannot be executed.
     pub noexec: bool,
 }
 

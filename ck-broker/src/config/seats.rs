@@ -1,40 +1,42 @@
-//! The tables `[seats.NAME]`: seats beside the virtual terminals.
+//! The tables `[seats.NAME]`: seats other than `seat0`.
 
 use ck_protocol::{ShortName, TooLong};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many seats there may be besides `seat0`.
-const SEATS: usize = 64;
+/// The maximum number of seats besides `seat0`.
+const MAX_SEATS: usize = 64;
 
 /// The seats, each with its terminals.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "BTreeMap<String, Table>")]
 pub struct Seats(pub Vec<(ShortName, Vec<ShortName>)>);
 
-/// One seat, as it is written.
+/// The table of one seat.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
     ttys: Vec<String>,
 }
 
-/// Seats that cannot be.
+/// Why the configured seats are invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSeats {
     /// There are too many.
-    #[error("{0} seats are too many: at most {SEATS} are allowed")]
+    #[error("{0} seats are too many: at most {MAX_SEATS} are allowed")]
     Many(usize),
     /// A name that no seat can have.
     #[error(
-        "`{0}` cannot be a seat: write seat1, or seat- and letters, digits, - or _; seat0 has the virtual terminals"
+        "`{0}` is an invalid seat name: write seat1, or seat- and letters, digits, - or _; seat0 has the virtual terminals"
     )]
     Name(String),
     /// A name that is too long.
     #[error("`{0}`: {1}")]
     Long(String, TooLong),
     /// A terminal that cannot be on a seat.
-    #[error("`{0}` cannot be on a seat: write a terminal without /dev/, such as ttyS1, and no virtual one")]
+    #[error(
+        "`{0}` is an invalid terminal of a seat: write it without /dev/, for example ttyS1; virtual terminals belong to seat0"
+    )]
     Tty(String),
     /// A terminal that is on two seats.
     #[error("`{0}` is on two seats")]
@@ -45,7 +47,7 @@ impl TryFrom<BTreeMap<String, Table>> for Seats {
     type Error = BadSeats;
 
     fn try_from(tables: BTreeMap<String, Table>) -> Result<Self, BadSeats> {
-        if tables.len() > SEATS {
+        if tables.len() > MAX_SEATS {
             return Err(BadSeats::Many(tables.len()));
         }
         let mut taken = BTreeSet::new();
@@ -63,7 +65,7 @@ impl TryFrom<BTreeMap<String, Table>> for Seats {
     }
 }
 
-/// As loginctl(1) has them.
+/// Checks the name of a seat, which has the form that loginctl(1) uses.
 fn seat_name(name: &str) -> Result<ShortName, BadSeats> {
     let rest = name.strip_prefix("seat").filter(|rest| !rest.is_empty() && *rest != "0");
     let plain = |rest: &str| rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));

@@ -1,16 +1,16 @@
-//! The tables `[services.NAME]`: what logins by a PAM service become.
+//! The tables `[services.NAME]`: the sessions that a PAM service opens.
 
 use ck_core::model::{self, NestedLogin};
 use ck_protocol::{Class, UnknownName};
 use serde::Deserialize;
 
-/// What logins through one service become.
+/// The settings of one PAM service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Service {
-    /// The class, where the module's options name none.
+    /// The class of its sessions, unless the options of the PAM module name one.
     class: Option<ClassName>,
-    /// `"own"`: always a session; `"inner"`: none from within a session of the same user.
+    /// `"own"`: every login opens a session. `"inner"`: a login from within a session of the same user opens none.
     session: Option<Session>,
 }
 

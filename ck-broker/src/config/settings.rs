@@ -1,4 +1,4 @@
-//! What the configuration means on this machine: read at the start, and again at each reload.
+//! The settings that follow from the configuration on this machine. They are made at the start and at each reload.
 
 use super::{
     Backing, Configuration, ConfigurationError, HistoryPlace, HookRules, Hooks, MountOptions, RuntimeDir,
@@ -13,66 +13,66 @@ use std::{
     time::Duration,
 };
 
-/// Where the configuration is, unless `--config` says otherwise.
-const CONFIGURATION: &str = "/etc/ck/broker.toml";
-/// How much of a tmpfs's size makes for one inode: the size of a page, as systemd-logind has it.
+/// The default of `--config`.
+const DEFAULT_PATH: &str = "/etc/ck/broker.toml";
+/// The size of a tmpfs for each of its inodes, in bytes: a page, as in systemd-logind.
 const BYTES_PER_INODE: u64 = 4096;
 
-/// Where settings come from.
+/// The source of the settings.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// The configuration file, if one was named.
     pub config: Option<PathBuf>,
-    /// The root of the runtime directories.
+    /// The runtime root.
     pub runtime_root: PathBuf,
-    /// Whether directories are left to logind where that manages the root.
+    /// True if directories are left to logind where logind manages the root.
     pub beside_logind: bool,
 }
 
 /// Everything that the configuration decides.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// From which severity on messages are logged.
+    /// The severity from which on messages are logged.
     pub level: LevelFilter,
     /// How runtime directories are made.
     pub mount_options: MountOptions,
     /// The other manager that owns the runtime root, if one runs.
     pub yields_to: Option<OtherManager>,
-    /// How long the directory of a user who has left stays.
+    /// How long a directory is kept after its user has left.
     pub stop_delay: Duration,
-    /// Where the history is.
+    /// The place of the history.
     pub history: Option<HistoryPlace>,
     /// How hooks are run.
     pub hooks: HookRules,
-    /// Who may do and see what on `admin.sock`.
+    /// The permissions on `admin.sock`.
     pub policy: Policy,
-    /// What logins become.
+    /// The settings of PAM services.
     pub services: Services,
-    /// The seats beside the virtual terminals, each with its terminals.
+    /// The seats other than `seat0`, each with its terminals.
     pub seats: Vec<(ShortName, Vec<ShortName>)>,
 }
 
-/// Why there are no settings.
+/// Why the settings could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The file cannot be used.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
-    /// Somebody else makes and removes directories there.
+    /// Another manager makes and removes directories there.
     #[error(
         "{} (process {}) manages {}: stop it and keep it from starting, or set kind = \"none\" in [runtime_dir] (or start with --beside-logind) to have sessions without directories",
         manager.name, manager.pid, root.display()
     )]
     Managed {
-        /// The root of the runtime directories.
+        /// The runtime root.
         root: PathBuf,
-        /// Who does.
+        /// The manager.
         manager: OtherManager,
     },
 }
 
 impl Source {
-    /// Reads the file, and sees what it comes to here.
+    /// Reads the configuration file, and makes the settings for this machine.
     ///
     /// # Errors
     /// [`SettingsError`]
@@ -88,13 +88,13 @@ impl Source {
         }
     }
 
-    /// Reads the file only.
+    /// Reads the configuration file only.
     ///
     /// # Errors
     /// [`ConfigurationError`]
     pub fn configuration(&self) -> Result<Configuration, ConfigurationError> {
         let named = self.config.as_deref();
-        Configuration::read(named.unwrap_or(Path::new(CONFIGURATION)), named.is_some())
+        Configuration::read(named.unwrap_or(Path::new(DEFAULT_PATH)), named.is_some())
     }
 }
 

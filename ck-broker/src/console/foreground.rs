@@ -1,4 +1,4 @@
-//! The virtual terminal in the foreground, as the kernel tells it.
+//! Reads the foreground virtual terminal from the kernel.
 
 use ck_protocol::Vt;
 use std::{
@@ -10,9 +10,9 @@ use std::{
     },
 };
 
-/// The kernel's file, since Linux 2.6.38. A change wakes whoever polls it.
+/// The file of the kernel, since Linux 2.6.38. A change wakes processes that poll it.
 const ACTIVE: &str = "/sys/class/tty/tty0/active";
-/// Longer than any name of a virtual terminal, in bytes.
+/// The maximum number of bytes that are read: more than the name of any virtual terminal has.
 const NAME: usize = 16;
 
 /// The virtual terminals of this machine.
@@ -32,11 +32,11 @@ impl Foreground {
         }
     }
 
-    /// Reads the number of the terminal in the foreground, if it has one. The file is quiet until the next change after that
-    /// (kernfs and its poll).
+    /// Reads the number of the foreground terminal, if it has one. After that, poll(2) reports nothing until the next
+    /// change (kernfs).
     ///
     /// # Errors
-    /// An I/O error; then the file is not quiet.
+    /// An I/O error; then poll(2) continues to report an event.
     pub(super) fn read(&self) -> io::Result<Option<Vt>> {
         let mut name = [0; NAME];
         let length = self.0.read_at(&mut name, 0)?;

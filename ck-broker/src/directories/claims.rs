@@ -1,7 +1,8 @@
-//! Whose runtime directories are ours: `<uid>` each, and in it what that directory is.
+//! Claims: the users whose runtime directories the broker has made. Each claim is a file `<uid>` that says what the
+//! directory is made of.
 //!
-//! A claim is made as an empty file, before the directory is; the line comes into it by one write(2). One without its
-//! line feed was not written to the end, and says no more than an empty one.
+//! A claim is created as an empty file before the directory is made. Later one write(2) adds its line. A line without a
+//! line feed is incomplete, and the claim counts as empty.
 
 use super::runtime_dir::Device;
 use crate::state_files::{self, StoreError, error};
@@ -16,15 +17,15 @@ use std::{
 
 /// What a runtime directory is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Made {
-    /// A tmpfs of this device: `MAJOR:MINOR`.
+pub enum DirectoryKind {
+    /// A tmpfs with this device number: `MAJOR:MINOR`.
     Tmpfs(Device),
-    /// A plain directory among the retired, by its path there, which is mounted in its place: `NAME/d`. (Where nothing can be
-    /// mounted, a plain directory is in its place itself, and that needs no line.)
+    /// A plain directory at this path in `.ck-retired`, `NAME/d`, which is mounted in the runtime root. (Without
+    /// permission to mount, the plain directory itself is in the runtime root, and the claim has no line.)
     Plain(PathBuf),
 }
 
-impl Made {
+impl DirectoryKind {
     fn line(&self) -> Vec<u8> {
         let mut line = match self {
             Self::Tmpfs(Device { major, minor }) => format!("{major}:{minor}").into_bytes(),
@@ -38,7 +39,7 @@ impl Made {
         let line = line.strip_suffix('\n')?;
         let Some((major, minor)) = line.split_once(':') else {
             let path = Path::new(line);
-            // Whatever stands there, it leads nowhere else.
+            // The path must not lead out of `.ck-retired`.
             let stays =
                 !line.is_empty() && path.components().all(|part| matches!(part, Component::Normal(_)));
             return stays.then(|| Self::Plain(path.to_owned()));
@@ -47,14 +48,14 @@ impl Made {
     }
 }
 
-/// The claims, as they are on disk: nobody but the one broker changes them.
+/// The claims, as they are on disk. Only this broker changes them.
 #[derive(Debug)]
 pub struct Claims {
     dir: PathBuf,
-    held: BTreeMap<Uid, Option<Made>>,
+    held: BTreeMap<Uid, Option<DirectoryKind>>,
 }
 
-/// A claim whose directory is being made.
+/// A claim while its directory is being made.
 #[derive(Debug)]
 pub(crate) struct Claim {
     uid: Uid,
@@ -65,35 +66,36 @@ impl Claims {
     /// The claims in `dir`.
     ///
     /// # Errors
-    /// [`StoreError`] when the directory cannot be read; a claim that cannot is one without its line.
+    /// [`StoreError`] if the directory cannot be read. A claim that cannot be read counts as empty.
     pub fn open(dir: PathBuf) -> Result<Self, StoreError> {
         let uids = state_files::read_users(&dir)?;
         let held = uids.into_iter().map(|uid| (uid, read(&dir.join(uid.to_string())))).collect();
         Ok(Self { dir, held })
     }
 
-    /// Whose runtime directories are ours.
+    /// The users whose runtime directories the broker has made.
     pub(crate) fn uids(&self) -> Vec<Uid> {
         self.held.keys().copied().collect()
     }
 
-    /// Whether the uid's runtime directory, if there is one, is ours.
-    pub(crate) fn hold(&self, uid: Uid) -> bool {
+    /// True if the broker has made the runtime directory of the user.
+    pub(crate) fn contains(&self, uid: Uid) -> bool {
         self.held.contains_key(&uid)
     }
 
-    /// What the claimed runtime directory is, as far as that is known: not of one that was not made to the end.
+    /// What the runtime directory of the user is made of. `None` if it is unknown, because the directory was never
+    /// finished.
     #[must_use]
-    pub fn made(&self, uid: Uid) -> Option<&Made> {
+    pub fn kind(&self, uid: Uid) -> Option<&DirectoryKind> {
         self.held.get(&uid)?.as_ref()
     }
 
-    /// What all claimed runtime directories are, as far as that is known.
-    pub(crate) fn all_made(&self) -> impl Iterator<Item = &Made> {
+    /// What the claimed runtime directories are made of, where it is known.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &DirectoryKind> {
         self.held.values().flatten()
     }
 
-    /// Claims the uid's runtime directory, before it is made.
+    /// Creates the claim of the user, before the runtime directory is made.
     pub(crate) fn make(&mut self, uid: Uid) -> Result<Claim, StoreError> {
         let path = self.path(uid);
         let file = state_files::create(&path).map_err(error("create", &path))?;
@@ -101,16 +103,16 @@ impl Claims {
         Ok(Claim { uid, file })
     }
 
-    /// Adds to the claim what the runtime directory is. After an error, only this broker knows it.
-    pub(crate) fn note_made(&mut self, mut claim: Claim, made: Made) -> Result<(), StoreError> {
+    /// Adds to the claim what the runtime directory is made of. After an error, only this broker knows it.
+    pub(crate) fn set_kind(&mut self, mut claim: Claim, made: DirectoryKind) -> Result<(), StoreError> {
         let path = self.path(claim.uid);
         let written = claim.file.write_all(&made.line()).map_err(error("write", &path));
-        // This broker knows it all the same.
+        // This broker knows it even if the write failed.
         self.held.insert(claim.uid, Some(made));
         written
     }
 
-    /// Strikes the claim out: the runtime directory is gone. After an error, it is claimed still.
+    /// Removes the claim, because the runtime directory is gone. After an error, the claim remains.
     pub(crate) fn remove(&mut self, uid: Uid) -> Result<(), StoreError> {
         state_files::remove(&self.path(uid))?;
         self.held.remove(&uid);
@@ -122,8 +124,8 @@ impl Claims {
     }
 }
 
-fn read(path: &Path) -> Option<Made> {
-    Made::parse(&state_files::read_line(path)?)
+fn read(path: &Path) -> Option<DirectoryKind> {
+    DirectoryKind::parse(&state_files::read_line(path)?)
 }
 
 #[cfg(test)]
@@ -136,21 +138,23 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("ck-broker-claims-{}", std::process::id()));
         fs::create_dir(&dir).unwrap();
         let (alice, bob) = (Uid::try_from(2001).unwrap(), Uid::try_from(2002).unwrap());
-        for made in [Made::Tmpfs(Device { major: 0, minor: 271 }), Made::Plain("2001-7/d".into())] {
+        for made in
+            [DirectoryKind::Tmpfs(Device { major: 0, minor: 271 }), DirectoryKind::Plain("2001-7/d".into())]
+        {
             let mut claims = Claims::open(dir.clone()).unwrap();
             let claim = claims.make(alice).unwrap();
-            assert_eq!((claims.hold(alice), claims.made(alice)), (true, None));
-            claims.note_made(claim, made.clone()).unwrap();
+            assert_eq!((claims.contains(alice), claims.kind(alice)), (true, None));
+            claims.set_kind(claim, made.clone()).unwrap();
             drop(claims.make(bob).unwrap());
             for claims in [claims, Claims::open(dir.clone()).unwrap()] {
                 assert_eq!(claims.uids(), [alice, bob]);
-                assert_eq!((claims.made(alice), claims.made(bob)), (Some(&made), None));
+                assert_eq!((claims.kind(alice), claims.kind(bob)), (Some(&made), None));
             }
         }
         for cut in ["", "0:2", "0:271", "2001-7", "/etc\n", "../x\n", "\n", "a/../../b\n"] {
             fs::write(dir.join("2001"), cut).unwrap();
             let mut claims = Claims::open(dir.clone()).unwrap();
-            assert_eq!((claims.hold(alice), claims.made(alice)), (true, None), "{cut}");
+            assert_eq!((claims.contains(alice), claims.kind(alice)), (true, None), "{cut}");
             claims.remove(bob).unwrap();
             assert_eq!(claims.uids(), [alice]);
         }

@@ -1,4 +1,4 @@
-//! A directory for a user who logs in.
+//! Provides the runtime directory of a user who logs in.
 
 use super::{Directories, runtime_dir::Existing};
 use ck_core::model::RuntimeDir;
@@ -6,8 +6,8 @@ use ck_protocol::{Gid, Uid};
 use std::time::Instant;
 
 impl Directories {
-    /// The user's runtime directory: a fresh one, or one that somebody else made as it should be. `None` if there is none; the reason
-    /// is logged and kept.
+    /// The runtime directory of the user: a new one, or a usable one that another program has made. `None` if there is
+    /// none. The reason is then logged and kept.
     pub(crate) fn make(&mut self, uid: Uid, gid: Gid) -> Option<RuntimeDir> {
         if self.root.makes_none() {
             return None;
@@ -15,7 +15,7 @@ impl Directories {
         match self.find(uid, gid) {
             Ok(ours) => {
                 self.lacking.remove(&uid);
-                // Somebody else's is never retired here, and so never forgotten.
+                // A directory that another program has made is never retired here.
                 if ours {
                     self.in_use.insert(uid);
                 }
@@ -29,24 +29,25 @@ impl Directories {
         }
     }
 
-    /// The directory of a user who lingers, if an earlier broker made it: it is kept.
+    /// The directory that an earlier broker made for a lingering user, which is kept.
     pub(crate) fn kept(&self, uid: Uid) -> Option<RuntimeDir> {
-        // A directory that was not made to the end is made anew. Where nothing is mounted, it is made in one step.
-        let is_whole = self.claims.made(uid).is_some() || (self.claims.hold(uid) && !self.root.is_sealed());
+        // An unfinished directory is made again. Without mounts, a directory is made in one step.
+        let is_whole =
+            self.claims.kind(uid).is_some() || (self.claims.contains(uid) && !self.root.is_sealed());
         let is_kept = is_whole && self.root.has(uid);
         is_kept.then(|| RuntimeDir { path: self.root.text_of(uid), ours: true })
     }
 
-    /// The user has left, and lacks nothing any more.
+    /// Forgets why the user has no directory, because the user has left.
     pub(crate) fn forget_lacking(&mut self, uid: Uid) {
         self.lacking.remove(&uid);
     }
 
-    /// Whether the directory that the uid has now is ours; otherwise why it has none.
+    /// Finds or makes the directory of the user. Returns true if the broker made it, or the reason why there is none.
     fn find(&mut self, uid: Uid, gid: Gid) -> Result<bool, String> {
         self.teardowns.has_room(uid, self.limit, self.root.size())?;
-        // An earlier session of the user has left it.
-        if self.claims.hold(uid) {
+        // It is left over from an earlier session of the user.
+        if self.claims.contains(uid) {
             self.retire(uid)?;
         }
         match self.root.existing(uid).map_err(|error| error.to_string())? {
@@ -60,26 +61,27 @@ impl Directories {
     }
 
     fn create(&mut self, uid: Uid, gid: Gid) -> Result<(), String> {
-        // The intent first: a directory that nobody claims would never be removed.
+        // The claim comes first, because a directory without a claim would never be removed.
         let claim = self.claims.make(uid).map_err(|error| error.to_string())?;
         let created = self.root.create(uid, gid).map_err(|error| {
-            // A process that is blocked may still make it, so that it stays ours.
+            // A blocked process may still make the directory. Then the claim is kept.
             if !error.may_be_done() {
-                self.disclaim(uid);
+                self.remove_claim(uid);
             }
-            self.teardowns.note_to_sweep(Instant::now());
+            self.teardowns.schedule_sweep(Instant::now());
             self.watch_blocked();
             error.to_string()
         })?;
-        // Until a directory is made as it should be.
+        // Kept until a directory is made as configured.
         self.fallback = created.fell_back.map(|error| {
             format!(
                 "{error}: users get plain directories, which share the space of {}",
                 self.root.path().display()
             )
         });
-        if let Some(Err(error)) = created.made.map(|made| self.claims.note_made(claim, made)) {
-            // This broker knows it. The next one would take it off at the last logout without emptying it.
+        if let Some(Err(error)) = created.made.map(|made| self.claims.set_kind(claim, made)) {
+            // This broker knows what it is made of. After a restart, the broker would detach it at the last logout
+            // without removing its contents.
             log::error!("{error}");
         }
         Ok(())

@@ -1,12 +1,12 @@
-//! The runtime directories of users: made at the first login, taken out of their place at the last logout, torn down later.
+//! The runtime directories of users: made at the first login, retired at the last logout, torn down later.
 //!
-//! - `make`: a directory for a user who logs in;
-//! - `retire`: out of its place, again and again where that fails;
+//! - `make`: provides the directory of a user who logs in;
+//! - `retire`: retires directories, and retries where that fails;
 //! - [`runtime_dir`]: the system calls of both;
-//! - [`teardown`]: the processes that remove what was retired;
-//! - `claims`: on disk, whose directories are ours;
-//! - `recover`: what an earlier broker has left;
-//! - `problems`: what it costs whom.
+//! - [`teardown`]: the processes that remove retired directories;
+//! - `claims`: records on disk which directories the broker has made;
+//! - `recover`: takes over the directories of an earlier broker;
+//! - `problems`: reports problems for `ckctl status`.
 
 mod claims;
 mod make;
@@ -16,7 +16,7 @@ mod retire;
 pub mod runtime_dir;
 pub mod teardown;
 
-pub use claims::{Claims, Made};
+pub use claims::{Claims, DirectoryKind};
 
 use crate::{
     component::{Component, Outcome},
@@ -34,34 +34,34 @@ use std::{
 };
 use teardown::TeardownQueue;
 
-/// The component.
+/// The component that makes, retires and tears down runtime directories.
 #[derive(Debug)]
 pub(crate) struct Directories {
     poller: Poller,
     pub(crate) root: RuntimeRoot,
     pub(crate) teardowns: TeardownQueue,
     claims: Claims,
-    /// The users whose directory is in use.
+    /// The users whose directories are in use.
     in_use: HashSet<Uid>,
-    /// How many teardowns there may be.
+    /// The limit of teardowns that wait or run.
     limit: Limit,
-    /// How long the directory of a user who has left stays.
+    /// How long a directory is kept after its user has left.
     stop_delay: Duration,
-    /// Directories of users who have left, until the delay is over.
+    /// The users whose directories are kept, and until when.
     parked: HashMap<Uid, Instant>,
-    /// Directories of users who have left that could not be retired.
+    /// The users whose directories could not be retired.
     stuck: HashMap<Uid, Stuck>,
-    /// Users who are here without a runtime directory, and why.
+    /// The users who are logged in without a runtime directory, and the reasons.
     lacking: BTreeMap<Uid, String>,
-    /// What is wrong with the places that the broker works in.
+    /// The problems of the places that the broker works in.
     places: Vec<String>,
-    /// Why the last runtime directory was no tmpfs, though a tmpfs was wanted.
+    /// Why the last runtime directory is a plain directory although a tmpfs was configured.
     fallback: Option<String>,
 }
 
-/// What the component works with.
+/// The values that the component is made of.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct Resources {
     pub(crate) root: RuntimeRoot,
     pub(crate) teardowns: TeardownQueue,
     pub(crate) claims: Claims,
@@ -69,8 +69,8 @@ pub(crate) struct Parts {
 }
 
 impl Directories {
-    pub(crate) fn new(poller: Poller, parts: Parts) -> Self {
-        let Parts { root, teardowns, claims, places } = parts;
+    pub(crate) fn new(poller: Poller, parts: Resources) -> Self {
+        let Resources { root, teardowns, claims, places } = parts;
         Self {
             poller,
             root,
@@ -87,17 +87,18 @@ impl Directories {
         }
     }
 
-    /// The directory of the uid is in use already: a session of an earlier broker's, or a lingering user, has it.
+    /// Marks the directory of the user as in use, by a session of an earlier broker or by a lingering user.
     pub(crate) fn adopt(&mut self, uid: Uid) {
         self.in_use.insert(uid);
     }
 
-    /// Keeps the directory of the uid for a while, as its user has left.
+    /// Keeps the directory of the user for `stop_delay`, because the user has left.
     pub(crate) fn park(&mut self, uid: Uid) {
         self.parked.insert(uid, Instant::now() + self.stop_delay);
     }
 
-    /// Starts the processes that are due. After one worker, others have their turn before the next.
+    /// Starts the processes that are due, but only one worker. The next worker is started in the next round of the
+    /// loop.
     fn start_processes(&mut self, now: Instant) {
         let poller = &self.poller;
         self.teardowns.watch_hung(|started| poller.watch_once(started.process, Token::Worker(started.id)));
@@ -113,7 +114,7 @@ impl Component for Directories {
         match token {
             Token::Worker(id) => self.teardowns.reap(id, now),
             Token::Sweep(number) => self.teardowns.reap_sweep(number, now),
-            Token::Unblocked => self.make_up_for_blocked(),
+            Token::Unblocked => self.handle_unblocked(),
             _ => {}
         }
         Vec::new()
@@ -135,7 +136,7 @@ impl Component for Directories {
             outcomes.push(Outcome::Input(Input::DelayOver(uid)));
         }
         self.retire_stuck(now);
-        self.teardowns.tend_overdue(now);
+        self.teardowns.expire_overdue(now);
         self.start_processes(now);
         let news = self.teardowns.take_news();
         if !news.is_empty() {

@@ -1,33 +1,34 @@
-//! What an earlier broker has left.
+//! Takes over the directories of an earlier broker.
 
 use super::{
-    Directories, Made,
-    runtime_dir::{Remains, Unfinished},
+    Directories, DirectoryKind,
+    runtime_dir::{Residue, Unfinished},
 };
 use std::time::Instant;
 
 impl Directories {
-    /// Queues what an earlier broker retired and did not see torn down.
+    /// Queues the teardowns that an earlier broker did not finish.
     ///
-    /// Two kinds of entries are none of that. A plain directory that is claimed is in use, or has just been queued. One that nobody
-    /// claims and that is in its place was left there, as a session may use it.
+    /// Two kinds of entries are skipped. A claimed plain directory is in use, or was queued a moment ago. A plain
+    /// directory without a claim that is mounted in the runtime root was left there, because a session may use it.
     pub(crate) fn resume(&mut self, unfinished: Unfinished) {
         let now = Instant::now();
-        let is_used = |remains: &Remains| match self.claims.made(remains.uid) {
-            Some(Made::Plain(path)) => path.starts_with(&remains.name),
-            Some(Made::Tmpfs(_)) => false,
-            None => !self.claims.hold(remains.uid) && self.root.is_in_place(remains),
+        let is_used = |residue: &Residue| match self.claims.kind(residue.uid) {
+            Some(DirectoryKind::Plain(path)) => path.starts_with(&residue.name),
+            Some(DirectoryKind::Tmpfs(_)) => false,
+            None => !self.claims.contains(residue.uid) && self.root.is_in_place(residue),
         };
-        let left: Vec<_> = unfinished.entries.into_iter().filter(|remains| !is_used(remains)).collect();
-        for remains in left {
-            self.teardowns.push(remains, None, now);
+        let left: Vec<_> = unfinished.entries.into_iter().filter(|residue| !is_used(residue)).collect();
+        for residue in left {
+            self.teardowns.push(residue, None, now);
         }
         if unfinished.to_sweep {
-            self.teardowns.note_to_sweep(now);
+            self.teardowns.schedule_sweep(now);
         }
     }
 
-    /// Retires the directories of an earlier broker in which no session lives. `are_all_known`: every session record could be read.
+    /// Retires the directories of an earlier broker that no session uses. `are_all_known`: every session record could
+    /// be read.
     pub(crate) fn retire_abandoned(&mut self, are_all_known: bool) {
         for uid in self.claims.uids() {
             if self.in_use.contains(&uid) {
@@ -38,7 +39,7 @@ impl Directories {
                 let _ = self.retire(uid);
             } else {
                 log::warn!("{}: left in place, as a session may use it", self.root.of(uid).display());
-                self.disclaim(uid);
+                self.remove_claim(uid);
             }
         }
     }

@@ -1,116 +1,118 @@
-//! Taking the directories of users who have left out of their place, again and again where that fails.
+//! Retires the directories of users who have left, and retries where that fails.
 
 use super::{
-    Directories, Made,
-    runtime_dir::{Remains, Retired, Task},
+    Directories, DirectoryKind,
+    runtime_dir::{Residue, RetireOutcome, Task},
 };
 use crate::{places::user_dirs::BEFORE, poller::Token};
 use ck_protocol::Uid;
 use std::time::{Duration, Instant};
 
-/// How long after a directory could not be retired that is tried again; each time doubled.
+/// The time before the first retry. It is doubled for each further retry.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// The longest time between two tries.
+/// The longest time between two retries.
 const LONGEST_RETRY: Duration = Duration::from_secs(3600);
 
 /// A directory that could not be retired.
 #[derive(Clone, Debug)]
 pub(super) struct Stuck {
-    /// When the next try is due.
+    /// The time of the next retry.
     pub(super) due: Instant,
     pause: Duration,
-    /// Why it stays; empty where it only takes its time.
+    /// The reason; empty if retiring is only unfinished.
     pub(super) reason: String,
 }
 
 impl Stuck {
-    /// Whether an administrator should look at it.
+    /// True if it is reported to the administrator.
     pub(super) fn is_problem(&self) -> bool {
         !self.reason.is_empty()
     }
 }
 
 impl Directories {
-    /// Takes the uid's runtime directory out of its place and queues its teardown. A directory that stays is still claimed, and
-    /// tried again: after a while, and at the next login or start.
+    /// Retires the runtime directory of the user and queues its teardown. If that fails, the claim is kept, and
+    /// retiring is retried after a while, at the next login and at the next start.
     ///
     /// # Errors
-    /// Why it stays, for people.
+    /// The reason as one line.
     pub(crate) fn retire(&mut self, uid: Uid) -> Result<(), String> {
         self.in_use.remove(&uid);
-        let mut retired = Retired::default();
-        let done = self.root.retire(uid, self.claims.made(uid), &mut retired);
+        let mut retired = RetireOutcome::default();
+        let done = self.root.retire(uid, self.claims.kind(uid), &mut retired);
         let now = Instant::now();
-        for (remains, bytes) in retired.remains {
-            self.teardowns.push(remains, bytes, now);
+        for (residue, bytes) in retired.residue {
+            self.teardowns.push(residue, bytes, now);
         }
         if retired.freed {
             self.teardowns.note_freed(uid);
         }
         if retired.to_sweep {
-            self.teardowns.note_to_sweep(now);
+            self.teardowns.schedule_sweep(now);
         }
         match done {
             Ok(()) if retired.is_unfinished => {
-                // The rest follows as soon as others have had their turn.
+                // The rest follows in the next round of the loop.
                 self.stuck.insert(uid, Stuck { due: now, pause: FIRST_RETRY, reason: String::new() });
-                Err("more than a few file systems are mounted upon it: they are being taken off".to_owned())
+                Err("many file systems are mounted on it and are still being detached".to_owned())
             }
             Ok(()) => {
                 self.stuck.remove(&uid);
-                self.disclaim(uid);
+                self.remove_claim(uid);
                 Ok(())
             }
             Err(error) => {
                 log::error!("{error}");
                 self.watch_blocked();
-                self.stick(uid, error.to_string());
+                self.mark_stuck(uid, error.to_string());
                 Err(error.to_string())
             }
         }
     }
 
-    /// Has the root of an earlier release swept away, once nothing in it is used or waits for its teardown.
+    /// Removes the runtime root of an earlier release once nothing in it is in use or waits for its teardown.
     pub(super) fn tend_earlier_release(&mut self) {
-        let is_in_it = |made: &Made| matches!(made, Made::Plain(path) if path.starts_with(BEFORE));
-        if !self.root.has_before() || self.teardowns.any_in(BEFORE) || self.claims.all_made().any(is_in_it) {
+        let is_in_it =
+            |made: &DirectoryKind| matches!(made, DirectoryKind::Plain(path) if path.starts_with(BEFORE));
+        if !self.root.has_earlier_root() || self.teardowns.any_in(BEFORE) || self.claims.kinds().any(is_in_it)
+        {
             return;
         }
-        match self.root.forget_before() {
-            Ok(()) => self.teardowns.note_to_sweep(Instant::now()),
-            Err(errno) => log::warn!("the root of an earlier release stays among the retired: {errno}"),
+        match self.root.release_earlier_root() {
+            Ok(()) => self.teardowns.schedule_sweep(Instant::now()),
+            Err(errno) => log::warn!("cannot remove the runtime root of an earlier release: {errno}"),
         }
     }
 
-    /// Watches the processes that are blocked in the root.
+    /// Watches the processes that are blocked in the runtime root.
     pub(super) fn watch_blocked(&mut self) {
         let poller = &self.poller;
-        self.root.watch_held(|process| poller.watch_once(process, Token::Unblocked));
+        self.root.watch_blocked(|process| poller.watch_once(process, Token::Unblocked));
     }
 
-    /// Looks at what the blocked processes that have ended may have done, after nobody waited for them any more.
-    pub(super) fn make_up_for_blocked(&mut self) {
-        for task in self.root.take_let_go() {
+    /// Handles the blocked processes that have ended: each may have done its task after the broker had stopped waiting.
+    pub(super) fn handle_unblocked(&mut self) {
+        for task in self.root.take_unblocked() {
             match task {
-                Task::Make(uid, _) if !self.in_use.contains(&uid) && self.claims.hold(uid) => {
+                Task::Make(uid, _) if !self.in_use.contains(&uid) && self.claims.contains(uid) => {
                     // An error is logged, and kept in `stuck`.
                     let _ = self.retire(uid);
                 }
                 Task::Make(..) => {}
                 Task::Retire(uid, number) => {
-                    let remains = Remains { uid, name: format!("{uid}-{number}").into(), is_mounted: false };
-                    self.teardowns.push(remains, None, Instant::now());
-                    self.teardowns.note_to_sweep(Instant::now());
+                    let residue = Residue { uid, name: format!("{uid}-{number}").into(), is_mounted: false };
+                    self.teardowns.push(residue, None, Instant::now());
+                    self.teardowns.schedule_sweep(Instant::now());
                 }
             }
         }
     }
 
-    /// Tries again what is due.
+    /// Retries the directories that are due.
     pub(super) fn retire_stuck(&mut self, now: Instant) {
         let due = self.stuck.iter().filter(|(_, stuck)| stuck.due <= now).map(|(&uid, _)| uid);
         for uid in due.collect::<Vec<_>>() {
-            if self.in_use.contains(&uid) || !self.claims.hold(uid) {
+            if self.in_use.contains(&uid) || !self.claims.contains(uid) {
                 self.stuck.remove(&uid);
             } else {
                 // An error is logged, and kept in `stuck`.
@@ -119,14 +121,14 @@ impl Directories {
         }
     }
 
-    fn stick(&mut self, uid: Uid, reason: String) {
+    fn mark_stuck(&mut self, uid: Uid, reason: String) {
         let doubled = |stuck: &Stuck| LONGEST_RETRY.min(stuck.pause * 2);
         let before = self.stuck.get(&uid).filter(|stuck| stuck.is_problem());
         let pause = before.map_or(FIRST_RETRY, doubled);
         self.stuck.insert(uid, Stuck { due: Instant::now() + pause, pause, reason });
     }
 
-    pub(super) fn disclaim(&mut self, uid: Uid) {
+    pub(super) fn remove_claim(&mut self, uid: Uid) {
         if let Err(error) = self.claims.remove(uid) {
             log::error!("{error}");
         }

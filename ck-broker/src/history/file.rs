@@ -1,12 +1,11 @@
-//! The file that lines are appended to, and the one before it.
+//! The history file, and the rotated file before it.
 //!
-//! Others may do with it what they like meanwhile: move it away and make a new one, or truncate it, as
-//! logrotate(8) does. So before each line it is looked at: whether it is still the file of that name, how long it
-//! is, and whether its last line is whole.
+//! Other programs may rename, replace or truncate the file at any time, as logrotate(8) does. Therefore each write
+//! first checks whether the open file still has its name, how long it is, and whether its last line is complete.
 
 use super::{
+    event_time::EventTime,
     line::{self, VERSION},
-    moment::Moment,
     tail,
 };
 use crate::{
@@ -27,36 +26,36 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How often the file may be exchanged while it is being opened.
+/// How often the file may be replaced while it is being opened.
 const TRIES: usize = 8;
 
-/// Why a line is not in the file.
+/// Why a line could not be written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FileError {
     #[error("cannot keep the history: {0}")]
     Directory(#[from] DirectoryError),
     #[error("cannot open {}: {source}", path.display())]
     Open { path: PathBuf, source: io::Error },
-    #[error("{} is no ordinary file: remove it", .0.display())]
-    NoFile(PathBuf),
+    #[error("{} is not a regular file: remove it", .0.display())]
+    NotRegular(PathBuf),
     #[error("cannot lock {}: {source}", path.display())]
     Lock { path: PathBuf, source: Errno },
-    #[error("cannot look at {}: {source}", path.display())]
+    #[error("cannot inspect {}: {source}", path.display())]
     Inspect { path: PathBuf, source: io::Error },
-    #[error("{} is exchanged again and again", .0.display())]
-    Restless(PathBuf),
-    #[error("cannot rename {} out of the way: {source}", path.display())]
+    #[error("{} is replaced again and again", .0.display())]
+    Unstable(PathBuf),
+    #[error("cannot rotate {}: {source}", path.display())]
     Rotate { path: PathBuf, source: io::Error },
     #[error("cannot write to {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
 }
 
-/// The file, open or not.
+/// The history file, open or not.
 #[derive(Debug)]
 pub(super) struct HistoryFile {
     place: HistoryPlace,
     boot: String,
-    /// Whether the file says that the system was started.
+    /// True if the file contains the start of this boot.
     has_boot: bool,
     file: Option<File>,
 }
@@ -66,7 +65,7 @@ impl HistoryFile {
         Self { place, boot, has_boot: false, file: None }
     }
 
-    /// Opens the file, and says in it that the system was started if nobody has yet.
+    /// Opens the file. Adds the start of the system, unless the file contains it.
     pub(super) fn open(&mut self) -> Result<(), FileError> {
         self.ready().map(drop)
     }
@@ -75,13 +74,13 @@ impl HistoryFile {
     pub(super) fn append(&mut self, line: &str) -> Result<(), FileError> {
         let appended = self.ready().and_then(|length| self.write(line, length));
         if appended.is_err() {
-            // Who is in its way may be gone the next time: begin anew.
+            // The next line opens the file again, because the cause may be gone by then.
             self.file = None;
         }
         appended
     }
 
-    /// Has the file of that name open; returns its length.
+    /// Opens the file that has the name now. Returns its length.
     fn ready(&mut self) -> Result<u64, FileError> {
         for _ in 0..TRIES {
             match self.inspect()? {
@@ -90,42 +89,42 @@ impl HistoryFile {
                 None => self.reopen()?,
             }
         }
-        Err(FileError::Restless(self.place.file.clone()))
+        Err(FileError::Unstable(self.place.file.clone()))
     }
 
-    /// What is to be known of the open file; `None` if another one has its name, or none.
+    /// The metadata of the open file. `None` if the name belongs to another file, or to none.
     fn inspect(&self) -> Result<Option<Metadata>, FileError> {
         let Some(file) = &self.file else { return Ok(None) };
         let failed = |source| FileError::Inspect { path: self.place.file.clone(), source };
         let open = file.metadata().map_err(failed)?;
-        // Why there is none, opening it tells.
+        // Opening the file reports why there is none.
         let named = fs::symlink_metadata(&self.place.file).ok();
         let is_named = named.is_some_and(|named| (named.dev(), named.ino()) == (open.dev(), open.ino()));
         Ok(is_named.then_some(open))
     }
 
-    /// Opens the file of that name, and waits until nobody else writes it: the process of a broker that was
-    /// killed may have some lines left. Anybody may lock by flock(2) what they may read; by
-    /// fcntl(2) only who may write it.
+    /// Opens the file that has the name now, and waits until no other process writes it: the writer of a broker that
+    /// was killed may have some lines left. The lock is one of fcntl(2), because that requires write permission. With
+    /// flock(2), users who can read the file could lock it.
     fn reopen(&mut self) -> Result<(), FileError> {
         let path = &self.place.file;
         self.file = None;
         make(path.parent().unwrap_or(Path::new("/")), 0o755)?;
         let mut options = OpenOptions::new();
-        // Without waiting for a reader, should it be a pipe.
+        // The open must not wait for a reader if it is a pipe.
         let flags = O_NOFOLLOW | O_NONBLOCK;
         let options = options.read(true).append(true).create(true).mode(self.place.readers.mode());
         let file = options.custom_flags(flags).open(path);
         let file = file.map_err(|source| FileError::Open { path: path.clone(), source })?;
         if !file.metadata().is_ok_and(|found| found.is_file()) {
-            return Err(FileError::NoFile(path.clone()));
+            return Err(FileError::NotRegular(path.clone()));
         }
-        // Before somebody who hangs is waited for.
-        self.close_to_others(&file);
+        // This must not wait for a process that holds the lock.
+        self.set_permissions(&file);
         let failed = |source| FileError::Lock { path: path.clone(), source };
         match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::AGAIN | Errno::ACCESS) => {
-                log::warn!("{}: another process writes it; waiting for that", path.display());
+                log::warn!("{}: another process has locked it; waiting for that process", path.display());
                 fcntl_lock(&file, FlockOperation::LockExclusive).map_err(failed)?;
             }
             locked => locked.map_err(failed)?,
@@ -134,26 +133,26 @@ impl HistoryFile {
         Ok(())
     }
 
-    /// Sees to it that the file, and the one before, can be read by those who may.
-    fn close_to_others(&self, file: &File) {
+    /// Sets the permissions of the file, and of the file before it.
+    fn set_permissions(&self, file: &File) {
         let path = &self.place.file;
         let mut options = OpenOptions::new();
         let before = options.read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(before(path)).ok();
         let before = before.filter(|before| before.metadata().is_ok_and(|found| found.is_file()));
         for file in before.iter().chain([file]) {
             if let Err(error) = self.place.readers.apply(file) {
-                log::error!("{}: who may read it cannot be changed: {error}", path.display());
+                log::error!("{}: cannot change who may read it: {error}", path.display());
             }
         }
     }
 
-    /// Says that the system was started, unless the last line was written since, or the last of the file before
-    /// where this one is empty.
+    /// Adds the start of the system, unless the last line is of this boot. If the file is empty, the last line of the
+    /// file before it counts.
     fn begin(&mut self, length: u64) -> Result<(), FileError> {
         let before = File::open(before(&self.place.file)).and_then(|file| last_boot(&file)).ok().flatten();
         let last = self.file.as_ref().map(last_boot).transpose().map_err(self.failed())?.flatten();
         if last.or(before).as_deref() != Some(&self.boot) {
-            let line = line::begin(Moment::of_boot(), &self.boot, "system_started");
+            let line = line::begin(EventTime::of_boot(), &self.boot, "system_started");
             let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
             self.write(&line::end(line.text_within("kernel", &kernel, VERSION)), length)?;
         }
@@ -161,20 +160,20 @@ impl HistoryFile {
         Ok(())
     }
 
-    /// Writes a line behind the `length` bytes that there are, or into a new file if they are too many.
+    /// Appends a line to the `length` bytes of the file. Rotates the file first if it would become too long.
     fn write(&mut self, line: &str, length: u64) -> Result<(), FileError> {
         let is_torn = self.file.as_ref().map(|file| tail::is_torn(file, length)).transpose();
         let is_torn = is_torn.map_err(self.failed())?.unwrap_or_default();
-        // What was cut off stays, and costs its own line only.
+        // An incomplete line stays, on a line of its own.
         let text = if is_torn { Cow::Owned(format!("\n{line}")) } else { Cow::Borrowed(line) };
         let more = u64::try_from(text.len()).unwrap_or(u64::MAX);
         if length > 0 && length.saturating_add(more) > self.place.size {
             self.rotate()?;
         }
-        let Some(file) = &mut self.file else { return Err(FileError::Restless(self.place.file.clone())) };
+        let Some(file) = &mut self.file else { return Err(FileError::Unstable(self.place.file.clone())) };
         match file.write(text.as_bytes()) {
             Ok(written) if written == text.len() => Ok(()),
-            // What there was room for, if for anything.
+            // Only a part of the line was written.
             Ok(_) => Err(self.failed()(Errno::NOSPC.into())),
             Err(source) => Err(self.failed()(source)),
         }
@@ -185,24 +184,27 @@ impl HistoryFile {
         move |source| FileError::Write { path: path.clone(), source }
     }
 
-    /// Begins a new file, whose permissions are those of the one before.
+    /// Rotates the file. The new file gets the permissions of the old one.
     fn rotate(&mut self) -> Result<(), FileError> {
         let path = self.place.file.clone();
         let old = self.file.as_ref().map(File::metadata).transpose().map_err(self.failed())?;
         fs::rename(&path, before(&path)).map_err(|source| FileError::Rotate { path, source })?;
         self.reopen()?;
         if let (Some(old), Some(file)) = (old, &self.file) {
-            // Then it has those of any new file, and only root's.
+            // On an error, the new file keeps the default mode and the group of root.
             let given = fchown(file, None, Some(Gid::from_raw(old.gid())));
             if let Err(errno) = given.and_then(|()| fchmod(file, Mode::from_raw_mode(old.mode() & 0o777))) {
-                log::warn!("{}: not as readable as it was: {errno}", self.place.file.display());
+                log::warn!(
+                    "{}: cannot copy the permissions of the old file: {errno}",
+                    self.place.file.display()
+                );
             }
         }
         Ok(())
     }
 }
 
-/// The file before `file`, named as logrotate(8) does.
+/// The rotated file before `file`, with the name that logrotate(8) gives it.
 fn before(file: &Path) -> PathBuf {
     let mut name = OsString::from(file);
     name.push(".1");

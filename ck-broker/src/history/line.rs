@@ -1,11 +1,11 @@
-//! What a line begins with, and how long a line is at most.
+//! The beginning of a line, and the limits of its length.
 
-use super::moment::Moment;
+use super::event_time::EventTime;
 use ck_core::json::Object;
 
-/// No line is longer, in bytes with its line feed.
-pub(super) const LONGEST: usize = 400;
-/// The longest user name that is kept whole, in bytes of its escaped form: as long as useradd(8) allows.
+/// The maximum length of a line, in bytes with its line feed.
+pub(super) const MAX_LENGTH: usize = 400;
+/// The maximum length of a user name, in bytes of its escaped form: the limit of useradd(8). Longer names are cut.
 pub(super) const USER: usize = 32;
 /// The same for a PAM service.
 pub(super) const SERVICE: usize = 16;
@@ -16,9 +16,9 @@ pub(super) const HOST: usize = 56;
 /// The same for a version, of the kernel or of the broker.
 pub(super) const VERSION: usize = 64;
 
-/// A line that says what happened, when, and in which run of the system.
-pub(super) fn begin(at: Moment, boot: &str, event: &'static str) -> Object {
-    Object::with_capacity(LONGEST)
+/// Begins a line: the time, the boot and the event.
+pub(super) fn begin(at: EventTime, boot: &str, event: &'static str) -> Object {
+    Object::with_capacity(MAX_LENGTH)
         .member("time", at.time)
         .seconds("up", at.since_boot)
         .member("boot", boot)
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_line_is_one_object() {
-        let at = Moment { time: Timestamp::from_micros(0), since_boot: Duration::from_millis(61_005) };
+        let at = EventTime { time: Timestamp::from_micros(0), since_boot: Duration::from_millis(61_005) };
         let absent: Option<&str> = None;
         let line =
             begin(at, "0123abcd", "tested").member("uid", 7).present("tty", absent).member("late", true);

@@ -1,19 +1,18 @@
-//! Who was here when: a line of JSON for each session opened or ended, each start and stop of the broker,
-//! and each start of the system; `docs/HISTORY.md` says what is in them.
+//! The login history: a line of JSON for each session that is opened or ends, each start and stop of the broker, and
+//! each start of the system. `docs/HISTORY.md` describes the lines.
 //!
-//! The file may lie on a disk that is slow, or hangs for good, as over a network. So the loop does not touch it:
-//! it puts lines into a pipe, where there is room for a few thousand, and a process of its own, ourselves again
-//! with another option, takes them out and appends them ([`writer`]). A pipe that is full costs lines, and
-//! a message, and no login. The process goes on until the pipe is empty, so a broker that is killed
-//! loses nothing that it has said.
+//! The file may be on a disk that is slow or hangs, for example over a network. Therefore the loop does not access it.
+//! It writes lines to a pipe, which has room for a few thousand. A separate process, this program with another option,
+//! appends them to the file ([`writer`]). If the pipe is full, lines are lost and a message is logged, but logins do
+//! not wait. The process continues until the pipe is empty, so no line is lost if the broker is killed.
 
+mod event_time;
 mod file;
 mod line;
-mod moment;
 mod readers;
 mod tail;
-mod troubles;
 pub mod writer;
+mod writer_status;
 
 use crate::{
     component::{Component, Outcome},
@@ -25,7 +24,7 @@ use crate::{
 };
 use ck_core::json::Object;
 use ck_protocol::{Session, SessionId, Text};
-use moment::Moment;
+use event_time::EventTime;
 use rustix::{
     fs::{OFlags, fcntl_setfl},
     io::{Errno, write},
@@ -37,29 +36,27 @@ use std::{
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
-use troubles::Troubles;
+use writer_status::WriterStatus;
 
-/// The option, without its dashes, by which this program is told to be the process that writes.
+/// The option, without its dashes, that makes this program the history writer.
 pub const OPTION: &str = "write-history";
-/// How much may wait in the pipe, in bytes: as much as anybody may have (`fs.pipe-max-size` of proc(5)).
-/// That is some 3,000 lines.
-const WAITING: usize = 1 << 20;
-/// How long after its start a process that has ended is followed by another.
-const PAUSE: Duration = Duration::from_secs(5);
+/// The size of the pipe, in bytes: the default of `fs.pipe-max-size` in proc(5). That is about 3,000 lines.
+const PIPE_SIZE: usize = 1 << 20;
+/// The minimum time between two starts of the history writer.
+const RESTART_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What the broker has to do with the history: saying what happens.
+/// The component that sends lines to the history writer.
 #[derive(Debug)]
 pub struct History {
     poller: Poller,
     place: Option<HistoryPlace>,
     boot: String,
     writer: Option<Writer>,
-    /// Processes before it that have not been seen to end.
+    /// Earlier writers that have not ended yet.
     former: Vec<Child>,
-    start_again: Option<Instant>,
+    next_start: Option<Instant>,
     lost: u64,
-    /// When the sessions that this broker has opened were, counted from the start of the system: a clock that
-    /// nobody sets.
+    /// When the sessions of this broker were opened, as time since boot: that clock is never set.
     opened: HashMap<SessionId, Duration>,
     /// True while sessions end that have ended earlier, while nobody watched: their end time is unknown.
     pub(crate) is_late: bool,
@@ -69,87 +66,87 @@ pub struct History {
 struct Writer {
     pipe: OwnedFd,
     process: Child,
-    troubles: Troubles,
+    status: WriterStatus,
 }
 
 /// What became of a line.
-enum Sent {
-    Yes,
+enum Delivery {
+    Written,
     Full,
-    Gone,
+    Closed,
 }
 
 impl History {
-    /// A history at `place`; without one, nothing is written.
+    /// A history at `place`. Without a place, nothing is written.
     #[must_use]
     pub(crate) fn new(poller: Poller, place: Option<HistoryPlace>) -> Self {
         Self {
             poller,
             place,
-            boot: moment::boot(),
+            boot: event_time::boot(),
             writer: None,
             former: Vec::new(),
-            start_again: None,
+            next_start: None,
             lost: 0,
             opened: HashMap::new(),
             is_late: false,
         }
     }
 
-    /// From now on, the history is at `place`. What has been said is still written where it was. A process begins at once
-    /// there, as the file that is there may have to be closed to others.
+    /// Sets the place of the history. Earlier lines are still written to the earlier place. A writer starts at once,
+    /// because it may have to change the permissions of the file.
     fn set_place(&mut self, place: Option<HistoryPlace>) {
         if self.place == place {
             return;
         }
         self.former.extend(self.writer.take().map(|writer| writer.process));
-        self.start_again = None;
+        self.next_start = None;
         self.place = place;
         self.start(Instant::now());
     }
 
-    /// The broker serves from now on.
+    /// Adds the start of the broker.
     pub fn broker_started(&mut self) {
         let line =
             self.line("broker_started").text_within("version", env!("CARGO_PKG_VERSION"), line::VERSION);
         self.append(line.member("pid", u64::from(std::process::id())));
     }
 
-    /// The broker ends in good order, and `sessions` stay.
+    /// Adds the orderly end of the broker. `sessions` is the number of open sessions.
     pub fn broker_stopped(&mut self, sessions: usize) {
         let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
         self.append(self.line("broker_stopped").member("sessions", sessions));
     }
 
-    /// A session is open.
+    /// Adds the beginning of a session.
     pub fn opened(&mut self, session: &Session) {
         if self.place.is_none() {
             return;
         }
-        let at = Moment { time: session.opened_at, since_boot: moment::since_boot() };
+        let at = EventTime { time: session.opened_at, since_boot: event_time::since_boot() };
         self.opened.insert(session.id, at.since_boot);
         self.append(line_of_opened(line::begin(at, &self.boot, "session_opened"), session));
     }
 
-    /// A session has ended, just now or while there was no broker.
+    /// Adds the end of a session.
     pub fn ended(&mut self, session: &Session) {
         if self.place.is_none() {
             return;
         }
-        let lasted = self.opened.remove(&session.id).map(|at| moment::since_boot().saturating_sub(at));
+        let lasted = self.opened.remove(&session.id).map(|at| event_time::since_boot().saturating_sub(at));
         self.append(line_of_ended(self.line("session_ended"), session, lasted, self.is_late));
     }
 
-    /// Waits for the processes that have ended.
+    /// Reaps the writers that have ended.
     fn reap(&mut self) {
         self.former.retain_mut(|process| process.status().is_none());
         if let Some(writer) = &mut self.writer {
-            // Its end is noticed at the next line; until then it is only no zombie.
+            // This only avoids a zombie. The next line notices that the writer has ended.
             writer.process.status();
         }
     }
 
-    /// Why who comes and goes is not written down, if it is not.
+    /// The problem for the administrator, if lines cannot be written.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         self.place.as_ref()?;
@@ -158,28 +155,28 @@ impl History {
         }
         let Some(writer) = &self.writer else {
             return self
-                .start_again
+                .next_start
                 .map(|_| format!("the history is not written: ck-broker --{OPTION} has ended"));
         };
-        writer.troubles.now()
+        writer.status.now()
     }
 
     fn line(&self, event: &'static str) -> Object {
-        line::begin(Moment::now(), &self.boot, event)
+        line::begin(EventTime::now(), &self.boot, event)
     }
 
-    /// Hands a line over, if there is room.
+    /// Sends a line to the writer, if there is room.
     fn append(&mut self, line: Object) {
         if self.place.is_none() {
             return;
         }
         let line = line::end(line);
-        let mut sent = self.send(&line);
-        if matches!(sent, Sent::Gone) {
+        let mut delivery = self.send(&line);
+        if matches!(delivery, Delivery::Closed) {
             self.start(Instant::now());
-            sent = self.send(&line);
+            delivery = self.send(&line);
         }
-        if matches!(sent, Sent::Yes) {
+        if matches!(delivery, Delivery::Written) {
             if self.lost > 0 {
                 log::warn!("{} lines of the history were lost", self.lost);
             }
@@ -192,38 +189,40 @@ impl History {
         self.lost += 1;
     }
 
-    fn send(&mut self, line: &str) -> Sent {
-        let Some(writer) = &self.writer else { return Sent::Gone };
-        // A short line may fit where the one before it did not. Once one is lost, more are until there is room again: not
-        // some here and some there, each with two messages.
+    fn send(&mut self, line: &str) -> Delivery {
+        let Some(writer) = &self.writer else { return Delivery::Closed };
+        // After a line was lost, lines are dropped until there is room for any line. Otherwise short lines would fit
+        // between lost ones, with two messages for each.
         if self.lost > 0 && !log_sink::is_writable(&writer.pipe) {
-            return Sent::Full;
+            return Delivery::Full;
         }
         match write(&writer.pipe, line.as_bytes()) {
-            // All or nothing, as it is shorter than PIPE_BUF (pipe(7)).
-            Ok(_) => Sent::Yes,
-            Err(Errno::AGAIN | Errno::INTR) => Sent::Full,
+            // It is written as a whole, because it is shorter than PIPE_BUF (pipe(7)).
+            Ok(_) => Delivery::Written,
+            Err(Errno::AGAIN | Errno::INTR) => Delivery::Full,
             Err(_) => {
                 self.former.extend(self.writer.take().map(|writer| writer.process));
-                Sent::Gone
+                Delivery::Closed
             }
         }
     }
 
-    /// Starts the process that writes, unless the last one was started just now.
+    /// Starts a writer, unless the last one was started a moment ago.
     fn start(&mut self, now: Instant) {
         self.reap();
-        if self.start_again.is_some_and(|again| again > now) {
+        if self.next_start.is_some_and(|again| again > now) {
             return;
         }
-        self.start_again = Some(now + PAUSE);
+        self.next_start = Some(now + RESTART_INTERVAL);
         let Some(place) = &self.place else { return };
         match Writer::start(place) {
             Ok(writer) => {
                 self.poller.watch_once(&writer.process, Token::HistoryWriter);
                 self.writer = Some(writer);
             }
-            Err(error) => log::error!("cannot have the history written by ck-broker --{OPTION}: {error}"),
+            Err(error) => {
+                log::error!("the history is not written: cannot start ck-broker --{OPTION}: {error}")
+            }
         }
     }
 }
@@ -253,16 +252,16 @@ impl Writer {
     fn start(place: &HistoryPlace) -> io::Result<Self> {
         let (theirs, pipe) = pipe_with(PipeFlags::CLOEXEC)?;
         fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
-        if let Err(errno) = fcntl_setpipe_size(&pipe, WAITING) {
-            log::warn!("the history has a pipe that holds some 200 lines only: {errno}");
+        if let Err(errno) = fcntl_setpipe_size(&pipe, PIPE_SIZE) {
+            log::warn!("the pipe to the history writer holds only about 200 lines: {errno}");
         }
-        let (troubles, said) = Troubles::new()?;
+        let (status, said) = WriterStatus::new()?;
         let program = log_sink::pass_on(Program::own("ck-history"))
             .arg(format!("--{OPTION}={}", writer::argument(place)))
             .stdin(theirs)
             .stdout(said);
         let process = program.start().map_err(io::Error::other)?;
-        Ok(Self { pipe, process, troubles })
+        Ok(Self { pipe, process, status })
     }
 }
 
@@ -279,7 +278,7 @@ fn line_of_ended(line: Object, session: &Session, lasted: Option<Duration>, is_l
     line.present("late", is_late.then_some(true))
 }
 
-/// What names a session, and those whose it is.
+/// Adds the session, its user and where the user is.
 fn about(line: Object, session: &Session) -> Object {
     let mut line = line.member("id", session.id).member("uid", session.uid);
     for (name, text, most) in [

@@ -1,4 +1,4 @@
-//! Who may read the file: as many as may see each other's sessions.
+//! The permissions of the history file: users can read it if they may see each other's sessions.
 
 use crate::config::Readers;
 use rustix::fs::{Gid, Mode, fchmod, fchown};
@@ -8,21 +8,22 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
 };
 
-/// Everybody may read who was here, as in wtmp(5).
+/// All users may read the history, as wtmp(5).
 const OPEN: u32 = 0o644;
-/// Only root and the administrators.
+/// Only root and the administrators may.
 const CLOSED: u32 = 0o640;
-/// What others may do with a file.
+/// The permission bits of other users.
 const OTHERS: u32 = 0o7;
 
 impl Readers {
-    /// The mode of a file that is made.
+    /// The mode of a new file.
     pub(super) fn mode(self) -> u32 {
         if self.closed { CLOSED } else { OPEN }
     }
 
-    /// Closes a file to others, and gives it to the administrators' group; or opens one that is exactly as this leaves it.
-    /// An administrator who wants less to be read is not undone.
+    /// If `closed`, removes the permissions of other users and sets the group of the administrators. Otherwise makes a
+    /// file readable again, but only if its mode and owner are exactly those of a closed file: stricter permissions
+    /// that an administrator has set are kept.
     pub(super) fn apply(self, file: &File) -> io::Result<()> {
         let found = file.metadata()?;
         let mode = found.permissions().mode() & 0o7777;
@@ -40,13 +41,13 @@ impl Readers {
         Ok(())
     }
 
-    /// As the process that writes is told it.
+    /// The argument for the history writer.
     pub(super) fn argument(self) -> String {
         let group = self.group.map_or(String::new(), |group| group.to_string());
         format!("{}:{group}", if self.closed { "own" } else { "all" })
     }
 
-    /// Reads that.
+    /// Parses that argument.
     pub(super) fn parse(listing: &str, group: &str) -> Option<Self> {
         let closed = match listing {
             "own" => true,

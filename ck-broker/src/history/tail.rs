@@ -1,14 +1,14 @@
-//! The end of a file that another process has written, perhaps not to the end.
+//! The end of a history file, which may be incomplete.
 
 use rustix::io::pread;
 use std::{fs::File, io};
 
-/// More than two of the longest lines, in bytes.
+/// The number of bytes that are read: more than two of the longest lines.
 const TAIL: usize = 1024;
-/// What stands before the name of a run of the system. In a text of anybody's the quotation marks are escaped.
+/// The text before the id of a boot. It cannot occur within a string, where quotation marks are escaped.
 const BOOT: &[u8] = br#""boot":""#;
 
-/// Whether the file, of `length` bytes, ends within a line.
+/// True if the file, with `length` bytes, ends within a line.
 pub(super) fn is_torn(file: &File, length: u64) -> io::Result<bool> {
     let mut last = [b'\n'];
     if let Some(place) = length.checked_sub(1) {
@@ -17,7 +17,7 @@ pub(super) fn is_torn(file: &File, length: u64) -> io::Result<bool> {
     Ok(last != [b'\n'])
 }
 
-/// The run of the system in which the last line of the file was written, if it has one.
+/// The id of the boot in which the last line was written, if there is a line.
 pub(super) fn boot(file: &File, length: u64) -> io::Result<Option<String>> {
     let mut tail = [0; TAIL];
     let read = pread(file, &mut tail[..], length.saturating_sub(TAIL as u64))?;

@@ -33,7 +33,7 @@ fn session(text: &str) -> Session {
 /// Both lines of a session, each with the longest numbers.
 fn lines(session: &Session) -> [String; 2] {
     let most = Duration::from_secs(u32::MAX.into());
-    let at = Moment { time: session.opened_at, since_boot: most };
+    let at = EventTime { time: session.opened_at, since_boot: most };
     let head = |event| line::begin(at, "01234567", event);
     let ended = line_of_ended(head("session_ended"), session, Some(most), true);
     [line_of_opened(head("session_opened"), session), ended].map(line::end)
@@ -44,7 +44,7 @@ fn no_line_is_longer_than_it_may_be() {
     let long = ["x", "\u{1}", "\"", "\\", "é", "\u{202e}", "日", "\u{1f600}", "a\u{1}é"];
     for text in long.map(|text| text.repeat(255)) {
         for line in lines(&session(&text)) {
-            assert!(line.len() <= line::LONGEST, "{} bytes: {line}", line.len());
+            assert!(line.len() <= line::MAX_LENGTH, "{} bytes: {line}", line.len());
             assert!(line.ends_with("}\n") && line.matches('\n').count() == 1, "{line}");
         }
     }
@@ -55,7 +55,7 @@ proptest! {
     fn every_line_reads_back_whatever_its_texts_are(text in any_text()) {
         let session = session(&text);
         for line in lines(&session) {
-            prop_assert!(line.len() <= line::LONGEST, "{} bytes: {line}", line.len());
+            prop_assert!(line.len() <= line::MAX_LENGTH, "{} bytes: {line}", line.len());
             prop_assert!(line.ends_with("}\n") && line.matches('\n').count() == 1, "{line}");
             prop_assert!(line.trim_end().chars().all(ck_protocol::is_printable), "{line:?}");
             let read: Value = serde_json::from_str(&line).unwrap();

@@ -1,16 +1,18 @@
-//! The process that writes: lines come on its standard input, until nobody holds the other end.
+//! The history writer. It reads lines from standard input until the write end is closed.
 
-use super::{file::HistoryFile, moment, troubles};
-use crate::config::{HistoryPlace, Readers};
-use crate::privileges;
+use super::{event_time, file::HistoryFile, writer_status};
+use crate::{
+    config::{HistoryPlace, Readers},
+    privileges,
+};
 use nix::sys::signal::SigSet;
 use std::{
     io::{self, Read},
     path::PathBuf,
 };
 
-/// As much as is taken at once, in bytes: what a pipe gives in one piece unless it was made larger.
-const AT_ONCE: usize = 65_536;
+/// The number of bytes that are read at once: the default size of a pipe.
+const READ_SIZE: usize = 65_536;
 
 /// The value of the option, for `place`.
 pub(super) fn argument(place: &HistoryPlace) -> String {
@@ -26,20 +28,20 @@ pub fn place(argument: &str) -> Option<HistoryPlace> {
     Some(HistoryPlace { file: PathBuf::from(parts.next()?), size, readers })
 }
 
-/// Writes until there is nothing left to write.
+/// Writes all lines, then returns.
 ///
 /// # Errors
-/// Those of reading standard input. What cannot be written is logged.
+/// Those of reading standard input. Lines that cannot be written are logged.
 pub fn run(place: HistoryPlace) -> io::Result<()> {
-    // Whoever stops the broker stops it by a signal to all of its processes, perhaps; the last line comes after.
+    // The broker may be stopped by a signal to all its processes. Its last line comes after that signal.
     SigSet::all().thread_block()?;
     if let Err(error) = privileges::drop_all_but_chown() {
-        log::warn!("the history is written with more privileges than that needs: {error}");
+        log::warn!("the history writer keeps more privileges than it needs: {error}");
     }
-    let mut writing = Writing { file: HistoryFile::new(place, moment::boot()), missing: None };
+    let mut writing = Writing { file: HistoryFile::new(place, event_time::boot()), missing: None };
     let opened = writing.file.open();
     writing.note(opened.map_err(|error| error.to_string()), 0);
-    let (mut waiting, mut piece) = (Vec::new(), vec![0; AT_ONCE]);
+    let (mut waiting, mut piece) = (Vec::new(), vec![0; READ_SIZE]);
     loop {
         let read = io::stdin().lock().read(&mut piece)?;
         if read == 0 {
@@ -55,29 +57,28 @@ pub fn run(place: HistoryPlace) -> io::Result<()> {
     }
 }
 
-/// The file, and how that goes.
+/// The file, and the state of writing it.
 struct Writing {
     file: HistoryFile,
-    /// How many lines could not be written since that last could be.
+    /// The number of lines that could not be written since the problem began.
     missing: Option<u64>,
 }
 
 impl Writing {
-    /// Says so when things begin to go wrong, and when that is over; not for each line.
+    /// Reports when a problem begins and when it is over, not for each line.
     fn note(&mut self, outcome: Result<(), String>, lines: u64) {
         match (outcome, &mut self.missing) {
             (Ok(()), None) => {}
             (Ok(()), Some(missing)) => {
                 log::warn!("the history is written again; {missing} lines are missing");
-                troubles::say("");
+                writer_status::report("");
                 self.missing = None;
             }
             (Err(_), Some(missing)) => *missing += lines,
             (Err(error), None) => {
-                let trouble =
-                    format!("{error}; who comes and goes is not written down until that is corrected");
-                log::error!("{trouble}");
-                troubles::say(&trouble);
+                let problem = format!("{error}; logins are not recorded until that is corrected");
+                log::error!("{problem}");
+                writer_status::report(&problem);
                 self.missing = Some(lines);
             }
         }

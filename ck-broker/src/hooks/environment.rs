@@ -1,4 +1,4 @@
-//! What a hook is told: ConsoleKit's variables, with its values, and ours. See docs/HOOKS.md.
+//! The environment of a hook: the variables of ConsoleKit, with the same values, and our own. See docs/HOOKS.md.
 
 use ck_core::{json, model::HookEvent};
 use ck_protocol::{Session, State, Text, is_printable, printable};
@@ -7,10 +7,10 @@ use std::{
     os::unix::ffi::OsStrExt,
 };
 
-/// Where a hook's own programs are looked for.
+/// The `PATH` of a hook.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// All variables of a hook.
+/// All variables of a hook for this event.
 pub(super) fn of(event: &HookEvent) -> Vec<(String, OsString)> {
     let mut variables = Variables { prefix: "", all: Vec::new() };
     variables.put("PATH", PATH);
@@ -73,7 +73,7 @@ impl Variables {
         self.put("JSON", json::session(session).to_json());
     }
 
-    /// The variables of `run-seat.d` for one of its two sessions. Without the session, there are none.
+    /// The variables of `run-seat.d` for one of its two sessions. Without a session, adds nothing.
     fn put_seat_session(&mut self, prefix: &'static str, session: Option<&Session>) {
         let Some(session) = session else { return };
         self.prefix = prefix;
@@ -85,7 +85,7 @@ impl Variables {
         self.put("IS_LOCAL", !session.remote);
     }
 
-    /// Where it is seen: the terminal of a text session; the display, and its terminal, of a graphical one.
+    /// The terminal of a text session, or the display and the terminal of a graphical session.
     fn put_display(&mut self, session: &Session) {
         let device = session.tty.as_ref().map(|tty| format!("/dev/{}", on_one_line(tty.as_str())));
         let name = if session.display.is_some() { "X11_DISPLAY_DEVICE" } else { "DISPLAY_DEVICE" };

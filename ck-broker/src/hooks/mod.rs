@@ -1,10 +1,10 @@
-//! Hooks: root's programs that are run when sessions and seats come, change and go, as ConsoleKit's
-//! `run-session.d` and `run-seat.d`. docs/HOOKS.md says what they are told and what holds for them.
+//! Hooks: programs of the administrator that run as root when sessions and seats are added, changed and removed, as in
+//! `run-session.d` and `run-seat.d` of ConsoleKit. docs/HOOKS.md describes their environment and the rules for them.
 //!
-//! A [`HookEvent`] waits in a [`HookQueue`] until its session has none before it and there is room; its hooks
-//! are then run one after another. Nothing here waits for a hook, and nothing that a hook does comes back
-//! in here but by the doors that everybody uses: the daemon that this project replaces ran its
-//! hooks within the removal of a session, served the next removal meanwhile, and never got out again.
+//! A [`HookEvent`] waits in a [`HookQueue`] until no earlier event of its session waits or runs, and a place is free.
+//! Then its hooks run one after another. The broker never waits for a hook, and a hook can reach the broker only
+//! through its sockets. The daemon that this project replaces ran hooks within the removal of a session, handled the
+//! next removal meanwhile, and deadlocked.
 
 mod environment;
 mod output;
@@ -33,27 +33,27 @@ use std::{
     time::Instant,
 };
 
-/// How many hooks are started before others have their turn.
-const STARTS_AT_ONCE: usize = 16;
+/// The maximum number of hooks that are started in one round of the loop.
+const MAX_STARTS_PER_ROUND: usize = 16;
 
-/// An event whose hooks are being run.
+/// An event whose hooks are being run, one after another.
 #[derive(Debug)]
 struct Round {
     event: HookEvent,
-    /// What comes next.
+    /// The hooks that have not been started yet.
     programs: VecDeque<PathBuf>,
 }
 
-/// A hook that runs.
+/// A running hook.
 #[derive(Debug)]
 struct Run {
     round: Round,
-    /// What its lines in the log begin with.
+    /// The beginning of its lines in the log.
     label: String,
     process: Process,
 }
 
-/// All hooks that run, and all events that wait for theirs.
+/// The running hooks, and the events that wait for theirs.
 #[derive(Debug)]
 pub struct Hooks {
     poller: Poller,
@@ -62,23 +62,23 @@ pub struct Hooks {
     seat_programs: Programs,
     complaints: Complaints,
     queue: HookQueue,
-    /// Begun, and none of its hooks runs just now.
+    /// The events that have begun and of which no hook is running at the moment.
     between: VecDeque<Round>,
     running: HashMap<RunId, Run>,
-    /// Killed, and not ended: they hang in the kernel. And whose session or directory may have brought them there.
+    /// The hooks that SIGKILL has not ended, because they hang in the kernel, and the users of their events.
     hanging: HashMap<RunId, (Uid, Process)>,
     next: RunId,
     failed: u64,
-    /// Which session each seat has shown last: it may have ended when another comes to the foreground.
+    /// The last active session of each seat. It may have ended when another one becomes active.
     foreground: HashMap<ShortName, Box<Session>>,
-    /// Sessions whose opening all hooks have been told, since somebody may wait for that.
+    /// The added sessions that all hooks have been told of. Logins may wait for that.
     told: Vec<SessionId>,
-    /// Whether a login waits, or may have begun to when the rules were others.
+    /// True if logins may wait for hooks, under these rules or under earlier ones.
     notes_told: bool,
 }
 
 impl Hooks {
-    /// Nobody has to be told anything yet.
+    /// The component, without events.
     #[must_use]
     pub(crate) fn new(poller: Poller, rules: HookRules) -> Self {
         Self {
@@ -99,7 +99,7 @@ impl Hooks {
         }
     }
 
-    /// From now on, these are the rules. What runs already runs by those before.
+    /// Sets the rules. Hooks that run already keep the rules that they were started with.
     fn set_rules(&mut self, rules: HookRules) {
         if rules.session_dirs != self.rules.session_dirs {
             self.session_programs = Programs::of(rules.session_dirs.clone());
@@ -112,48 +112,48 @@ impl Hooks {
         self.rules = rules;
     }
 
-    /// Looks at the directories, so that their names are in the kernel's cache from now on.
+    /// Lists the directories, so that their names are in the kernel's cache.
     pub fn look(&mut self) {
         self.session_programs.list(&mut self.complaints);
         self.seat_programs.list(&mut self.complaints);
     }
 
-    /// Whether a login waits for the hooks of its session.
+    /// True if a login waits for the hooks of its session.
     #[must_use]
     pub fn wait_added(&self) -> bool {
         self.rules.wait_added
     }
 
-    /// How many run at once.
+    /// The maximum number of hooks that run at the same time.
     #[must_use]
     pub fn parallel(&self) -> usize {
         self.rules.parallel
     }
 
-    /// Queues what has happened.
+    /// Queues an event.
     pub fn push(&mut self, event: HookEvent) {
         let Err(lost) = self.queue.push(event) else { return };
-        log::warn!("hooks: {lost} is told to none: {} others wait", self.queue.waiting());
+        log::warn!("hooks: no hook is run for {lost}: {} events wait already", self.queue.waiting());
         self.failed += 1;
         self.note_told(&lost);
     }
 
-    /// Takes note of the session that a seat shows now; returns the one that it showed before.
-    fn exchange(&mut self, seat: &ShortName, new: Option<&Session>) -> Option<Box<Session>> {
+    /// Sets the active session of a seat. Returns the one before.
+    fn set_foreground(&mut self, seat: &ShortName, new: Option<&Session>) -> Option<Box<Session>> {
         match new {
             Some(new) => self.foreground.insert(seat.clone(), Box::new(new.clone())),
             None => self.foreground.remove(seat),
         }
     }
 
-    /// Queues what hooks are told of a change. `session` finds a session that is open.
+    /// Queues the hook event of a change. `session` finds an open session.
     pub fn push_change(&mut self, event: Event, session: impl Fn(SessionId) -> Option<Session>) {
         match event {
             Event::SessionChanged(session) => self.push(HookEvent::SessionActiveChanged(session)),
             Event::SeatChanged { seat, active, before } => {
                 let session = |id| session(id).map(Box::new);
                 let (new, old) = (active.and_then(session), before.and_then(session));
-                let last = self.exchange(&seat, new.as_deref());
+                let last = self.set_foreground(&seat, new.as_deref());
                 let old = old.or(last.filter(|last| Some(last.id) == before));
                 self.push(HookEvent::SeatActiveSessionChanged { seat, old, new });
             }
@@ -161,9 +161,9 @@ impl Hooks {
         }
     }
 
-    /// Starts as many hooks as may run, and as many at once as others can wait for.
+    /// Starts the hooks that are due, up to the limits.
     fn start(&mut self, now: Instant) {
-        for _ in 0..STARTS_AT_ONCE {
+        for _ in 0..MAX_STARTS_PER_ROUND {
             let Some(round) = self.between.pop_front().or_else(|| self.begin()) else { return };
             let started = self.start_next(round, now);
             let Some((id, run)) = started.and_then(|id| Some((id, self.running.get(&id)?))) else { continue };
@@ -174,7 +174,7 @@ impl Hooks {
         }
     }
 
-    /// The next event whose turn it is. Its hooks are those that there are now.
+    /// Begins the next event that is due, with the hooks that exist now.
     fn begin(&mut self) -> Option<Round> {
         let (key, event) = self.queue.begin()?;
         let programs = match key {
@@ -191,15 +191,15 @@ impl Hooks {
                 Verdict::Run => Process::start(&program, &round.event, self.rules.deadline, now),
                 Verdict::Gone => Err(StartError::Gone),
                 Verdict::Mask => {
-                    self.complaints.settle(&program, None);
+                    self.complaints.set_problem(&program, None);
                     continue;
                 }
                 Verdict::Refuse(refusal) => {
-                    self.complaints.settle(&program, Some(refusal));
+                    self.complaints.set_problem(&program, Some(refusal));
                     continue;
                 }
             };
-            self.complaints.settle(&program, None);
+            self.complaints.set_problem(&program, None);
             match started {
                 Ok(process) => return Some(self.enter(round, &program, process)),
                 Err(error) => {
@@ -221,20 +221,20 @@ impl Hooks {
         id
     }
 
-    /// All hooks have been told of it.
+    /// Ends an event: all its hooks have run.
     fn finish(&mut self, event: &HookEvent) {
         self.note_told(event);
         self.queue.finish(event);
     }
 
-    /// Nobody has to wait any longer until this is told.
+    /// Ends the wait of a login for this event.
     fn note_told(&mut self, event: &HookEvent) {
         if let (HookEvent::SessionAdded(session), true) = (event, self.notes_told) {
             self.told.push(session.id);
         }
     }
 
-    /// A hook has printed something.
+    /// Logs the output of a hook.
     fn take_output(&mut self, id: RunId) {
         let Some(run) = self.running.get_mut(&id) else { return };
         run.process.output.take(&run.label);
@@ -243,7 +243,7 @@ impl Hooks {
         }
     }
 
-    /// A hook may have ended: takes note of how, if so.
+    /// Handles the end of a hook, if it has ended.
     fn reap(&mut self, id: RunId) {
         if let Some((uid, process)) = self.hanging.get_mut(&id) {
             if process.outcome().is_some() {
@@ -267,15 +267,15 @@ impl Hooks {
         self.between.push_back(round);
     }
 
-    /// Sees to the hooks that are over their time: each is terminated, then killed, then no longer waited for.
-    fn tend_overdue(&mut self, now: Instant) {
+    /// Handles the hooks that have exceeded their time limit: sends SIGTERM, then SIGKILL, then abandons them.
+    fn expire_overdue(&mut self, now: Instant) {
         let overdue =
             self.running.iter().filter(|(_, run)| run.process.deadline().is_some_and(|due| due <= now));
         for id in overdue.map(|(&id, _)| id).collect::<Vec<_>>() {
             self.reap(id);
             let Some(run) = self.running.get_mut(&id) else { continue };
             match run.process.expire(now) {
-                // It may have ended before, and its end was kept back until its group was killed.
+                // It may have ended before. Its end is reported only after its process group was killed.
                 Some(Expired::Terminated | Expired::Killed) => self.reap(id),
                 Some(Expired::Hangs) => self.abandon(id),
                 None => {}
@@ -292,19 +292,19 @@ impl Hooks {
         self.between.push_back(round);
     }
 
-    /// How many run.
+    /// The number of running hooks.
     #[must_use]
     pub fn running(&self) -> usize {
         self.running.len() + self.hanging.len()
     }
 
-    /// How many events wait for their hooks.
+    /// The number of events that wait for their hooks.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.waiting() + self.between.len()
     }
 
-    /// How often a hook failed, was not started, or was not told anything.
+    /// The number of hooks that failed or were not run, and of events without hooks because too many waited.
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.failed + self.complaints.count
@@ -329,7 +329,7 @@ impl Component for Hooks {
     }
 
     fn expire(&mut self, now: Instant) -> Vec<Outcome> {
-        self.tend_overdue(now);
+        self.expire_overdue(now);
         self.start(now);
         std::mem::take(&mut self.told).into_iter().map(Outcome::HooksDone).collect()
     }

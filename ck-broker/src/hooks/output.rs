@@ -1,4 +1,4 @@
-//! What a hook prints: into the log, line by line, and no more than so much.
+//! The output of a hook: logged line by line, up to a limit.
 
 use ck_protocol::printable;
 use nix::{fcntl::OFlag, unistd::pipe2};
@@ -11,44 +11,44 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
-/// How many bytes of one run are read.
-const BYTES: usize = 16 * 1024;
-/// How many lines of one run are logged.
-const LINES: usize = 100;
-/// Where a line is broken that does not end.
-const LINE: usize = 1024;
-/// How much is read before others have their turn.
-const AT_ONCE: usize = 4096;
+/// The maximum number of bytes that are read of one run.
+const MAX_BYTES: usize = 16 * 1024;
+/// The maximum number of lines that are logged of one run.
+const MAX_LINES: usize = 100;
+/// The length at which a line is broken.
+const MAX_LINE_LENGTH: usize = 1024;
+/// The maximum number of bytes that are read in one round of the loop.
+const READ_SIZE: usize = 4096;
 
-/// Our end of a hook's standard output and standard error. Both are one pipe, so that `>/dev/stderr` works, which
-/// it does not with a socket, and so that a hook that floods is stopped: nobody reads any more.
+/// The read end of the pipe that is a hook's standard output and standard error. It is a pipe because `>/dev/stderr`
+/// does not work with a socket. It is closed at the limit, which stops a hook that prints without end.
 #[derive(Debug)]
 pub(super) struct Output {
     pipe: Option<OwnedFd>,
-    /// The line that has not ended.
+    /// The incomplete last line.
     line: Vec<u8>,
     bytes: usize,
     lines: usize,
 }
 
 impl Output {
-    /// A pipe, and its other end.
+    /// A pipe, and its write end.
     pub(super) fn open() -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = pipe2(OFlag::O_CLOEXEC)?;
-        // Ours only: a hook that found its own non-blocking would lose what it prints.
+        // Only the read end, because a hook with a non-blocking write end would lose output.
         fcntl_setfl(&ours, fcntl_getfl(&ours)? | OFlags::NONBLOCK)?;
         Ok((Self { pipe: Some(ours), line: Vec::new(), bytes: 0, lines: 0 }, theirs))
     }
 
-    /// What becomes readable when the hook has printed something; `None` when nothing is read any more.
+    /// The read end. `None` if nothing more is read.
     pub(super) fn source(&self) -> Option<BorrowedFd<'_>> {
         self.pipe.as_ref().map(AsFd::as_fd)
     }
 
-    /// Logs a part of what has been printed, after `label`. Says whether there may be more at once.
+    /// Reads and logs a part of the output, after `label`. Returns true if there may be more.
     pub(super) fn take(&mut self, label: &str) -> bool {
         let Some(pipe) = &self.pipe else { return false };
-        let mut buffer = [0; AT_ONCE];
+        let mut buffer = [0; READ_SIZE];
         match read(pipe, &mut buffer) {
             Ok(length @ 1..) => {
                 self.take_bytes(label, buffer.get(..length).unwrap_or_default());
@@ -65,23 +65,24 @@ impl Output {
     fn take_bytes(&mut self, label: &str, bytes: &[u8]) {
         self.bytes += bytes.len();
         for &byte in bytes {
-            if self.lines >= LINES {
+            if self.lines >= MAX_LINES {
                 break;
             }
             if byte != b'\n' {
                 self.line.push(byte);
             }
-            if byte == b'\n' || self.line.len() >= LINE {
+            if byte == b'\n' || self.line.len() >= MAX_LINE_LENGTH {
                 self.log_line(label);
             }
         }
-        if self.bytes >= BYTES || self.lines >= LINES {
-            log::warn!("{label}: printed {LINES} lines or {BYTES} bytes: nothing more of it is read");
+        if self.bytes >= MAX_BYTES || self.lines >= MAX_LINES {
+            log::warn!("{label}: printed {MAX_LINES} lines or {MAX_BYTES} bytes: the rest is not read");
             self.pipe = None;
         }
     }
 
-    /// Logs the rest, as the hook has ended. Who still holds the other end is not waited for.
+    /// Logs the rest when the hook has ended. Other processes may still have the write end open: they are not waited
+    /// for.
     pub(super) fn finish(mut self, label: &str) {
         while self.take(label) {}
         if !self.line.is_empty() {

@@ -1,4 +1,4 @@
-//! One run of a hook, in a process group of its own.
+//! A running hook, in a process group of its own.
 
 use super::{environment, output::Output};
 use crate::sys::{Child, Deadline, Expired, Program, SpawnError};
@@ -11,26 +11,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long after SIGTERM a hook is killed.
+/// The time between SIGTERM and SIGKILL.
 const TERM_TIME: Duration = Duration::from_secs(1);
 
-/// A hook that runs.
+/// A running hook.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
     pub(super) output: Output,
 }
 
-/// Why a hook does not run.
+/// Why a hook could not be started.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
-    #[error("is gone")]
+    #[error("no longer exists")]
     Gone,
-    #[error("cannot make a pipe for what it prints: {0}")]
+    #[error("cannot make a pipe for its output: {0}")]
     Pipe(io::Error),
     #[error("cannot be run: {0}")]
     Run(SpawnError),
-    #[error("cannot be run: what it names in its first line, or its loader, is not there")]
+    #[error("cannot be run: the interpreter in its first line, or its dynamic loader, is missing")]
     NoInterpreter,
 }
 
@@ -48,7 +48,7 @@ impl Process {
         }
         let hook = hook.stderr(theirs.try_clone().map_err(StartError::Pipe)?).stdout(theirs);
         let child = hook.start().map_err(|error| match error {
-            // It was there a moment ago.
+            // The program exists, so its interpreter is missing.
             SpawnError::Execute(error) if error.kind() == io::ErrorKind::NotFound && program.exists() => {
                 StartError::NoInterpreter
             }
@@ -57,22 +57,22 @@ impl Process {
         Ok(Self { child: child.with_deadline(Deadline::terminate(now + deadline, TERM_TIME)), output })
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     pub(super) fn outcome(&mut self) -> Option<ExitStatus> {
         self.child.status()
     }
 
-    /// When its time is over.
+    /// Its time limit.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.child.deadline()
     }
 
-    /// Ends it, if its time is over: SIGTERM, then SIGKILL, to its group.
+    /// Ends it if its time is over: SIGTERM, then SIGKILL, to its process group.
     pub(super) fn expire(&mut self, now: Instant) -> Option<Expired> {
         self.child.expire(now)
     }
 
-    /// Whether its time was over before it ended.
+    /// True if its time was over before it ended.
     pub(super) fn was_late(&self) -> bool {
         self.child.was_late()
     }

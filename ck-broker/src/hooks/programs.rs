@@ -1,4 +1,4 @@
-//! Which programs are to be run, as their directories have it now.
+//! The programs that are hooks, as they are in their directories now.
 
 use super::trust::{self, Distrust, Trail};
 use crate::pin::pin;
@@ -14,57 +14,57 @@ use std::{
     time::SystemTime,
 };
 
-/// What the name of a hook ends with.
+/// The suffix of the name of a hook.
 const SUFFIX: &[u8] = b".ck";
-/// How many hooks are run for one event.
-const HOOKS: usize = 64;
-/// How many hooks' names are kept in the kernel's cache. More are seldom there, and are looked up as others are.
-const PINS: usize = 8;
-/// How many names are read of a directory.
-const NAMES: usize = 1024;
-/// How many complaints are remembered.
-const TOLD: usize = 256;
+/// The maximum number of hooks for one event.
+const MAX_HOOKS: usize = 64;
+/// The maximum number of hooks whose names are kept in the kernel's cache. Directories rarely have more.
+const MAX_PINS: usize = 8;
+/// The maximum number of names that are read of a directory.
+const MAX_NAMES: usize = 1024;
+/// The maximum number of complaints that are remembered.
+const MAX_REMEMBERED: usize = 256;
 
-/// What is to be done about a program.
+/// The decision about a program.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Run,
-    /// It only keeps one of the same name in an earlier directory from being run.
+    /// The file only masks a program with the same name in an earlier directory.
     Mask,
-    /// It has been there a moment ago.
+    /// The program no longer exists.
     Gone,
     Refuse(Refusal),
 }
 
-/// Why a program is not run, or a directory not used.
+/// Why a program is not run, or a directory is not used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error(transparent)]
     Distrust(#[from] Distrust),
-    #[error("it is no regular file")]
+    #[error("it is not a regular file")]
     Special,
     #[error("it is not executable: allow it with chmod +x, or empty the file to have no hook of this name")]
     NotExecutable,
-    #[error("its names cannot be read: {0}")]
+    #[error("it cannot be listed: {0}")]
     List(Errno),
-    #[error("it has more than {NAMES} names; what comes after them is not run")]
+    #[error("it has more than {MAX_NAMES} names; the rest is not run")]
     ManyNames,
-    #[error("there are more than {HOOKS} hooks; the last ones by name are not run")]
+    #[error("there are more than {MAX_HOOKS} hooks; the last ones by name are not run")]
     ManyHooks,
 }
 
-/// Directories with programs; of two with the same name, the one in the later directory counts.
+/// Directories with programs. A program masks programs with the same name in earlier directories.
 #[derive(Debug)]
 pub(super) struct Programs {
     directories: Vec<PathBuf>,
     last: Option<Listing>,
 }
 
-/// What was found last.
+/// The result of the last look.
 #[derive(Debug)]
 struct Listing {
     trail: Trail,
-    /// Nothing was wrong, and a change since would be seen.
+    /// True if there was no problem, and a later change would be noticed.
     is_good: bool,
     programs: Vec<PathBuf>,
     /// Keep the programs' names in the kernel's cache.
@@ -76,7 +76,7 @@ impl Programs {
         Self { directories, last: None }
     }
 
-    /// The programs by name, as the directories have them now. What is wrong with these is told to `complaints`.
+    /// The programs that are in the directories now, by name. Problems of the directories are reported to `complaints`.
     pub(super) fn list(&mut self, complaints: &mut Complaints) -> Vec<PathBuf> {
         if let Some(last) = self.last.as_ref().filter(|last| last.is_good && last.trail.is_unchanged()) {
             return last.programs.clone();
@@ -84,7 +84,7 @@ impl Programs {
         self.look(complaints, SystemTime::now())
     }
 
-    /// The same from the directories themselves; it is `now`.
+    /// The same, without the last result. `now` is the current time.
     fn look(&mut self, complaints: &mut Complaints, now: SystemTime) -> Vec<PathBuf> {
         let mut trail = Trail::default();
         let mut found = BTreeMap::new();
@@ -99,26 +99,26 @@ impl Programs {
                 Err(refusal) => Some(refusal),
             };
             is_fine &= refusal.is_none();
-            complaints.settle(directory, refusal);
+            complaints.set_problem(directory, refusal);
         }
         if let Some(last) = self.directories.last() {
-            let refusal = (found.len() > HOOKS).then_some(Refusal::ManyHooks);
+            let refusal = (found.len() > MAX_HOOKS).then_some(Refusal::ManyHooks);
             is_fine &= refusal.is_none();
-            complaints.settle(&last.join("*.ck"), refusal);
+            complaints.set_problem(&last.join("*.ck"), refusal);
         }
         let programs: Vec<_> =
-            found.into_iter().take(HOOKS).map(|(name, directory)| directory.join(name)).collect();
+            found.into_iter().take(MAX_HOOKS).map(|(name, directory)| directory.join(name)).collect();
         self.last = Some(Listing {
-            is_good: is_fine && trail.is_settled(now),
+            is_good: is_fine && trail.is_stable(now),
             trail,
-            _pins: programs.iter().take(PINS).filter_map(|program| pin(program)).collect(),
+            _pins: programs.iter().take(MAX_PINS).filter_map(|program| pin(program)).collect(),
             programs: programs.clone(),
         });
         programs
     }
 }
 
-/// The names of hooks in a directory, and whether these are all.
+/// The names of the hooks in a directory. False: there are more.
 fn names(directory: &Path, trail: &mut Trail) -> Result<(Vec<OsString>, bool), Refusal> {
     let found = trust::open(directory, trail)?;
     if found.is_exposed() {
@@ -128,7 +128,7 @@ fn names(directory: &Path, trail: &mut Trail) -> Result<(Vec<OsString>, bool), R
     let descriptor = openat(&found.descriptor, ".", flags, Mode::empty()).map_err(Refusal::List)?;
     let mut names = Vec::new();
     for (count, entry) in Dir::new(descriptor).map_err(Refusal::List)?.enumerate() {
-        if count >= NAMES {
+        if count >= MAX_NAMES {
             return Ok((names, false));
         }
         let entry = entry.map_err(Refusal::List)?;
@@ -140,7 +140,7 @@ fn names(directory: &Path, trail: &mut Trail) -> Result<(Vec<OsString>, bool), R
     Ok((names, true))
 }
 
-/// Whether the program at `path` is to be run. Nobody but root can put another in its place afterwards.
+/// Decides about the program at `path`. Only root can replace it afterwards.
 pub(super) fn judge(path: &Path) -> Verdict {
     let found = match trust::open(path, &mut Trail::default()) {
         Ok(found) => found,
@@ -159,17 +159,17 @@ pub(super) fn judge(path: &Path) -> Verdict {
     }
 }
 
-/// What was complained about, so that each thing is told once, and not at every login.
+/// The complaints that were logged. Each is logged once, not at every login.
 #[derive(Debug, Default)]
 pub(super) struct Complaints {
     told: HashMap<PathBuf, Refusal>,
-    /// How many there were.
+    /// The number of complaints so far.
     pub(super) count: u64,
 }
 
 impl Complaints {
-    /// Takes note of what is wrong with `path` now.
-    pub(super) fn settle(&mut self, path: &Path, refusal: Option<Refusal>) {
+    /// Sets the problem of `path`, and logs it if it is new. `None`: there is no problem.
+    pub(super) fn set_problem(&mut self, path: &Path, refusal: Option<Refusal>) {
         let Some(refusal) = refusal else {
             self.told.remove(path);
             return;
@@ -177,7 +177,7 @@ impl Complaints {
         if self.told.get(path) == Some(&refusal) {
             return;
         }
-        if self.told.len() >= TOLD {
+        if self.told.len() >= MAX_REMEMBERED {
             self.told.clear();
         }
         log::warn!("hooks: {} is not used: {refusal}", path.display());
@@ -267,7 +267,7 @@ mod tests {
             (None, 2),
             (Some(Refusal::Special), 3),
         ] {
-            complaints.settle(path, refusal);
+            complaints.set_problem(path, refusal);
             assert_eq!(complaints.count, count);
         }
     }

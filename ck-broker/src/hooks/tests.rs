@@ -30,7 +30,7 @@ fn without_hooks_everything_is_told_at_once() {
 fn a_seat_remembers_which_session_it_showed() {
     let mut hooks = hooks();
     let seat = ShortName::clipped("seat0");
-    assert_eq!(hooks.exchange(&seat, Some(&session())), None);
-    assert_eq!(hooks.exchange(&seat, None), Some(Box::new(session())));
-    assert_eq!(hooks.exchange(&seat, None), None);
+    assert_eq!(hooks.set_foreground(&seat, Some(&session())), None);
+    assert_eq!(hooks.set_foreground(&seat, None), Some(Box::new(session())));
+    assert_eq!(hooks.set_foreground(&seat, None), None);
 }

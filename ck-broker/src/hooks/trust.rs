@@ -1,5 +1,4 @@
-//! Opening what only root can change: the path itself, what is above it up to `/`, and every
-//! symbolic link on the way.
+//! Opens files that only root can change. This includes all directories up to `/`, and every symbolic link on the way.
 
 use crate::lookup::{Last, Place, find};
 use rustix::{
@@ -14,31 +13,32 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How many symbolic links are followed: `MAXSYMLINKS` of Linux.
-const LINKS: usize = 40;
-/// Nothing here asks a file system for more than it must, and nothing waits (open(2), `O_PATH`).
-const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// The maximum number of symbolic links that are followed: `MAXSYMLINKS` of Linux.
+const MAX_LINKS: usize = 40;
+/// Opening with `O_PATH` does not wait (open(2)).
+const OPEN_FLAGS: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const ROOT: &str = "/";
-/// Two changes within this time may leave the same time in an inode, on the coarsest file systems there are.
-const RACY: Duration = Duration::from_secs(2);
+/// Two changes within this time may leave the same time stamp in an inode. The coarsest file systems count in two
+/// seconds.
+const TIMESTAMP_GRANULARITY: Duration = Duration::from_secs(2);
 
-/// Why something is not used.
+/// Why a file is not used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Distrust {
-    /// It is not there, or cannot be opened.
+    /// It does not exist, or cannot be opened.
     #[error("cannot open {}: {errno}", path.display())]
     Open {
-        /// What.
+        /// The file.
         path: PathBuf,
         /// Why.
         errno: Errno,
     },
-    /// Others than root can change it.
-    #[error("others than root can change {}: give it to root, and take write permission from everybody else", .0.display())]
+    /// Users other than root can change it.
+    #[error("users other than root can change {}: chown root and chmod go-w it", .0.display())]
     Exposed(PathBuf),
 }
 
-/// Something that was opened with `O_PATH`.
+/// A file that was opened with `O_PATH`.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) descriptor: OwnedFd,
@@ -50,24 +50,24 @@ impl Found {
         FileType::from_raw_mode(self.stat.st_mode)
     }
 
-    /// Whether others than root can write to it. What an access control list allows others is in the
-    /// group's bits too (acl(5)).
+    /// True if users other than root can write to it. The group bits include what an access control list allows
+    /// (acl(5)).
     pub(super) fn is_exposed(&self) -> bool {
         self.stat.st_uid != 0 || self.stat.st_mode & 0o022 != 0
     }
 }
 
-/// What was looked at on the way to something, and how it was then: so that it need not be opened again to see that
-/// nothing has changed.
+/// The files that were looked at on the way to a file, and their state at that time. With it, a change is noticed
+/// without opening them again.
 ///
-/// What is there is kept open, so that its name is found at once when it is looked at again; and a name that was missing is only looked
-/// for where that takes no time: whoever may read the directory could hold us up (see [`crate::lookup`]). One that has just come is
-/// known.
+/// The files are kept open, so that their names stay in the kernel's cache. A name that was missing is looked up only
+/// in that cache, because a user who can read the directory could block any other lookup (see [`crate::lookup`]). The
+/// cache knows a name that was created since.
 #[derive(Debug, Default)]
 pub(super) struct Trail(BTreeMap<PathBuf, Option<(Stamp, OwnedFd)>>);
 
-/// Another one whenever the names in a directory, its owner or its permissions have changed, or another inode
-/// is in its place.
+/// The state of a file. It differs after the names in a directory, its owner or its permissions have changed, and if
+/// another inode has taken its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     inode: (u64, u64),
@@ -77,8 +77,8 @@ struct Stamp {
 }
 
 impl Trail {
-    /// Whether all is as it was. What is above is looked at first, so that nothing is looked up in a
-    /// directory that has been given to somebody else.
+    /// True if nothing has changed. Parent directories are checked first, so that no name is looked up in a directory
+    /// that now belongs to another user.
     pub(super) fn is_unchanged(&self) -> bool {
         let is_same = |path: &Path, stamp: &Stamp| {
             statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| Stamp::of(&stat) == *stamp)
@@ -89,9 +89,12 @@ impl Trail {
         })
     }
 
-    /// Whether a change after `looked`, when the way was begun, would be seen.
-    pub(super) fn is_settled(&self, looked: SystemTime) -> bool {
-        let since = looked.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(RACY);
+    /// True if a change after `looked`, the beginning of the look, would be noticed.
+    pub(super) fn is_stable(&self, looked: SystemTime) -> bool {
+        let since = looked
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default()
+            .saturating_sub(TIMESTAMP_GRANULARITY);
         let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
         self.0.values().flatten().all(|(stamp, _)| stamp.changed.0 < seconds)
     }
@@ -108,7 +111,7 @@ impl Trail {
     }
 }
 
-/// Whether nothing has this name, as far as that can be said at once.
+/// True if the name does not exist, as far as the kernel's cache knows.
 fn is_missing(path: &Path) -> bool {
     match find(path, Last::Keep) {
         Ok(Place { handle: Some(_), .. }) => false,
@@ -133,8 +136,8 @@ impl Stamp {
     }
 }
 
-/// Opens `path`, which is absolute, if every directory in which it is looked up is root's alone. Whether
-/// what it leads to is so too is left to the caller: see [`Found::is_exposed`]. All that is looked at is noted in `trail`.
+/// Opens the absolute path `path`, if only root can change the directories in which names are looked up. The caller
+/// checks the file itself: see [`Found::is_exposed`]. Adds everything that is looked at to `trail`.
 pub(super) fn open(path: &Path, trail: &mut Trail) -> Result<Found, Distrust> {
     let mut look = |place: Option<&OwnedFd>, name: &OsStr, path: &Path| {
         let found = look(place, name, path);
@@ -143,7 +146,7 @@ pub(super) fn open(path: &Path, trail: &mut Trail) -> Result<Found, Distrust> {
     };
     let mut shown = PathBuf::from(ROOT);
     let mut place = look(None, OsStr::new(ROOT), &shown)?;
-    // Where it begins, we are.
+    // The root directory is open already.
     let mut steps: VecDeque<OsString> = steps(path).skip_while(|step| step == ROOT).collect();
     let mut links = 0;
     while let Some(step) = steps.pop_front() {
@@ -162,7 +165,7 @@ pub(super) fn open(path: &Path, trail: &mut Trail) -> Result<Found, Distrust> {
         }
         links += 1;
         let failed = |errno| Distrust::Open { path: next.clone(), errno };
-        if links > LINKS {
+        if links > MAX_LINKS {
             return Err(failed(Errno::LOOP));
         }
         let target = readlinkat(&found.descriptor, "", Vec::new()).map_err(failed)?;
@@ -174,7 +177,7 @@ pub(super) fn open(path: &Path, trail: &mut Trail) -> Result<Found, Distrust> {
     Ok(place)
 }
 
-/// The names in a path, `/` first where it is absolute.
+/// The names in a path. The first one is `/` if the path is absolute.
 fn steps(path: &Path) -> impl Iterator<Item = OsString> {
     path.components().filter(|step| *step != Component::CurDir).map(|step| step.as_os_str().to_owned())
 }
@@ -182,8 +185,8 @@ fn steps(path: &Path) -> impl Iterator<Item = OsString> {
 fn look(place: Option<&OwnedFd>, name: &OsStr, path: &Path) -> Result<Found, Distrust> {
     let failed = |errno| Distrust::Open { path: path.to_owned(), errno };
     let opened = match place {
-        Some(place) => openat(place, name, LOOK, Mode::empty()),
-        None => openat(CWD, name, LOOK, Mode::empty()),
+        Some(place) => openat(place, name, OPEN_FLAGS, Mode::empty()),
+        None => openat(CWD, name, OPEN_FLAGS, Mode::empty()),
     };
     let descriptor = opened.map_err(failed)?;
     let stat = fstat(&descriptor).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! Directories that are root's alone: made, checked, and opened to those who are to pass through.
+//! Directories that only root can change: creation, checks, and modes.
 
 use std::{
     fs::{self, DirBuilder, Metadata, Permissions},
@@ -7,9 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Others than root may write.
+/// The permission bits that let users other than root write.
 const WRITABLE: u32 = 0o022;
-/// Others than root cannot replace names that are not theirs.
+/// The sticky bit: users cannot rename or remove files that they do not own.
 const STICKY: u32 = 0o1000;
 /// The bits of a mode that are permissions.
 const PERMISSIONS: u32 = 0o7777;
@@ -25,7 +25,7 @@ pub enum DirectoryError {
         /// Why.
         source: io::Error,
     },
-    /// It could not be looked at.
+    /// It could not be inspected.
     #[error("cannot inspect {}: {source}", path.display())]
     Inspect {
         /// The directory.
@@ -33,32 +33,32 @@ pub enum DirectoryError {
         /// Why.
         source: io::Error,
     },
-    /// Somebody else could change what is in it, or it is none.
+    /// Users other than root could change its contents, or it is not a directory.
     #[error("{} must be a directory (not a symbolic link) that root owns and nobody else can write: correct it or remove it", .0.display())]
     Unsafe(PathBuf),
-    /// Somebody else could put another directory in its place.
-    #[error("{} leads to {}, and others than root can change it (it belongs to uid {owner}): chown root and chmod go-w it", above.display(), path.display())]
-    Way {
+    /// Users other than root could replace it by another directory.
+    #[error("{} contains {}, but users other than root can change it (owner: uid {owner}): chown root and chmod go-w it", above.display(), path.display())]
+    UnsafeAncestor {
         /// The directory.
         path: PathBuf,
-        /// What is above it.
+        /// The directory above it that is not safe.
         above: PathBuf,
-        /// Whose that is.
+        /// The owner of that directory.
         owner: u32,
     },
-    /// It has other permissions than it must have, and keeps them.
+    /// Its mode is wrong and could not be changed.
     #[error("cannot set the mode of {} to {mode:04o}: {source}", path.display())]
     Mode {
         /// The directory.
         path: PathBuf,
-        /// What it is to be.
+        /// The mode that it must have.
         mode: u32,
         /// Why.
         source: io::Error,
     },
 }
 
-/// Makes a directory that only root can write, or accepts one that is there.
+/// Creates a directory that only root can write. An existing one is accepted.
 ///
 /// # Errors
 /// [`DirectoryError`]
@@ -75,7 +75,7 @@ pub(crate) fn make(path: &Path, mode: u32) -> Result<(), DirectoryError> {
     inspect(path).map(|_| ())
 }
 
-/// Whether the directory is there. One that others than root could change is refused; nothing is made.
+/// Whether the directory exists. A directory that users other than root could change is an error. Creates nothing.
 ///
 /// # Errors
 /// [`DirectoryError`]
@@ -88,24 +88,24 @@ pub(crate) fn inspect(path: &Path) -> Result<bool, DirectoryError> {
     }
 }
 
-/// Makes sure that nobody but root can put another directory in the place of `path`, which has no links in it: everything
-/// above is root's, and others cannot write there, or cannot replace what is not theirs (as in /tmp).
+/// Checks that only root can replace `path`, which contains no symbolic links. Root must own every directory above it.
+/// Other users must not be able to write there, unless the sticky bit is set (as in /tmp).
 ///
 /// # Errors
-/// [`DirectoryError::Way`], [`DirectoryError::Inspect`]
-pub(super) fn check_way(path: &Path) -> Result<(), DirectoryError> {
+/// [`DirectoryError::UnsafeAncestor`], [`DirectoryError::Inspect`]
+pub(super) fn check_ancestors(path: &Path) -> Result<(), DirectoryError> {
     for above in path.ancestors().skip(1) {
         let found = look(above)?;
         let is_safe = found.mode() & WRITABLE == 0 || found.mode() & STICKY != 0;
         if found.uid() != 0 || !is_safe {
             let (path, above) = (path.to_owned(), above.to_owned());
-            return Err(DirectoryError::Way { path, above, owner: found.uid() });
+            return Err(DirectoryError::UnsafeAncestor { path, above, owner: found.uid() });
         }
     }
     Ok(())
 }
 
-/// Has the directory's permissions be `mode`. True: they were others.
+/// Sets the mode of the directory. Returns true if the mode was different.
 ///
 /// # Errors
 /// [`DirectoryError::Mode`], [`DirectoryError::Inspect`]

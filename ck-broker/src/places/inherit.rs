@@ -1,11 +1,11 @@
-//! Taking over the root of the runtime directories of an earlier release, under sessions that go on.
+//! Takes over the runtime root of an earlier release while its sessions continue.
 //!
-//! That root was a directory of /run, with a tmpfs or a plain directory for each user in it. Each is seen in the new root as
-//! it was, by the same file system; so whatever runs in it does not notice.
+//! That root was a plain directory in /run. It holds a tmpfs or a plain directory for each user. Each of these is
+//! mounted in the new root. The file system stays the same, so running programs do not notice.
 
 use super::{
     PlacesError,
-    make::put_in_place,
+    make::mount_in_one_step,
     mounts,
     state::{PRIVATE, USERS, look_at},
     user_dirs::{BEFORE, RETIRED, failed, is_mounted_on, make_dir, seal},
@@ -23,45 +23,45 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where the new root is put together, in the private part of the state directory.
+/// The mount point where the new root is assembled, in the private part of the state directory.
 const ASIDE: &str = "user.new";
 
 /// A directory in the old root.
-struct Heirloom {
+struct OldDirectory {
     name: PathBuf,
-    /// Something is mounted on it.
+    /// True if something is mounted on it.
     is_mounted: bool,
-    /// It was made by a broker, as a plain directory.
+    /// True if a broker made it as a plain directory.
     is_plain: bool,
-    /// A broker was killed while it made it.
+    /// True if a broker was killed while it made the directory.
     is_half_made: bool,
 }
 
-/// Puts the file system `new` at `path`, with everything in it that is in the directory there.
+/// Mounts the file system `new` on `path`, with all directories that are in the directory there.
 pub(super) fn take_over(new: &OwnedFd, path: &Path, state_dir: &Path) -> Result<(), PlacesError> {
     let old = open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|source| PlacesError::inspect(path, source))?;
     let claims = state_dir.join(PRIVATE).join(USERS);
-    let heirlooms =
+    let directories =
         list(path)?.into_iter().map(|name| look(path, &claims, name)).collect::<Result<Vec<_>, _>>()?;
     let has_retired = fs::read_dir(path.join(RETIRED)).is_ok_and(|mut names| names.next().is_some());
     let aside = state_dir.join(PRIVATE).join(ASIDE);
-    put_in_place(new, &aside, path, |aside| {
+    mount_in_one_step(new, &aside, path, |aside| {
         make_dir(aside.join(RETIRED))?;
-        let mut whole = heirlooms.iter().filter(|heirloom| !heirloom.is_half_made);
-        whole.try_for_each(|heirloom| bring(&old, aside, &heirloom.name))
+        let mut whole = directories.iter().filter(|directory| !directory.is_half_made);
+        whole.try_for_each(|directory| copy_mount(&old, aside, &directory.name))
     })?;
-    // It is hidden no more, and empty.
+    // It is visible again, and empty.
     let _ = unlinkat(CWD, &aside, AtFlags::REMOVEDIR);
-    if has_retired || heirlooms.iter().any(|heirloom| heirloom.is_plain) {
-        show_before(&old, &path.join(RETIRED))?;
+    if has_retired || directories.iter().any(|directory| directory.is_plain) {
+        mount_old_root(&old, &path.join(RETIRED))?;
     }
-    let hidden = heirlooms.iter().filter(|heirloom| heirloom.is_mounted || heirloom.is_half_made);
-    hidden.for_each(|heirloom| forget(&old, &heirloom.name));
+    let hidden = directories.iter().filter(|directory| directory.is_mounted || directory.is_half_made);
+    hidden.for_each(|directory| unmount_old(&old, &directory.name));
     Ok(())
 }
 
-/// The directories in the old root, but for that of the retired.
+/// The directories in the old root, without `.ck-retired`.
 fn list(path: &Path) -> Result<Vec<PathBuf>, PlacesError> {
     let failed = |source: io::Error| PlacesError::TakeOver { path: path.to_owned(), source };
     let mut names = Vec::new();
@@ -71,15 +71,15 @@ fn list(path: &Path) -> Result<Vec<PathBuf>, PlacesError> {
         match entry.file_name() {
             name if name == RETIRED => {}
             name if is_directory => names.push(name.into()),
-            name => log::warn!("{}: hidden from now on, as it is no directory", path.join(name).display()),
+            name => log::warn!("{}: not a directory, hidden by the new mount", path.join(name).display()),
         }
     }
     Ok(names)
 }
 
-/// What is to be known of the directory. What its user has mounted upon a tmpfs of ours is taken off: only what is uppermost
-/// could be brought.
-fn look(path: &Path, claims: &Path, name: PathBuf) -> Result<Heirloom, PlacesError> {
+/// Inspects the directory `name`. Detaches file systems that its user has mounted on our tmpfs, because only the
+/// uppermost mount can be copied.
+fn look(path: &Path, claims: &Path, name: PathBuf) -> Result<OldDirectory, PlacesError> {
     let (place, claim) = (path.join(&name), claims.join(&name));
     let claimed = fs::read_to_string(&claim).ok();
     let is_mounted = is_mounted_on(&place)?;
@@ -87,40 +87,47 @@ fn look(path: &Path, claims: &Path, name: PathBuf) -> Result<Heirloom, PlacesErr
     if let Some(ours) = ours {
         while device(&place).map_err(|source| PlacesError::inspect(&place, source))? != ours {
             match mounts::detach(&place) {
-                Ok(()) => log::warn!("{}: what was mounted upon it is taken off", place.display()),
+                Ok(()) => {
+                    log::warn!("{}: a mount on top of the runtime directory was detached", place.display())
+                }
                 Err(Errno::INVAL) => break,
                 Err(source) => return Err(failed(&place, source)),
             }
         }
     }
-    // One that is root's was not made to the end: nobody uses it.
+    // A directory that root still owns was never finished, so nobody uses it.
     let is_roots = look_at(&place)?.uid() == 0;
     let is_plain = claimed.is_some() && ours.is_none() && !is_mounted && !is_roots;
     if is_plain {
-        // Where the broker is to find it from now on: see `Claims`.
+        // The broker finds it there from now on: see `Claims`.
         fs::write(&claim, format!("{BEFORE}/{}\n", name.display()))
             .map_err(|source| PlacesError::TakeOver { path: claim, source })?;
     }
-    Ok(Heirloom { name, is_mounted, is_plain, is_half_made: claimed.is_some() && is_roots && !is_mounted })
+    Ok(OldDirectory {
+        name,
+        is_mounted,
+        is_plain,
+        is_half_made: claimed.is_some() && is_roots && !is_mounted,
+    })
 }
 
-/// The number of the file system at `path`, as a claim has it.
+/// The device number of the file system at `path`, in the form of a claim.
 fn device(path: &Path) -> Result<String, Errno> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
     statx(CWD, path, flags, StatxFlags::empty())
         .map(|found| format!("{}:{}", found.stx_dev_major, found.stx_dev_minor))
 }
 
-/// Has the directory `name` of the old root appear in the new one.
-fn bring(old: &OwnedFd, aside: &Path, name: &Path) -> Result<(), PlacesError> {
+/// Mounts the directory `name` of the old root in the new root.
+fn copy_mount(old: &OwnedFd, aside: &Path, name: &Path) -> Result<(), PlacesError> {
     let place = make_dir(aside.join(name))?;
     mounts::copy(old, name, true)
         .and_then(|copy| mounts::attach(&copy, CWD, &place))
         .map_err(|source| failed(&place, source))
 }
 
-/// Has the old root appear among the retired: plain directories in it are still to be torn down there.
-fn show_before(old: &OwnedFd, retired: &Path) -> Result<(), PlacesError> {
+/// Mounts the old root in `.ck-retired`, because plain directories in it still have to be torn down.
+fn mount_old_root(old: &OwnedFd, retired: &Path) -> Result<(), PlacesError> {
     if let Some(errno) = seal(retired)? {
         return Err(failed(retired, errno));
     }
@@ -130,9 +137,9 @@ fn show_before(old: &OwnedFd, retired: &Path) -> Result<(), PlacesError> {
         .map_err(|source| failed(&before, source))
 }
 
-/// Takes what was brought off the old root, which nobody sees any more. What stays there takes a few bytes until the system
-/// ends.
-fn forget(old: &OwnedFd, name: &Path) {
+/// Removes the mounts that were copied from the old root, which is no longer visible. The rest takes a few bytes until
+/// the next boot.
+fn unmount_old(old: &OwnedFd, name: &Path) {
     let hidden = PathBuf::from(format!("/proc/self/fd/{}", old.as_raw_fd())).join(name);
     while mounts::detach(&hidden).is_ok() {}
     let _ = unlinkat(old, name, AtFlags::REMOVEDIR);

@@ -1,5 +1,5 @@
-//! Where it is written who lingers: a directory that others cannot even pass through, so that nobody can look a name up in it, or
-//! hold it.
+//! The directory with the records of lingering users. Other users cannot search it, so they can neither look up a name
+//! in it nor block it.
 
 use super::{
     PlacesError, directory,
@@ -8,11 +8,11 @@ use super::{
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
-/// Its mode.
+/// The mode of the directory.
 const MODE: u32 = 0o700;
 
-/// Makes the directory at `path`, and what it is in. One of an earlier release, which others could read, is replaced: they may have
-/// kept it open.
+/// Creates the directory at `path` and its parent. Replaces a directory of an earlier release that other users could
+/// read, because they may have kept it open.
 pub(super) fn make(path: &Path) -> Result<(), PlacesError> {
     if let Some(parent) = path.parent() {
         directory::make(parent, 0o755)?;
@@ -29,7 +29,7 @@ fn replace(path: &Path) -> Result<(), PlacesError> {
     name.push(".new");
     let new = Path::new(&name);
     let failed = |source| PlacesError::TakeOver { path: path.to_owned(), source };
-    // What a start has left that was killed here.
+    // Left over if an earlier start was killed here.
     let _ = fs::remove_dir_all(new);
     directory::make(new, MODE)?;
     copy_files(path, new)?;

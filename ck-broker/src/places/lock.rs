@@ -12,10 +12,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// As much of the file as is read, in bytes: more than a pid has.
+/// The maximum number of bytes that are read from the file: longer than any pid.
 const PID_LENGTH: u64 = 64;
 
-/// Why the lock is not ours.
+/// Why the lock was not acquired.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// The lock file could not be opened or written.
@@ -31,26 +31,26 @@ pub enum LockError {
     Taken {
         /// The state directory.
         path: PathBuf,
-        /// " (pid N)", where it is known.
+        /// " (pid N)", or empty if the pid is unknown.
         holder: String,
     },
 }
 
-/// Who holds a lock.
+/// The holder of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// The broker with this pid.
     Runs(Pid),
-    /// Nobody. The last broker was killed: it has left its pid in the file.
+    /// No process. The last broker was killed: its pid is still in the file.
     Died,
-    /// Nobody.
+    /// No process.
     None,
 }
 
-/// Takes the lock in the file `path`, for the state directory `place`, as long as the file is open.
+/// Acquires the lock in the file `path`, for the state directory `place`. It is held while the file is open.
 ///
-/// By fcntl(2), as such a lock is the process's own. One of flock(2) would be shared with a worker that is just
-/// being started, and that would keep the next broker out if this one died then.
+/// The lock is one of fcntl(2), because such a lock belongs to one process. A lock of flock(2) would be shared with a
+/// worker that is being started. If this broker died then, the worker would keep out the next broker.
 ///
 /// # Errors
 /// [`LockError`]
@@ -74,8 +74,8 @@ pub(crate) fn take(path: &Path, place: &Path) -> Result<File, LockError> {
     }
 }
 
-/// Finds out who holds the lock in the file `path`. The file has a pid. The kernel knows whether that process holds the
-/// lock: fcntl(2), `F_GETLK`.
+/// Finds the holder of the lock in the file `path`. The file contains a pid. The kernel knows whether that process
+/// holds the lock: fcntl(2), `F_GETLK`.
 ///
 /// # Errors
 /// [`LockError::Use`]

@@ -1,8 +1,8 @@
-//! What has to be there before a broker can serve: checked, made, and taken over from an earlier release.
+//! Prepares the places before a broker can serve: checks, creates, and takes them over from an earlier release.
 
 use super::{
     PlacesError, Wanted,
-    directory::{self, check_way, set_mode},
+    directory::{self, check_ancestors, set_mode},
     lingerers, mounts, state, user_dirs,
 };
 use rustix::{
@@ -14,14 +14,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What others may do in the places: pass through. Whoever could read them could hold them: getdents64(2) holds the lock
-/// of a directory as long as the memory is not there that it writes to.
+/// The mode of the places: other users can search them but not read them. A user who can read a directory can block it,
+/// because getdents64(2) holds the lock of the directory while it waits for the memory that it writes to.
 pub(super) const MODE: u32 = 0o711;
 
-/// Makes what is missing. Returns what is not as it should be, a line each.
+/// Creates what is missing. Returns the problems, one line each.
 pub(super) fn run(wanted: &Wanted<'_>) -> Result<Vec<String>, PlacesError> {
     let mut problems = Vec::new();
-    // Everything that can be refused is, before anything is made.
+    // All checks that can fail come before anything is created.
     for place in std::iter::once(wanted.state_dir).chain(wanted.runtime_root) {
         directory::inspect(place)?;
     }
@@ -33,36 +33,38 @@ pub(super) fn run(wanted: &Wanted<'_>) -> Result<Vec<String>, PlacesError> {
         problems.extend(user_dirs::make(&root, &state_dir)?);
     }
     if let Err(error) = lingerers::make(wanted.linger_dir) {
-        problems.push(format!("nobody can linger: {error}"));
+        problems.push(format!("lingering is not available: {error}"));
     }
     Ok(problems)
 }
 
-/// The place, without links in its path, as a directory that only root can change or exchange.
+/// Creates the place if it is missing, and resolves the links in its path. Checks that only root can change or replace
+/// it.
 fn prepare(path: &Path) -> Result<PathBuf, PlacesError> {
     directory::make(path, MODE)?;
     let real =
         path.canonicalize().map_err(|source| PlacesError::Resolve { path: path.to_owned(), source })?;
-    check_way(&real)?;
+    check_ancestors(&real)?;
     Ok(real)
 }
 
-/// Lets others pass through the place and no more.
+/// Sets the mode of the place: other users can search it, but not read it.
 pub(super) fn open_to_pass(path: &Path) -> Result<(), PlacesError> {
     if set_mode(path, MODE)? {
-        log::warn!("{}: its mode is {MODE:04o} from now on", path.display());
+        log::warn!("{}: mode changed to {MODE:04o}", path.display());
     }
     Ok(())
 }
 
-/// What mounting says where it is not to be had: no CAP_SYS_ADMIN, or a filter of system calls around the container.
+/// True for the errors of mounting where it is not permitted: without CAP_SYS_ADMIN, or under a system call filter of a
+/// container.
 pub(super) fn is_refused(errno: Errno) -> bool {
     matches!(errno, Errno::PERM | Errno::ACCESS | Errno::NOSYS | Errno::NODEV | Errno::INVAL)
 }
 
-/// Puts the file system `new` in its place whole: it is mounted aside, filled there, and then appears at `place` with all that
-/// is mounted in it, in one step.
-pub(super) fn put_in_place(
+/// Mounts the file system `new` on `place` in one step. It is first mounted on `aside` and filled there. Then it
+/// appears at `place` with all mounts in it.
+pub(super) fn mount_in_one_step(
     new: &OwnedFd,
     aside: &Path,
     place: &Path,
@@ -74,14 +76,14 @@ pub(super) fn put_in_place(
         Err(source) => return Err(PlacesError::Make { path: aside.to_owned(), source }),
     }
     mounts::attach(new, CWD, aside).map_err(failed)?;
-    // What is mounted in it is to be seen nowhere else meanwhile.
+    // Mounts in it must not propagate to other namespaces meanwhile.
     mounts::make_private(aside).map_err(failed)?;
     let filled = fill(aside).and_then(|()| {
-        // What was copied into it is still tied to what it was copied from, which is to go.
+        // The copied mounts are still peers of their originals, which are detached later.
         mounts::make_private(aside).map_err(failed)?;
         mounts::copy(CWD, aside, true).map_err(failed)
     });
-    // Before it appears: what is aside may lie beneath it.
+    // Detached first, because `aside` may lie beneath `place`.
     mounts::detach(aside).map_err(failed)?;
     mounts::attach(&filled?, CWD, place).map_err(failed)
 }

@@ -1,15 +1,18 @@
-//! The two places that a broker works in: the state directory and the root of the runtime directories.
+//! The two places that a broker works in: the state directory and the runtime root.
 //!
-//! Each is a mount of its own and cannot be read by others, because a local user can hold whatever they can read, or
-//! reach by rename(2) on the same mount: what then asks for the lock of the directory waits as long as they like. What a broker
-//! removes is where no user can look a name up, as whoever removes a name frees what a user has mounted there.
+//! Each is a mount of its own and cannot be read by other users. A local user can block a directory that the user can
+//! read, or can reach by rename(2) on the same mount. A process that needs the lock of that directory then waits for as
+//! long as the user likes. A broker removes names only where no user can look them up, because the process that removes
+//! a name frees everything that a user has mounted there.
 //!
-//! That can be so only once the places are made. Making them may meet such a lock, so a process of its own does that, which is
-//! not waited for without end; and where nothing may be mounted, the places are used as they are, and that is told.
+//! This protection begins once the places are made. Making them may wait for such a lock. Therefore a separate process
+//! makes them, and the broker waits for it for a limited time. Where mounting is not permitted, the places are used as
+//! they are, and a problem is reported.
 //!
-//! - `make`: what has to be there; `state` and `user_dirs`: the two of them; `inherit`: that of an earlier release;
-//! - `lingerers`: a third one, on a disk, which only has to be closed to others;
-//! - `lock`: that of the one broker; `directory`: directories that are root's alone; `mounts`: mounting.
+//! - `make`: prepares all of them; `state` and `user_dirs`: the two places; `inherit`: the runtime root of an earlier
+//!   release;
+//! - `lingerers`: a third directory, on a disk, which only has to be closed to other users;
+//! - `lock`: the lock of the broker; `directory`: directories that only root can change; `mounts`: mounting.
 
 pub(crate) mod directory;
 mod inherit;
@@ -37,24 +40,24 @@ use std::{
     time::Duration,
 };
 
-/// The option, without its dashes, by which this program is told to make the places; its value is the pid of the broker
-/// that wants them.
+/// The option, without its dashes, that makes this program prepare the places. Its value is the pid of the broker that
+/// starts it.
 pub const OPTION: &str = "make-places";
-/// The option, without its dashes, by which it is told that a service manager holds the sockets.
+/// The option, without its dashes, that says that a service manager holds the sockets.
 pub const KEEP_SOCKETS: &str = "keep-sockets";
-/// How long that may take. It is some milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// As much of what it says as is read, in bytes.
-const ANSWER: usize = 8192;
+/// The time limit of that process, which usually takes a few milliseconds.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// The maximum number of bytes that are read of its output.
+const MAX_OUTPUT: usize = 8192;
 
-/// What is to be there.
+/// The places that are needed.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'p> {
     /// The state directory.
     pub state_dir: &'p Path,
-    /// The root of the runtime directories, unless somebody else makes them.
+    /// The runtime root. `None` if another manager makes the runtime directories.
     pub runtime_root: Option<&'p Path>,
-    /// Where it is written who lingers.
+    /// The directory with the records of lingering users.
     pub linger_dir: &'p Path,
     /// Whether a service manager holds the sockets in the state directory.
     pub sockets_are_passed: bool,
@@ -63,7 +66,7 @@ pub struct Wanted<'p> {
 /// Why the places cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlacesError {
-    /// One is no directory of root's.
+    /// One of them is not a directory that only root can change.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
     /// Its path could not be resolved.
@@ -74,7 +77,7 @@ pub enum PlacesError {
         /// Why.
         source: io::Error,
     },
-    /// Something could not be looked at.
+    /// Something could not be inspected.
     #[error("cannot inspect {}: {source}", path.display())]
     Inspect {
         /// What.
@@ -90,7 +93,7 @@ pub enum PlacesError {
         /// Why.
         source: Errno,
     },
-    /// Nothing could be mounted there, though mounting is allowed.
+    /// Mounting failed, although it is permitted.
     #[error("cannot mount on {}: {source}", path.display())]
     Mount {
         /// Where.
@@ -98,7 +101,7 @@ pub enum PlacesError {
         /// Why.
         source: Errno,
     },
-    /// What an earlier release has left could not be taken over.
+    /// The data of an earlier release could not be taken over.
     #[error("cannot take over {}: {source}", path.display())]
     TakeOver {
         /// What.
@@ -109,13 +112,13 @@ pub enum PlacesError {
     /// Another broker runs.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The process that makes them could not be started, or told nothing.
+    /// The process that makes them could not be started or watched.
     #[error("cannot run ck-broker --{OPTION}: {0}")]
     Run(io::Error),
-    /// It does not end.
+    /// The process did not end in time.
     #[error(
-        "{} and {} are not ready after {} s: somebody holds them: see \"held\" in docs/TROUBLESHOOTING.md",
-        state_dir.display(), runtime_root.display(), PATIENCE.as_secs()
+        "{} and {} are not ready after {} s: a process blocks them: see \"held\" in docs/TROUBLESHOOTING.md",
+        state_dir.display(), runtime_root.display(), TIME_LIMIT.as_secs()
     )]
     Held {
         /// The state directory.
@@ -123,7 +126,7 @@ pub enum PlacesError {
         /// The root.
         runtime_root: PathBuf,
     },
-    /// It has said why not.
+    /// The process reported this error.
     #[error("{0}")]
     Refused(String),
 }
@@ -134,16 +137,16 @@ impl PlacesError {
     }
 }
 
-/// Has the places made. Returns what is not as it should be, a line each.
+/// Starts the process that makes the places, and waits for it. Returns the problems, one line each.
 ///
 /// # Errors
 /// [`PlacesError`], after ten seconds at the latest.
 pub fn ensure(wanted: &Wanted<'_>) -> Result<Vec<String>, PlacesError> {
     let caught = Caught::new().map_err(PlacesError::Run)?;
     let mut child = start(wanted, &caught).map_err(PlacesError::Run)?;
-    let ended = child.status_within(PATIENCE).map_err(|errno| PlacesError::Run(errno.into()))?;
+    let ended = child.status_within(TIME_LIMIT).map_err(|errno| PlacesError::Run(errno.into()))?;
     let Some(status) = ended else {
-        // It hangs in the kernel; it ends when what holds it does.
+        // It hangs in the kernel, and ends as soon as the lock that it waits for is released.
         child.kill();
         let root = wanted.runtime_root.unwrap_or(wanted.state_dir);
         return Err(PlacesError::Held {
@@ -151,7 +154,7 @@ pub fn ensure(wanted: &Wanted<'_>) -> Result<Vec<String>, PlacesError> {
             runtime_root: root.to_owned(),
         });
     };
-    let said = caught.text(ANSWER);
+    let said = caught.text(MAX_OUTPUT);
     let lines = || said.lines().map(str::to_owned);
     if status.success() {
         return Ok(lines().collect());
@@ -174,13 +177,13 @@ fn start(wanted: &Wanted<'_>, caught: &Caught) -> io::Result<Child> {
     log_sink::pass_on(program).start().map_err(io::Error::other)
 }
 
-/// What the process does that was started with [`OPTION`] by `broker`: makes the places, and returns what to say of them.
+/// Makes the places, in the process that `broker` has started with [`OPTION`]. Returns the problems, one line each.
 ///
 /// # Errors
 /// [`PlacesError`]
 pub fn make(wanted: &Wanted<'_>, broker: i32) -> Result<Vec<String>, PlacesError> {
     let failed = |errno: Errno| PlacesError::Run(errno.into());
-    // Should the broker be killed, the next one starts another: two at once would get into each other's way.
+    // If the broker is killed, the next broker starts such a process again. Two at once would disturb each other.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
     if getppid().map(Pid::as_raw_nonzero).map(i32::from) != Some(broker) {
         return Err(failed(Errno::SRCH));

@@ -1,4 +1,4 @@
-//! Mounts, as the places need them: made where nobody sees them, and put in place whole.
+//! Mount operations for the places. A file system is prepared while it is not visible, then mounted in one step.
 
 use rustix::{
     fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx},
@@ -14,10 +14,10 @@ use std::{
     path::Path,
 };
 
-/// A new tmpfs that is mounted nowhere yet and goes with its descriptor: fsopen(2), Linux 5.2.
+/// A new tmpfs that is not mounted yet. It is freed with its descriptor. fsopen(2), Linux 5.2.
 ///
 /// # Errors
-/// `EPERM` without CAP_SYS_ADMIN, and what else fsconfig(2) and fsmount(2) have.
+/// `EPERM` without CAP_SYS_ADMIN, and the other errors of fsopen(2), fsconfig(2) and fsmount(2).
 pub(super) fn tmpfs(options: &[(&str, &str)], attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
     let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     for &(key, value) in options {
@@ -27,8 +27,8 @@ pub(super) fn tmpfs(options: &[(&str, &str)], attributes: MountAttrFlags) -> Res
     fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
 }
 
-/// The file system that `name` in `directory` is on, from there on, as a mount of its own that is seen nowhere. What is
-/// mounted in it comes along if `recursive`. Nothing is asked of the file systems themselves.
+/// Copies the mount that contains `name` in `directory`, with `name` as its root. The copy is not visible anywhere yet.
+/// With `recursive`, the mounts in it are copied too. The file systems themselves are not accessed.
 ///
 /// # Errors
 /// Those of open_tree(2), Linux 5.2.
@@ -41,7 +41,7 @@ pub(crate) fn copy(directory: impl AsFd, name: &Path, recursive: bool) -> Result
     open_tree(directory, name, flags)
 }
 
-/// Puts a mount that is seen nowhere on `name` in `directory`, on top of what is mounted there.
+/// Mounts a detached mount on `name` in `directory`, on top of the mounts that are there.
 ///
 /// # Errors
 /// Those of move_mount(2), Linux 5.2.
@@ -49,8 +49,8 @@ pub(crate) fn attach(mount: &OwnedFd, directory: impl AsFd, name: &Path) -> Resu
     move_mount(mount, c"", directory, name, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
 }
 
-/// Has what is mounted at `path`, and in it, go its own way: nothing that is done with the mounts that it was copied from, or
-/// with those copied from it, is done with it as well (mount_namespaces(7)).
+/// Makes the mount at `path`, and the mounts in it, private: mount events no longer propagate between them and their
+/// copies or originals (mount_namespaces(7)).
 ///
 /// # Errors
 /// Those of mount(2).
@@ -58,7 +58,7 @@ pub(crate) fn make_private(path: &Path) -> Result<(), Errno> {
     mount_change(path, MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
 }
 
-/// Has what is mounted in the mount at `path` be seen in the mount namespaces that are copied from ours.
+/// Makes the mount at `path` shared: mounts in it are visible in the mount namespaces that were copied from ours.
 ///
 /// # Errors
 /// Those of mount(2).
@@ -66,18 +66,18 @@ pub(super) fn make_shared(path: &Path) -> Result<(), Errno> {
     mount_change(path, MountPropagationFlags::SHARED)
 }
 
-/// Takes the uppermost mount off `path`.
+/// Detaches the uppermost mount from `path`.
 ///
 /// # Errors
-/// `EINVAL` where nothing is mounted there, and what else umount2(2) has.
+/// `EINVAL` if nothing is mounted there, and the other errors of umount2(2).
 pub(crate) fn detach(path: &Path) -> Result<(), Errno> {
     unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
 }
 
-/// The same, if nobody uses the mount and nothing is mounted in it.
+/// Unmounts the uppermost mount of `path`, if no process uses it and nothing is mounted in it.
 ///
 /// # Errors
-/// `EBUSY` where somebody does.
+/// `EBUSY` if the mount is in use.
 pub(crate) fn unmount_idle(path: &Path) -> Result<(), Errno> {
     unmount(path, UnmountFlags::NOFOLLOW)
 }

@@ -1,4 +1,5 @@
-//! The state directory: a tmpfs of its own with the sockets, and in it, closed to all others, what a restart must find.
+//! The state directory: a tmpfs of its own with the sockets, and with a private part that keeps the state for a
+//! restart.
 
 use super::{
     PlacesError, directory, lock,
@@ -17,32 +18,32 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What is in the state directory and for nobody else.
+/// The private part of the state directory: only root can enter it.
 pub(crate) const PRIVATE: &str = "state";
-/// Where sessions are recorded, in there.
+/// The session records, in the private part.
 pub(crate) const SESSIONS: &str = "sessions";
-/// Where it is recorded whose directories are ours.
+/// The claims: the users whose directories the broker has made.
 pub(crate) const USERS: &str = "users";
-/// The first id that was never given.
+/// The first session id that was never used.
 pub(crate) const NEXT_ID: &str = "next-id";
-/// The lock of the one broker.
+/// The lock of the broker.
 pub(crate) const LOCK: &str = "lock";
-/// How names in there begin that are to be swept away. `ck-remove-directory --sweep` goes by it.
+/// The prefix of names that are to be swept away: `ck-remove-directory --sweep` removes them.
 pub(crate) const SWEPT: &str = "empty-";
-/// Room for a page and an inode for each of 65,536 sessions, and as much again.
-const OPTIONS: [(&str, &str); 4] =
+/// Space for a page and an inode for each of 65,536 sessions, twice.
+const TMPFS_OPTIONS: [(&str, &str); 4] =
     [("source", "tmpfs"), ("mode", "0711"), ("size", "512m"), ("nr_inodes", "262144")];
-/// The private part, until all is in it.
+/// The private part while it is being filled.
 const HALF_MADE: &str = ".state.new";
-/// The longest file that is taken over, in bytes: more than any record has.
-const RECORD: u64 = 65_536;
+/// The maximum size of a file that is taken over, in bytes: larger than any record.
+const MAX_FILE_SIZE: u64 = 65_536;
 
-/// Makes the state directory at `path` what it should be. Says what it is not.
+/// Prepares the state directory at `path`. Returns a problem if it cannot be protected.
 pub(super) fn make(path: &Path, sockets_are_passed: bool) -> Result<Option<String>, PlacesError> {
     let is_mounted = mounts::is_mounted_on(path).map_err(|source| PlacesError::inspect(path, source))?;
     let unprotected = match is_mounted {
         true => None,
-        // Their names would be hidden.
+        // A mount would hide the sockets.
         false if sockets_are_passed => Some("the service manager's sockets are in it".to_owned()),
         false => mount(path)?.map(|errno| format!("nothing can be mounted there: {errno}")),
     };
@@ -50,7 +51,7 @@ pub(super) fn make(path: &Path, sockets_are_passed: bool) -> Result<Option<Strin
     let private = path.join(PRIVATE);
     if !directory::inspect(&private)? {
         let half_made = path.join(HALF_MADE);
-        // What a start has left that was killed here.
+        // Left over if an earlier start was killed here.
         let _ = fs::remove_dir_all(&half_made);
         directory::make(&half_made, 0o700)?;
         let old = match unprotected {
@@ -59,7 +60,7 @@ pub(super) fn make(path: &Path, sockets_are_passed: bool) -> Result<Option<Strin
         };
         let failed = |source| PlacesError::TakeOver { path: private.clone(), source };
         fs::rename(&half_made, &private).map_err(failed)?;
-        old.inspect(forget_records);
+        old.inspect(remove_records);
     }
     directory::make(&private.join(SESSIONS), 0o700)?;
     directory::make(&private.join(USERS), 0o700)?;
@@ -71,46 +72,47 @@ pub(super) fn make(path: &Path, sockets_are_passed: bool) -> Result<Option<Strin
     }))
 }
 
-/// Mounts a tmpfs there. Says why not, where mounting is refused.
+/// Mounts a tmpfs there. Returns the error if mounting is not permitted.
 fn mount(path: &Path) -> Result<Option<Errno>, PlacesError> {
     let failed = |source| PlacesError::Mount { path: path.to_owned(), source };
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    let new = match mounts::tmpfs(&OPTIONS, attributes) {
+    let new = match mounts::tmpfs(&TMPFS_OPTIONS, attributes) {
         Ok(new) => new,
         Err(errno) if is_refused(errno) => return Ok(Some(errno)),
         Err(source) => return Err(failed(source)),
     };
-    // A broker of an earlier release that runs there would be hidden.
-    drop(lock_of_before(path)?);
+    // The mount would hide a running broker of an earlier release.
+    drop(earlier_lock(path)?);
     mounts::attach(&new, CWD, path).map_err(failed)?;
     mounts::make_private(path).map_err(failed)?;
     Ok(None)
 }
 
-/// Takes over what an earlier release has left in the directory that the mount at `path` hides, and returns that directory.
+/// Takes over the state of an earlier release from the directory that the mount at `path` hides. Returns that
+/// directory.
 fn inherit_from_beneath(path: &Path, to: &Path) -> Result<Option<OwnedFd>, PlacesError> {
     let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
-    // Without what is mounted in it.
+    // A copy without the mounts in it.
     let above = match mounts::copy(CWD, above, false) {
         Ok(above) => above,
-        // Somebody else has mounted it, and we may not: then there is nothing of ours.
+        // Another process has mounted it and mounting is not permitted here. Then the broker has no state beneath it.
         Err(errno) if is_refused(errno) => return Ok(None),
         Err(source) => return Err(PlacesError::inspect(above, source)),
     };
     let beneath = PathBuf::from(format!("/proc/self/fd/{}", above.as_raw_fd())).join(name);
-    // Of an earlier release, or of a broker that was not allowed to mount.
+    // The state of an earlier release, or of a broker that was not permitted to mount.
     let mut from = [beneath.clone(), beneath.join(PRIVATE)].into_iter();
     from.find(|from| from.join(SESSIONS).is_dir()).map(|from| inherit(&from, to)).transpose()
 }
 
-/// Takes over what an earlier release has left in the directory `from`, and returns that directory.
+/// Takes over the state of an earlier release from the directory `from`. Returns that directory.
 fn inherit(from: &Path, to: &Path) -> Result<OwnedFd, PlacesError> {
     let old = open(from, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|source| PlacesError::inspect(from, source))?;
-    // Held until all is taken over: no broker of that release may start meanwhile.
-    let _lock = lock_of_before(from)?;
+    // Held until everything is taken over, so that no broker of that release starts meanwhile.
+    let _lock = earlier_lock(from)?;
     for name in [SESSIONS, USERS] {
         mkdirat(CWD, to.join(name), Mode::RWXU)
             .map_err(|source| PlacesError::Make { path: to.join(name), source })?;
@@ -120,13 +122,14 @@ fn inherit(from: &Path, to: &Path) -> Result<OwnedFd, PlacesError> {
     Ok(old)
 }
 
-/// The lock of a broker of an earlier release, which is directly in the directory `from`; an error where one runs.
-fn lock_of_before(from: &Path) -> Result<Option<File>, PlacesError> {
+/// Acquires the lock of an earlier release, which is directly in the directory `from`. It is an error if such a broker
+/// runs.
+fn earlier_lock(from: &Path) -> Result<Option<File>, PlacesError> {
     let file = from.join(LOCK);
     Ok(if file.exists() { Some(lock::take(&file, from)?) } else { None })
 }
 
-/// Makes sure that no other broker runs on the state directory at `path`, before anything else is made for this one.
+/// Checks that no other broker runs on the state directory at `path`, before anything else is made.
 pub(super) fn refuse_second(path: &Path) -> Result<(), PlacesError> {
     drop(lock::take(&path.join(PRIVATE).join(LOCK), path)?);
     Ok(())
@@ -157,15 +160,15 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), PlacesError> {
         file => file.map_err(failed)?,
     };
     let mut contents = Vec::new();
-    file.take(RECORD).read_to_end(&mut contents).map_err(failed)?;
+    file.take(MAX_FILE_SIZE).read_to_end(&mut contents).map_err(failed)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let mut copy =
         File::from(open(to, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| failed(errno.into()))?);
     copy.write_all(&contents).map_err(failed)
 }
 
-/// Removes what was copied. What stays takes a few bytes until the system ends.
-fn forget_records(old: &OwnedFd) {
+/// Removes the originals of the copied files. Files that cannot be removed take a few bytes until the next boot.
+fn remove_records(old: &OwnedFd) {
     for name in [SESSIONS, USERS] {
         let Ok(directory) =
             openat(old, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())

@@ -1,5 +1,5 @@
-//! The root of the runtime directories: a tmpfs of its own, seen in the mount namespaces that are copied from ours; and in
-//! it, private, what was retired.
+//! The runtime root: a tmpfs of its own, visible in the mount namespaces that were copied from ours. The retired
+//! directories are in a private mount in it.
 
 use super::{
     PlacesError, directory, inherit,
@@ -18,12 +18,13 @@ use std::{
 
 /// Where retired directories wait for their teardown, within the root.
 pub(crate) const RETIRED: &str = ".ck-retired";
-/// Where in there the root of an earlier release is seen, as long as plain directories of it are left.
+/// The mount point of the runtime root of an earlier release, in `.ck-retired`, as long as plain directories of it are
+/// left.
 pub(crate) const BEFORE: &str = "before";
-/// What all plain directories together may take: of memory. Those that are tmpfs have a size of their own.
-const OPTIONS: [(&str, &str); 3] = [("source", "tmpfs"), ("mode", "0711"), ("size", "20%")];
+/// All plain directories together may take 20% of memory. A runtime directory that is a tmpfs has its own limit.
+const TMPFS_OPTIONS: [(&str, &str); 3] = [("source", "tmpfs"), ("mode", "0711"), ("size", "20%")];
 
-/// Makes the root at `path` what it should be. Says what it is not.
+/// Prepares the root at `path`. Returns a problem if it cannot be protected.
 pub(super) fn make(path: &Path, state_dir: &Path) -> Result<Option<String>, PlacesError> {
     let refused = match is_mounted_on(path)? {
         true => None,
@@ -39,7 +40,7 @@ pub(super) fn make(path: &Path, state_dir: &Path) -> Result<Option<String>, Plac
     match refused {
         None => {
             mounts::make_shared(path).map_err(|source| failed(path, source))?;
-            forget_before(&retired.join(BEFORE))?;
+            detach_old_root(&retired.join(BEFORE))?;
             Ok(None)
         }
         Some(errno) => Ok(Some(format!(
@@ -49,18 +50,18 @@ pub(super) fn make(path: &Path, state_dir: &Path) -> Result<Option<String>, Plac
     }
 }
 
-/// Mounts a tmpfs there, with what an earlier release has left. Says why not, where mounting is refused.
+/// Mounts a tmpfs there, with the directories of an earlier release. Returns the error if mounting is not permitted.
 fn mount(path: &Path, state_dir: &Path) -> Result<Option<Errno>, PlacesError> {
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-    match mounts::tmpfs(&OPTIONS, attributes) {
+    match mounts::tmpfs(&TMPFS_OPTIONS, attributes) {
         Ok(new) => inherit::take_over(&new, path, state_dir).map(|()| None),
         Err(errno) if is_refused(errno) => Ok(Some(errno)),
         Err(source) => Err(failed(path, source)),
     }
 }
 
-/// Makes the directory of the retired a mount of its own, private: what is mounted there is seen here only, and nothing that
-/// happens to what it was copied from happens to it. Says why not, where mounting is refused.
+/// Makes `.ck-retired` a private mount of its own: mount events propagate neither from it nor to it. Returns the error
+/// if mounting is not permitted.
 pub(super) fn seal(retired: &Path) -> Result<Option<Errno>, PlacesError> {
     let sealed = mounts::copy(CWD, retired, false)
         .and_then(|copy| mounts::attach(&copy, CWD, retired))
@@ -72,12 +73,12 @@ pub(super) fn seal(retired: &Path) -> Result<Option<Errno>, PlacesError> {
     }
 }
 
-/// Takes the root of an earlier release off, once nothing of it is left.
-fn forget_before(before: &Path) -> Result<(), PlacesError> {
+/// Detaches the root of an earlier release if it is empty.
+fn detach_old_root(before: &Path) -> Result<(), PlacesError> {
     if !before.exists() {
         return Ok(());
     }
-    // It goes if it is empty; who is left there keeps the rest.
+    // This succeeds only if it is empty.
     let _ = unlinkat(CWD, before.join(RETIRED), AtFlags::REMOVEDIR);
     let is_empty = fs::read_dir(before).is_ok_and(|mut names| names.next().is_none());
     if is_empty {
@@ -90,7 +91,7 @@ fn forget_before(before: &Path) -> Result<(), PlacesError> {
     Ok(())
 }
 
-/// Makes an empty directory of root's; one that is there will do.
+/// Creates an empty directory that root owns. An existing one is accepted.
 pub(super) fn make_dir(path: PathBuf) -> Result<PathBuf, PlacesError> {
     match mkdirat(CWD, &path, Mode::RWXU) {
         Ok(()) | Err(Errno::EXIST) => Ok(path),

@@ -1,4 +1,4 @@
-//! Waiting for descriptors: an epoll set that components share.
+//! Waits for descriptors: an epoll set that components share.
 
 mod token;
 

@@ -1,8 +1,8 @@
-//! What an event of epoll is about, in the 64 bits that epoll carries.
+//! The source of an epoll event, in the 64 bits that epoll carries.
 
 use ck_protocol::{SessionId, TeardownId};
 
-/// One of the two sockets. It decides what may be asked there.
+/// One of the two sockets. It decides which requests are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// `session.sock`: PAM modules; root only.
@@ -16,8 +16,8 @@ pub type RunId = u64;
 
 /// The source of an event.
 ///
-/// No number in a token is used twice. So an event that was fetched before its source went away meets no other source in its
-/// place.
+/// No number in a token is used twice. An event that was fetched before its source was closed is therefore never taken
+/// for an event of another source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
     /// A signal.
@@ -50,7 +50,7 @@ pub(crate) enum Token {
     HistoryWriter,
 }
 
-/// The kind is in the uppermost bits; the rest would last for 10^17 logins.
+/// The kind is in the uppermost bits. The rest is enough for 10^17 logins.
 const SHIFT: u32 = 60;
 const NUMBER: u64 = (1 << SHIFT) - 1;
 

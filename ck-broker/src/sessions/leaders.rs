@@ -1,4 +1,4 @@
-//! The processes that lead sessions.
+//! The leaders of sessions: watching them, and ending them.
 
 use super::Sessions;
 use crate::poller::{Poller, Token};
@@ -15,26 +15,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a leader has between SIGTERM and SIGKILL.
+/// The time between SIGTERM and SIGKILL.
 const TERM_TIME: Duration = Duration::from_secs(5);
 
-/// The leaders of all sessions, by a pidfd each.
+/// The leaders of all sessions, with a pidfd each.
 #[derive(Debug)]
 pub(super) struct Leaders {
-    /// Nested in the broker's set, so that it takes one death at a time: each may retire a directory, which is as much work as a
-    /// login.
+    /// Nested in the broker's epoll set, so that the loop handles one death at a time. Each death may retire a
+    /// directory, which is as much work as a login.
     poller: Poller,
     watched: HashMap<SessionId, OwnedFd>,
-    /// Those that were told to end, and when they are killed.
+    /// The leaders that were sent SIGTERM, and the times at which they are killed.
     ending: HashMap<SessionId, Instant>,
 }
 
-/// What became of an attempt to end a session by its leader.
+/// The outcome of an attempt to end a session by its leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Termination {
-    /// The leader was told to end. The session ends with it.
-    Told,
-    /// The leader leads other sessions too and lives on. The session is to be ended without it.
+    /// The leader was sent SIGTERM. The session ends with it.
+    Signalled,
+    /// The leader leads other sessions too and lives on. The session has to be ended without it.
     Shared,
 }
 
@@ -64,15 +64,15 @@ impl Leaders {
         }
     }
 
-    /// Tells a leader to end.
+    /// Sends SIGTERM to a leader.
     fn terminate(&mut self, id: SessionId, now: Instant) -> io::Result<()> {
         let leader = self.watched.get(&id).ok_or_else(|| io::Error::other("it is not watched yet"))?;
         match pidfd_send_signal(leader, Signal::TERM) {
-            // It is dead, and its session ends with the next events.
+            // It is dead. Its session ends with the next events.
             Ok(()) | Err(Errno::SRCH) => {}
             Err(errno) => return Err(errno.into()),
         }
-        log::info!("session {id}: its leader is told to end");
+        log::info!("session {id}: SIGTERM sent to its leader");
         self.ending.insert(id, now + TERM_TIME);
         Ok(())
     }
@@ -85,7 +85,7 @@ impl Leaders {
             let killed = self.watched.get(&id).map(|leader| pidfd_send_signal(leader, Signal::KILL));
             match killed {
                 Some(Err(errno)) => log::error!("cannot kill the leader of session {id}: {errno}"),
-                _ => log::warn!("session {id}: its leader did not end by itself, and is killed"),
+                _ => log::warn!("session {id}: its leader did not end after SIGTERM, killed"),
             }
         }
     }
@@ -95,7 +95,7 @@ impl Sessions {
     /// Watches the leader of a session.
     ///
     /// # Errors
-    /// epoll_ctl(2); then its end would not be seen.
+    /// epoll_ctl(2); then its end would not be noticed.
     pub(crate) fn watch_leader(&mut self, id: SessionId, leader: OwnedFd) -> io::Result<()> {
         self.leaders.watch(id, leader)
     }
@@ -105,18 +105,18 @@ impl Sessions {
         self.leaders.forget(id);
     }
 
-    /// Has the leader of a session end.
+    /// Ends the leader of a session.
     ///
     /// # Errors
     /// Those of pidfd_send_signal(2), and for a leader that is not watched.
     pub(crate) fn end_leader(&mut self, id: SessionId, now: Instant) -> io::Result<Termination> {
         if self.leaders.ending.contains_key(&id) {
-            return Ok(Termination::Told);
+            return Ok(Termination::Signalled);
         }
         if self.registry.shares_leader(id) {
-            log::info!("session {id} is ended, but not its leader, which leads others");
+            log::info!("session {id} ends, but its leader lives on, because it leads other sessions");
             return Ok(Termination::Shared);
         }
-        self.leaders.terminate(id, now).map(|()| Termination::Told)
+        self.leaders.terminate(id, now).map(|()| Termination::Signalled)
     }
 }

@@ -1,8 +1,8 @@
-//! Who is logged in: the registry, the processes that lead sessions, and what a restart must find.
+//! Sessions: the registry, the leaders, and the records for a restart.
 //!
-//! - [`store`]: session records on disk, and who lingers;
-//! - `leaders`: watching leaders, and ending them;
-//! - `recover`: the sessions of an earlier broker.
+//! - [`store`]: session records on disk, and lingering users;
+//! - `leaders`: watches leaders, and ends them;
+//! - `recover`: takes over the sessions of an earlier broker.
 
 mod leaders;
 mod recover;
@@ -22,16 +22,16 @@ use leaders::Leaders;
 use std::time::Instant;
 use store::{LingerDir, Store, UnreadableRecord};
 
-/// The component.
+/// The component that keeps the sessions.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     pub(crate) registry: Registry,
     pub(crate) linger: LingerDir,
     store: Store,
     leaders: Leaders,
-    /// Sessions of an earlier broker whose leader could not be watched yet.
+    /// The sessions of an earlier broker whose leaders could not be watched yet.
     unwatched: Vec<SessionId>,
-    /// When that is tried again.
+    /// The time of the next try to watch them.
     watch_due: Option<Instant>,
 }
 
@@ -40,17 +40,17 @@ impl Sessions {
         Ok(Self { registry, linger, store, leaders: Leaders::new()?, unwatched: Vec::new(), watch_due: None })
     }
 
-    /// The nested set of leaders, for the broker's own set.
+    /// The epoll set of leaders, to be nested in the broker's.
     pub(crate) fn poller(&self) -> &Poller {
         self.leaders.poller()
     }
 
-    /// Tells the registry; returns what is to be done about it.
+    /// Applies an input to the registry. Returns the effects that have to be carried out.
     pub(crate) fn apply(&mut self, input: Input) -> Vec<Effect> {
         self.registry.apply(input)
     }
 
-    /// Writes a session down.
+    /// Writes the record of a session.
     pub(crate) fn record(&mut self, id: SessionId) {
         let Some(record) = self.registry.get(id) else { return };
         if let Err(error) = self.store.record(record) {
@@ -58,21 +58,21 @@ impl Sessions {
         }
     }
 
-    /// Strikes a session out.
+    /// Removes the record of a session.
     pub(crate) fn forget(&mut self, id: SessionId) {
         if let Err(error) = self.store.forget(id) {
             log::error!("{error}");
         }
     }
 
-    /// Notes the next id, so that an orderly restart skips none.
-    pub(crate) fn settle(&self) {
-        if let Err(error) = self.store.settle(self.registry.next_id()) {
+    /// Writes the next session id, so that an orderly restart skips no id.
+    pub(crate) fn write_next_id(&self) {
+        if let Err(error) = self.store.write_next_id(self.registry.next_id()) {
             log::error!("{error}");
         }
     }
 
-    /// Renames session records that could not be read, so that the next broker does not stumble over them.
+    /// Renames session records that could not be read, so that the next broker ignores them.
     pub(crate) fn set_aside(&self, records: &[UnreadableRecord]) {
         for record in records {
             match self.store.set_aside(record) {

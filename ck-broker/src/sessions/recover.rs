@@ -1,4 +1,4 @@
-//! The sessions of an earlier broker on the same state directory.
+//! Takes over the sessions of an earlier broker on the same state directory.
 
 use super::Sessions;
 use crate::{component::Outcome, process};
@@ -6,18 +6,19 @@ use ck_core::model::Leader;
 use ck_protocol::SessionId;
 use std::time::{Duration, Instant};
 
-/// How long after leaders could not be watched that is tried again.
+/// The time until the next try to watch leaders that could not be watched.
 const WATCH_RETRY: Duration = Duration::from_secs(5);
 
 impl Sessions {
-    /// Watches the leaders of all sessions, which an earlier broker has left. Returns the ends of those whose leader is dead.
+    /// Watches the leaders of all restored sessions. Returns the ends of the sessions whose leader is dead.
     pub(crate) fn watch_all(&mut self, now: Instant) -> Vec<Outcome> {
         self.unwatched = self.registry.from(SessionId::new(0)).map(|record| record.session.id).collect();
         self.watch_again(now)
     }
 
-    /// Watches the leaders that are not watched yet. Returns the ends of sessions whose leader is dead. A leader that cannot be
-    /// watched is tried again later: better a session whose end is seen late than a directory taken from one that lives.
+    /// Watches the leaders that are not watched yet. Returns the ends of the sessions whose leader is dead. A leader
+    /// that cannot be watched is tried again later: the late end of a session does less harm than taking the directory
+    /// from a session that lives.
     pub(super) fn watch_again(&mut self, now: Instant) -> Vec<Outcome> {
         let (mut ended, mut failed) = (Vec::new(), None);
         for id in std::mem::take(&mut self.unwatched) {

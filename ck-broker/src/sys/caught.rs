@@ -1,4 +1,4 @@
-//! What a child prints, kept in a memory file until the child has ended.
+//! Catches the output of a child in a memory file.
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
@@ -7,12 +7,12 @@ use std::{
     os::{fd::OwnedFd, unix::fs::FileExt},
 };
 
-/// The output of a child. A pipe would stop a child that prints much, as nobody reads along.
+/// The output of a child, which is read after the child has ended. A full pipe would block the child.
 #[derive(Debug)]
 pub(crate) struct Caught(File);
 
 impl Caught {
-    /// An empty one.
+    /// An empty memory file.
     ///
     /// # Errors
     /// memfd_create(2)
@@ -28,7 +28,7 @@ impl Caught {
         Ok(self.0.try_clone()?.into())
     }
 
-    /// The first `limit` bytes. Nothing if they cannot be read.
+    /// The first `limit` bytes. Empty if they cannot be read.
     pub(crate) fn text(&self, limit: usize) -> String {
         let mut bytes = vec![0; limit];
         let length = self.0.read_at(&mut bytes, 0).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! A child process: watched by a pidfd, and ended when its time is over.
+//! A child process. A pidfd watches it, and a deadline ends it.
 
 use rustix::{
     event::{PollFlags, Timespec},
@@ -17,17 +17,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a child may take to end after SIGKILL before it is called hanging.
+/// The time after SIGKILL from which on a child counts as hanging.
 const KILL_TIME: Duration = Duration::from_secs(5);
 
-/// The status of a child that cannot be waited for: as wait(2) has exit status 1, so that it counts as failed.
+/// The status of a child that cannot be waited for: exit status 1 in the encoding of wait(2), so that it counts as
+/// failed.
 const UNKNOWN: i32 = 1 << 8;
 
-/// When a child is to have ended, and how it is ended then.
+/// The time limit of a child, and the signals that end it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     at: Instant,
-    /// How long it has after SIGTERM; `None`: SIGKILL at once.
+    /// The time between SIGTERM and SIGKILL. `None`: SIGKILL at once.
     term_time: Option<Duration>,
 }
 
@@ -43,7 +44,7 @@ impl Deadline {
     }
 }
 
-/// What was done about a child whose time is over.
+/// The step that was taken to end a child whose time is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expired {
     /// It was sent SIGTERM.
@@ -62,12 +63,12 @@ enum Stage {
     Hangs,
 }
 
-/// A child that was started and not yet waited for.
+/// A child of the broker.
 #[derive(Debug)]
 pub(crate) struct Child {
     pid: Pid,
     pidfd: OwnedFd,
-    /// Whether signals go to its process group.
+    /// True if signals are sent to its process group.
     leads_group: bool,
     deadline: Option<Deadline>,
     stage: Stage,
@@ -75,19 +76,19 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Watches the child `pid`, which nobody has waited for.
+    /// Watches the child `pid`, which has not been waited for.
     ///
     /// # Errors
     /// pidfd_open(2); then the child was killed and waited for. It has just been started, so it dies at once.
     pub(super) fn watch(pid: Pid, leads_group: bool) -> Result<Self, Errno> {
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).inspect_err(|_| {
-            // An error here is no other than the one that is returned.
+            // The error of pidfd_open(2) is the one that matters.
             let _ = kill_process(pid, Signal::KILL).and_then(|()| waitpid(Some(pid), WaitOptions::empty()));
         })?;
         Ok(Self { pid, pidfd, leads_group, deadline: None, stage: Stage::Running, status: None })
     }
 
-    /// Sets when it is to have ended.
+    /// Sets its time limit.
     pub(crate) fn with_deadline(mut self, deadline: Deadline) -> Self {
         self.deadline = Some(deadline);
         self
@@ -98,25 +99,25 @@ impl Child {
         self.pid.as_raw_nonzero().get()
     }
 
-    /// When [`Child::expire`] has something to do, if nothing happens before.
+    /// The time at which [`Child::expire`] has to be called, if the child has not ended by then.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline.map(|deadline| deadline.at)
     }
 
-    /// Whether its time was over before it ended.
+    /// True if its time was over before it ended.
     pub(crate) fn was_late(&self) -> bool {
         self.stage != Stage::Running
     }
 
-    /// Whether SIGKILL was sent to it.
+    /// True if SIGKILL was sent to it.
     pub(crate) fn was_killed(&self) -> bool {
         matches!(self.stage, Stage::Killed | Stage::Hangs)
     }
 
-    /// How it ended, once it has.
+    /// Its exit status, if it has ended.
     ///
-    /// A child that leads a process group is not waited for between SIGTERM and SIGKILL: the number of the group stays its own
-    /// only until it is waited for, and the rest of the group has its time too.
+    /// A child that leads a process group is not reaped between SIGTERM and SIGKILL. Its pid stays the id of the group
+    /// only until it is reaped, and the rest of the group has its time too.
     pub(crate) fn status(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() && !(self.leads_group && self.stage == Stage::Terminated) {
             self.status = match waitpid(Some(self.pid), WaitOptions::NOHANG) {
@@ -130,7 +131,7 @@ impl Child {
         self.status
     }
 
-    /// Waits at most `time` for its end.
+    /// Waits for its end, for at most `time`.
     ///
     /// # Errors
     /// poll(2)
@@ -169,7 +170,7 @@ impl Child {
         self.signal(Signal::KILL);
     }
 
-    /// One that has ended meanwhile needs no signal.
+    /// Sends a signal. It is no error if the child has ended.
     fn signal(&self, signal: Signal) {
         let sent = if self.leads_group {
             kill_process_group(self.pid, signal)

@@ -1,4 +1,4 @@
-//! What the broker was started with, and what its children must not inherit.
+//! State that the broker inherits at its start, and that its children must not inherit.
 
 use super::kernel;
 use rustix::{
@@ -7,24 +7,24 @@ use rustix::{
 };
 use std::sync::OnceLock;
 
-/// The limit of open descriptors that the broker was started with.
+/// The inherited limit of open descriptors.
 static STARTED_WITH: OnceLock<Rlimit> = OnceLock::new();
 
-/// Why what was inherited could not be put right.
+/// Why inherited state could not be reset.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InheritedError {
-    /// Descriptors that were open at the start would be open in every child.
-    #[error("cannot have inherited descriptors closed in children: {0}")]
+    /// Otherwise inherited descriptors would be open in every child.
+    #[error("cannot set close-on-exec on inherited descriptors: {0}")]
     CloseOnExec(Errno),
-    /// A child that ends would not be told (SIGCHLD is ignored).
+    /// Otherwise the end of a child would not be reported if SIGCHLD is ignored.
     #[error("cannot reset the disposition of SIGCHLD: {0}")]
     ChildSignal(Errno),
-    /// The working directory would keep a file system busy.
+    /// Otherwise the working directory would keep a file system busy.
     #[error("cannot change to /: {0}")]
     WorkingDirectory(Errno),
 }
 
-/// Puts right what the broker has inherited. For the very start, before this process opens anything.
+/// Resets inherited state. It must be called before this process opens anything.
 ///
 /// # Errors
 /// [`InheritedError`]
@@ -34,13 +34,13 @@ pub(crate) fn tidy() -> Result<(), InheritedError> {
     chdir("/").map_err(InheritedError::WorkingDirectory)
 }
 
-/// Raises the limit of open descriptors as far as it goes: each session takes one. Returns the limit.
+/// Raises the limit of open descriptors to its maximum, because each session takes one. Returns the limit.
 pub(crate) fn raise_descriptor_limit() -> usize {
     let started_with = getrlimit(Resource::Nofile);
     let Rlimit { current, maximum } = started_with;
     let allowed = match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         Ok(()) => {
-            // It is raised once.
+            // The limit is raised once.
             let _ = STARTED_WITH.set(started_with);
             maximum
         }
@@ -49,12 +49,12 @@ pub(crate) fn raise_descriptor_limit() -> usize {
             current
         }
     };
-    // None is no limit.
+    // `None` means unlimited.
     allowed.map_or(usize::MAX, |allowed| usize::try_from(allowed).unwrap_or(usize::MAX))
 }
 
-/// While this lives, the limit of open descriptors is the one that the broker was started with: a child that is started
-/// meanwhile has it. Programs that use select(2), or close all numbers up to the limit, rely on a small one.
+/// While this value lives, the inherited limit of open descriptors is in force, so that a child inherits it. Programs
+/// that use select(2), or close all numbers up to the limit, rely on a small limit.
 ///
 /// Descriptors beyond the limit stay open (getrlimit(2)).
 pub(super) struct DescriptorLimit {

@@ -1,4 +1,4 @@
-//! Starting programs. Nothing else in the broker does.
+//! Starts programs. No other code in the broker does.
 
 use super::{Child, inherited};
 use nix::{
@@ -20,14 +20,14 @@ use std::{
     sync::OnceLock,
 };
 
-/// The broker's own program, also after its file was replaced.
+/// The program of the broker, even after its file was replaced.
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// A program to be started.
 ///
-/// It starts with an empty environment, no blocked and no ignored signal, the limit of open descriptors that the broker was
-/// started with, and only the descriptors that it is given: the standard ones lead to `/dev/null` unless one is set here, and the
-/// broker closes all others on execve(2).
+/// It starts with an empty environment, without blocked or ignored signals, and with the limit of open descriptors that
+/// the broker inherited. Its standard streams are `/dev/null` unless they are set here. All other descriptors of the
+/// broker are close-on-exec.
 #[derive(Debug)]
 pub(crate) struct Program {
     path: OsString,
@@ -40,11 +40,11 @@ pub(crate) struct Program {
     leads_group: bool,
 }
 
-/// Where the standard error of a program leads.
+/// The standard error of a program.
 #[derive(Debug)]
 enum Stderr {
     Null,
-    /// Where the broker's own leads.
+    /// The standard error of the broker.
     Inherited,
     To(OwnedFd),
 }
@@ -55,13 +55,13 @@ pub enum SpawnError {
     /// An argument or a variable contains a NUL byte.
     #[error("{0}")]
     Nul(#[from] NulError),
-    /// What it is to start with could not be set up.
+    /// The attributes of the new process could not be set up.
     #[error("cannot prepare its start: {0}")]
     Prepare(io::Error),
     /// The program could not be executed.
     #[error("{0}")]
     Execute(io::Error),
-    /// It ran, but its end could not have been noticed. It was killed.
+    /// It was started, but could not be watched. It was killed.
     #[error("cannot watch it: {0}")]
     Watch(io::Error),
 }
@@ -72,7 +72,7 @@ impl Program {
         Self::named(path.as_os_str(), path.as_os_str())
     }
 
-    /// The broker's own program, under `name`: pidof(8) and the like must not take it for the broker.
+    /// The program of the broker, under `name`, so that pidof(8) and similar programs do not take it for the broker.
     pub(crate) fn own(name: &str) -> Self {
         Self::named(OWN_PROGRAM.as_ref(), name.as_ref())
     }
@@ -130,13 +130,13 @@ impl Program {
         self
     }
 
-    /// Has its standard error lead where the broker's own leads.
+    /// Makes its standard error that of the broker.
     pub(crate) fn inherit_stderr(mut self) -> Self {
         self.stderr = Stderr::Inherited;
         self
     }
 
-    /// Has it keep these descriptors, under their numbers. They must be open at [`Program::start`].
+    /// Passes these descriptors on, under their numbers. They must be open at [`Program::start`].
     pub(crate) fn keep<'f>(mut self, descriptors: impl IntoIterator<Item = &'f OwnedFd>) -> Self {
         self.kept.extend(descriptors.into_iter().map(AsRawFd::as_raw_fd));
         self
@@ -151,7 +151,7 @@ impl Program {
     /// Starts it.
     ///
     /// # Errors
-    /// [`SpawnError`]; then it does not run.
+    /// [`SpawnError`]; then the program does not run.
     pub(crate) fn start(self) -> Result<Child, SpawnError> {
         let path = CString::new(self.path.as_bytes())?;
         let arguments = c_strings(&self.arguments)?;
@@ -164,8 +164,8 @@ impl Program {
             let _limit = inherited::DescriptorLimit::lower();
             spawn()
         };
-        // musl makes a pipe for it, which has no room where more descriptors are open than the lower limit: better a child with
-        // a high limit than none.
+        // musl makes a pipe for it, which fails if more descriptors are open than the inherited limit. A child with a
+        // high limit is better than none.
         let started = if started == Err(Errno::EMFILE) { spawn() } else { started };
         let pid = started.map_err(|error| SpawnError::Execute(error.into()))?;
         watch(pid, self.leads_group)
@@ -217,7 +217,7 @@ fn null() -> Result<RawFd, SpawnError> {
     Ok(NULL.get_or_init(|| opened).as_raw_fd())
 }
 
-/// The child is not waited for yet, so that its pid is its own.
+/// The child has not been reaped, so its pid has not been reused.
 fn watch(pid: unistd::Pid, leads_group: bool) -> Result<Child, SpawnError> {
     let no_pid = || SpawnError::Watch(io::ErrorKind::InvalidData.into());
     let pid = Pid::from_raw(pid.as_raw()).ok_or_else(no_pid)?;

@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(kept(&subscriptions), 0);
     }
 
-    /// Of users nothing is told before `Synced`: docs and subscribers rely on it.
+    /// No event about users is sent before `Synced`. The documentation promises this.
     #[test]
     fn between_the_seats_of_a_snapshot_only_sessions_and_seats_are_told() {
         let mut subscriptions = Subscriptions::default();

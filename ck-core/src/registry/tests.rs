@@ -68,7 +68,7 @@ fn a_token_serves_one_user_only() {
     assert!(matches!(effects[..], [Effect::Reply(Reply::Refused(_))]), "{effects:?}");
 }
 
-/// What it answers, and whether somebody is to wait.
+/// The replies among the effects, and whether a peer has to wait.
 fn answers(effects: &[Effect]) -> (Vec<&Reply>, bool) {
     let replies = effects.iter().filter_map(|effect| match effect {
         Effect::Reply(reply) => Some(reply),

@@ -4,7 +4,7 @@
 
 use ck_broker::{
     directories::Claims,
-    sessions::store::{Left, StateDir, Store},
+    sessions::store::{RecoveredState, StateDir, Store},
 };
 use ck_core::{
     model::SessionRecord,
@@ -35,7 +35,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(left.sessions.len() + left.unreadable.len(), files, "{left:?}");
     let claims =
         within(MEMORY, || Claims::open(STATE.users())).expect("no claim keeps a broker from its start");
-    let is_made = claims.made(alice()).is_some();
+    let is_made = claims.kind(alice()).is_some();
     for record in &left.unreadable {
         store.set_aside(record).expect("a name can be changed");
     }
@@ -85,7 +85,7 @@ fn pieces(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Ids that come next are above all there are, and what was read can be written and read again.
-fn assert_same_again(store: &mut Store, left: &Left) {
+fn assert_same_again(store: &mut Store, left: &RecoveredState) {
     let next = left.next_id.unwrap_or(SessionId::FIRST);
     for entry in &left.sessions {
         assert!(entry.session.id < next, "{} is there, and comes next: {next}", entry.session.id);
@@ -103,7 +103,7 @@ fn sorted(sessions: &[SessionRecord]) -> Vec<SessionRecord> {
 }
 
 /// Every session that was taken over ends once, and then nobody is left.
-fn assert_ends(left: Left, is_made: bool) {
+fn assert_ends(left: RecoveredState, is_made: bool) {
     let sessions = left
         .sessions
         .iter()

@@ -120,7 +120,7 @@ fn a_disk_that_takes_nothing_costs_a_message_and_no_login() {
         (
             "rm -r /var/log/ck/*; mkfifo /var/log/ck/history.jsonl",
             "rm /var/log/ck/history.jsonl",
-            "no ordinary file",
+            "not a regular file",
         ),
     ] {
         let mut machine = Machine::installed();

@@ -60,7 +60,7 @@ fn a_killed_broker_loses_nothing_that_it_has_said() {
     machine.start_broker(&[]);
     visit(&machine);
     wait_until(super::SOON, "the next one waits", || {
-        machine.broker().stderr().contains("another process writes it")
+        machine.broker().stderr().contains("another process has locked it")
     });
     assert_eq!(events(&machine), ["system_started", "broker_started"]);
     machine.host.run_ok(&["kill", "-CONT", &pid]);

@@ -31,11 +31,11 @@ fn what_cannot_be_run_is_told_once_and_the_rest_is_run() {
     machine.host.run_ok(&["ln", "-s", "17-loop.ck", &path("17-loop.ck")]);
     let refused = [
         ("10-plain.ck", "not executable"),
-        ("11-all.ck", "others than root"),
-        ("12-alices.ck", "others than root"),
-        ("13-directory.ck", "no regular file"),
-        ("14-fifo.ck", "no regular file"),
-        ("15-link.ck", "others than root can change /tmp"),
+        ("11-all.ck", "users other than root"),
+        ("12-alices.ck", "users other than root"),
+        ("13-directory.ck", "not a regular file"),
+        ("14-fifo.ck", "not a regular file"),
+        ("15-link.ck", "users other than root can change /tmp"),
         ("16-dangling.ck", "No such file"),
         ("17-loop.ck", "symbolic link"),
     ];
@@ -53,7 +53,7 @@ fn what_cannot_be_run_is_told_once_and_the_rest_is_run() {
         }
         assert_logged(&machine, 2 * round, &["20-format.ck", "Exec format error"]);
         assert_logged(&machine, 2 * round, &["21-interpreter.ck", "first line"]);
-        assert_logged(&machine, round, &["31-gone.ck", "is gone"]);
+        assert_logged(&machine, round, &["31-gone.ck", "no longer exists"]);
         // Each refusal once, each failed start each time.
         assert_eq!(status(&machine)["hooks_failed"], refused.len() + 5 * round);
     }
@@ -119,7 +119,7 @@ fn what_fails_while_it_runs_is_told_and_the_rest_is_run() {
     assert_logged(&machine, 1, &["hook 21-ignores.ck", "took longer than 1.5s"]);
     let floods = machine.broker().stderr().lines().filter(|line| line.ends_with(": flood")).count();
     assert_eq!(floods, 100);
-    assert_logged(&machine, 1, &["hook 30-floods.ck", "nothing more of it is read"]);
+    assert_logged(&machine, 1, &["hook 30-floods.ck", "the rest is not read"]);
     assert_logged(&machine, 1, &["hook 31-grandchild.ck (session_added of session 1): started"]);
     assert_logged(&machine, 1, &["hook 40-prints.ck", r"): a\u{1b}[31mb"]);
     assert_logged(&machine, 1, &["hook 40-prints.ck", "): no endto \u{fffd} stderr"]);

@@ -112,8 +112,8 @@ fn a_record_that_cannot_be_read_is_set_aside_and_costs_no_other() {
     assert!(!machine.has_alices(), "nobody lingers there any more");
     let log = machine.broker().stderr();
     for said in [
-        "/var/lib/ck/linger/2001: holds no line of the form `UID GID NAME`; set aside as /var/lib/ck/linger/.2001.unreadable",
-        "/var/lib/ck/linger/0: holds no line",
+        "/var/lib/ck/linger/2001: is not a line of the form `UID GID NAME`; set aside as /var/lib/ck/linger/.2001.unreadable",
+        "/var/lib/ck/linger/0: is not a line",
     ] {
         assert!(log.contains(said), "{log}");
     }
@@ -131,11 +131,11 @@ fn a_directory_of_records_that_others_can_write_makes_nobody_linger() {
     machine.host.write_file(RECORD, "2001 2001 alice\n", 0o600);
     machine.start_broker(&[]);
     assert!(lingerers(&machine).is_empty() && !machine.has_alices());
-    assert!(machine.broker().stderr().contains("nobody lingers: /var/lib/ck/linger must be a directory"));
+    assert!(machine.broker().stderr().contains("no user lingers: /var/lib/ck/linger must be a directory"));
     assert_refused(
         &machine.host.run(&["ckctl", "linger", "on", "alice"]),
         1,
         "could not be used when ck-broker started",
     );
-    assert!(machine.host.run_ok(&["ckctl", "status"]).contains("nobody can linger"));
+    assert!(machine.host.run_ok(&["ckctl", "status"]).contains("lingering is not available"));
 }

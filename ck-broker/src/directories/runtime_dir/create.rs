@@ -1,12 +1,12 @@
-//! Making a runtime directory.
+//! Creates a runtime directory.
 
 use super::{
     Backing, Device, MountOptions, RuntimeRoot,
-    hands::{Task, TaskError},
-    remains::CONTENTS,
+    residue::CONTENTS,
+    tasks::{Task, TaskError},
 };
 use crate::{
-    directories::Made,
+    directories::DirectoryKind,
     lookup::{Last, find},
     places::mounts,
 };
@@ -21,30 +21,30 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What is at a runtime directory's place before it is made.
+/// What has the name of a runtime directory before it is made.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Existing {
     /// Nothing.
     Nothing,
-    /// A directory as it should be, made by somebody else.
+    /// A usable directory that another program has made.
     Usable,
-    /// Something that must not be used.
+    /// Anything else. It must not be used.
     Unusable,
 }
 
 /// A runtime directory that has just been made.
 #[derive(Debug)]
 pub struct Created {
-    /// What it is made of; `None` for a plain directory where nothing can be mounted.
-    pub made: Option<Made>,
-    /// Why it is no tmpfs, though that was wanted and mounting is allowed.
+    /// What it is made of. `None` for a plain directory where mounting is not permitted.
+    pub made: Option<DirectoryKind>,
+    /// Why it is a plain directory although a tmpfs was configured and mounting is permitted.
     pub fell_back: Option<CreateError>,
 }
 
-/// Why there is no runtime directory.
+/// Why a runtime directory could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// Its place could not be looked at.
+    /// The name could not be inspected.
     #[error("cannot inspect {}: {source}", path.display())]
     Inspect {
         /// The directory.
@@ -76,7 +76,7 @@ pub enum CreateError {
         /// Why.
         source: Errno,
     },
-    /// A process was to make it, where nothing can be mounted.
+    /// The process that makes directories where mounting is not permitted has failed.
     #[error("cannot make {}: {source}", path.display())]
     Task {
         /// The directory.
@@ -84,7 +84,7 @@ pub enum CreateError {
         /// Why.
         source: TaskError,
     },
-    /// The plain directory could not be mounted in its place.
+    /// The plain directory could not be mounted in the runtime root.
     #[error("cannot mount {} on {}: {source}", from.display(), path.display())]
     Bind {
         /// The directory.
@@ -97,21 +97,21 @@ pub enum CreateError {
 }
 
 impl CreateError {
-    /// Whether the directory may still come to be made.
+    /// True if a blocked process may still make the directory.
     #[must_use]
     pub fn may_be_done(&self) -> bool {
-        matches!(self, Self::Task { source: TaskError::Held(_), .. })
+        matches!(self, Self::Task { source: TaskError::Blocked(_), .. })
     }
 }
 
 impl RuntimeRoot {
-    /// Looks at the place of the uid's runtime directory.
+    /// Inspects the name of the user's runtime directory.
     ///
     /// # Errors
     /// [`CreateError::Inspect`]
     pub fn existing(&self, uid: Uid) -> Result<Existing, CreateError> {
         let path = self.of(uid);
-        // Where nothing can be mounted, whoever looks up a name that is missing can be held up.
+        // Where mounting is not permitted, a user can block the lookup of a missing name.
         let place =
             if self.is_sealed { None } else { Some(find(&path, Last::Keep).map(|place| place.handle)) };
         let place = match place {
@@ -119,8 +119,8 @@ impl RuntimeRoot {
             Some(Ok(handle)) => handle,
             _ => None,
         };
-        // DONT_SYNC: attributes that a file system over it caches will do, as asking for fresh
-        // ones would wait for ever for a FUSE server that never answers.
+        // DONT_SYNC: cached attributes are sufficient. A FUSE server that never answers would block a request for fresh
+        // ones.
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
         let wanted = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID;
         let found = match &place {
@@ -130,13 +130,13 @@ impl RuntimeRoot {
         match found {
             Err(Errno::NOENT) => Ok(Existing::Nothing),
             Err(source) => Err(CreateError::Inspect { path, source }),
-            // The type bits of a directory, and exactly the permissions of one's own.
+            // A directory with exactly the mode 0700.
             Ok(found) if found.stx_mode == 0o40700 && found.stx_uid == uid.get() => Ok(Existing::Usable),
             Ok(_) => Ok(Existing::Unusable),
         }
     }
 
-    /// Whether there is a directory of the uid's in its place, whatever the user has made of its mode.
+    /// True if a directory that the user owns has the name of the runtime directory, with any mode.
     #[must_use]
     pub fn has(&self, uid: Uid) -> bool {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
@@ -144,17 +144,17 @@ impl RuntimeRoot {
         found.is_ok_and(|found| found.stx_mode & 0o170_000 == 0o040_000 && found.stx_uid == uid.get())
     }
 
-    /// Makes the uid's runtime directory where there is nothing: 0700, owned by the user.
+    /// Creates the runtime directory of the user, with mode 0700. The name must be free.
     ///
     /// # Errors
-    /// [`CreateError`]; then there is still nothing in its place.
+    /// [`CreateError`]; then the name is still free.
     pub fn create(&mut self, uid: Uid, gid: Gid) -> Result<Created, CreateError> {
         let path = self.of(uid);
-        if let Some(hands) = &mut self.hands {
+        if let Some(task_runner) = &mut self.task_runner {
             if self.mount_options.backing == Backing::Tmpfs {
                 return Err(CreateError::Mount { path, source: Errno::PERM });
             }
-            let made = hands.run(Task::Make(uid, gid));
+            let made = task_runner.run(Task::Make(uid, gid));
             made.map_err(|source| CreateError::Task { path, source })?;
             return Ok(Created { made: None, fell_back: None });
         }
@@ -162,13 +162,13 @@ impl RuntimeRoot {
         mkdirat(&self.bare, &name, Mode::RWXU)
             .map_err(|source| CreateError::Make { path: path.clone(), source })?;
         self.fill(&path, uid, gid).inspect_err(|_| {
-            // Nothing half-made: the error itself is what the caller hears about. Moved and not removed, as
-            // somebody may have mounted upon it in a mount namespace of theirs.
-            let _ = self.put_aside(uid);
+            // Removes the unfinished directory; the caller receives the first error. It is moved and not removed,
+            // because a user may have mounted something on it in another mount namespace.
+            let _ = self.move_mount_point(uid);
         })
     }
 
-    /// Turns root's empty directory into the user's.
+    /// Turns the empty directory of root into the runtime directory of the user.
     fn fill(&mut self, path: &Path, uid: Uid, gid: Gid) -> Result<Created, CreateError> {
         let MountOptions { backing, noexec, .. } = self.mount_options;
         let mut fell_back = None;
@@ -176,7 +176,7 @@ impl RuntimeRoot {
             match self.mount(path, uid, gid) {
                 Ok(()) => {
                     let device = mounted(path)?;
-                    return Ok(Created { made: Some(Made::Tmpfs(device)), fell_back });
+                    return Ok(Created { made: Some(DirectoryKind::Tmpfs(device)), fell_back });
                 }
                 Err(source) => {
                     let failed = CreateError::Mount { path: path.to_owned(), source };
@@ -189,7 +189,7 @@ impl RuntimeRoot {
                 }
             }
         }
-        Ok(Created { made: Some(Made::Plain(self.bind(path, uid, gid)?)), fell_back })
+        Ok(Created { made: Some(DirectoryKind::Plain(self.bind(path, uid, gid)?)), fell_back })
     }
 
     fn mount(&self, path: &Path, uid: Uid, gid: Gid) -> Result<(), Errno> {
@@ -202,8 +202,9 @@ impl RuntimeRoot {
         mount("tmpfs", path, "tmpfs", flags, options.as_c_str())
     }
 
-    /// Makes a plain directory among the retired, where it stays when its user has left, and mounts it in its place. Its parent
-    /// has nothing else in it: whoever holds the lock of a directory keeps who removes it in the lock of its parent.
+    /// Makes a plain directory in `.ck-retired`, where it stays when its user has left, and mounts it in the runtime
+    /// root. Its parent contains nothing else: a user who blocks the directory also blocks its parent while the
+    /// directory is being removed.
     fn bind(&mut self, path: &Path, uid: Uid, gid: Gid) -> Result<PathBuf, CreateError> {
         let wrapper = self.new_entry(uid);
         let within = wrapper.join(CONTENTS);
@@ -218,7 +219,7 @@ impl RuntimeRoot {
                 .map_err(|source| CreateError::Bind { from: from.clone(), path: path.to_owned(), source })
         });
         bound.inspect_err(|_| {
-            // As above; and here no user could ever look a name up.
+            // They can be removed, because no user could look up a name here.
             for name in [&within, &wrapper] {
                 let _ = unlinkat(&self.retired, name, AtFlags::REMOVEDIR);
             }
@@ -227,7 +228,7 @@ impl RuntimeRoot {
     }
 }
 
-/// Gives the new directory `name` to its user; `path` is what it is called.
+/// Gives the new directory `name` to its user. `path` is for the error.
 fn give(
     directory: &rustix::fd::OwnedFd,
     name: &Path,
@@ -240,10 +241,10 @@ fn give(
         .map_err(|source| CreateError::Give { path: path.to_owned(), source })
 }
 
-/// The file system that has just been mounted on `path`.
+/// The device number of the file system that has just been mounted on `path`.
 fn mounted(path: &Path) -> Result<Device, CreateError> {
     Device::at(path).map_err(|source| {
-        // Of no use, if it could not be told from others later.
+        // Without its device number it could not be identified later.
         let _ = mounts::detach(path);
         CreateError::Inspect { path: path.to_owned(), source }
     })

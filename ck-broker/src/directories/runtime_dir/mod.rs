@@ -1,23 +1,22 @@
-//! The runtime directories, `/run/user/<uid>`: made at the first login, and taken out of their
-//! place at the last logout.
+//! The system calls for runtime directories, `/run/user/<uid>`: creating them at the first login, and retiring them at
+//! the last logout.
 //!
-//! The root that they lie in belongs to root alone, so names in it can be trusted. What is
-//! *below* such a name belongs to its user, who may mount a FUSE file system over it: nothing
-//! here opens, reads or stats through it in a way that could ask that file system.
+//! Only root can change the runtime root, so names in it can be trusted. Everything *below* such a name belongs to its
+//! user, who may mount a FUSE file system on it. No call here sends a request to that file system.
 
 mod create;
-mod hands;
-mod remains;
+mod residue;
 mod retire;
 mod retire_error;
 mod root;
+mod tasks;
 
 pub use create::{CreateError, Created, Existing};
-pub use hands::{OPTION as IN_ROOT, Task, TaskError};
-pub use remains::Remains;
-pub use retire::Retired;
+pub use residue::Residue;
+pub use retire::RetireOutcome;
 pub use retire_error::RetireError;
 pub use root::{RootError, RuntimeRoot, Unfinished};
+pub use tasks::{OPTION as IN_ROOT, Task, TaskError};
 
 use crate::config::{Backing, MountOptions};
 use rustix::{
@@ -26,8 +25,7 @@ use rustix::{
 };
 use std::path::Path;
 
-/// Names a file system while it exists: its device number, by which our tmpfs is told from what
-/// others mount upon it or in its stead.
+/// The device number of a file system. It tells our tmpfs from file systems that others mount on it or in its stead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Device {
     /// The major number.
@@ -37,7 +35,8 @@ pub struct Device {
 }
 
 impl Device {
-    /// The file system at `path`, the uppermost where several are mounted there; without asking it, as it may never answer.
+    /// The device number of the uppermost file system at `path`. No request is sent to the file system, because it may
+    /// never answer.
     fn at(path: &Path) -> Result<Self, Errno> {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
         statx(CWD, path, flags, StatxFlags::empty()).map(Self::from_statx)

@@ -1,11 +1,12 @@
-//! Taking a runtime directory out of its place, in a few system calls whatever it holds.
+//! Retires a runtime directory, in a few system calls that do not depend on its contents.
 //!
-//! Whoever detaches a file system last frees it, and whoever removes a mount point frees what is mounted upon it in other
-//! mount namespaces. So each file system is mounted among the retired before it is taken off here, and the mount point is moved
-//! there: a worker does what costs. Nothing is held by a descriptor, so nothing waits for the end of the broker either.
+//! The process that detaches the last mount of a file system frees it. The process that removes a mount point frees
+//! everything that is mounted on it in other mount namespaces. Both can take long. Therefore each file system is also
+//! mounted in `.ck-retired` before it is detached here, and the mount point is moved there. A worker does the rest. No
+//! descriptor is kept open, so that the end of the broker frees nothing either.
 
-use super::{Device, Remains, RuntimeRoot, hands::Task, remains::CONTENTS, retire_error::RetireError};
-use crate::{directories::Made, places::mounts};
+use super::{Device, Residue, RuntimeRoot, residue::CONTENTS, retire_error::RetireError, tasks::Task};
+use crate::{directories::DirectoryKind, places::mounts};
 use ck_protocol::Uid;
 use rustix::{
     fs::{
@@ -19,65 +20,71 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How many file systems one upon another are taken off before others have their turn.
-const LAYERS_AT_ONCE: usize = 16;
-/// How many inodes an empty tmpfs has: its root.
+/// The maximum number of stacked mounts that are detached in one round of the loop.
+const MAX_LAYERS_PER_ROUND: usize = 16;
+/// The number of inodes of an empty tmpfs: its root.
 const ROOT_INODE: u64 = 1;
 
-/// What became of a runtime directory.
+/// The outcome of retiring a runtime directory.
 #[derive(Debug, Default)]
-pub struct Retired {
-    /// What there is to tear down, and how many bytes it holds, where that is known.
-    pub remains: Vec<(Remains, Option<u64>)>,
-    /// Our tmpfs was there, held nothing, and is gone.
+pub struct RetireOutcome {
+    /// The directories that are to be torn down, with their sizes in bytes where these are known.
+    pub residue: Vec<(Residue, Option<u64>)>,
+    /// True if our tmpfs was empty and was freed.
     pub freed: bool,
-    /// There are mount points to be swept away.
+    /// True if there are unused mount points.
     pub to_sweep: bool,
-    /// Not all is done yet, but some was: go on.
+    /// True if retiring has to be continued.
     pub is_unfinished: bool,
 }
 
 impl RuntimeRoot {
-    /// The same where nothing can be mounted.
-    fn retire_by_hand(&mut self, uid: Uid, number: u64, retired: &mut Retired) -> Result<(), RetireError> {
+    /// Retires the directory where mounting is not permitted.
+    fn retire_by_task(
+        &mut self,
+        uid: Uid,
+        number: u64,
+        retired: &mut RetireOutcome,
+    ) -> Result<(), RetireError> {
         let path = self.of(uid);
-        let moved = self.hands.as_mut().map(|hands| hands.run(Task::Retire(uid, number)));
+        let moved = self.task_runner.as_mut().map(|task_runner| task_runner.run(Task::Retire(uid, number)));
         moved.transpose().map_err(|source| RetireError::Task { path, source })?;
-        // What of the two it has made, an entry or a mount point, was told by its owner; one that is not there is no matter.
+        // The process has made an entry or an unused mount point, depending on the owner of the directory. It is no
+        // error if the other one does not exist.
         retired
-            .remains
-            .push((Remains { uid, name: PathBuf::from(format!("{uid}-{number}")), is_mounted: false }, None));
+            .residue
+            .push((Residue { uid, name: PathBuf::from(format!("{uid}-{number}")), is_mounted: false }, None));
         retired.to_sweep = true;
         Ok(())
     }
 }
 
-/// A runtime directory on its way out.
+/// A runtime directory while it is being retired.
 struct Retirement<'r> {
     root: &'r mut RuntimeRoot,
     uid: Uid,
     path: PathBuf,
-    made: Option<&'r Made>,
-    retired: &'r mut Retired,
-    /// Where file systems go that are none of ours.
+    made: Option<&'r DirectoryKind>,
+    retired: &'r mut RetireOutcome,
+    /// The mount point for file systems that the broker did not mount.
     foreign: Option<PathBuf>,
 }
 
 impl RuntimeRoot {
-    /// Takes the uid's runtime directory out of its place, so that the next login can have a fresh one at once; `made` is what it
-    /// is, as far as that is known. What became of it is noted in `retired`, also after an error.
+    /// Retires the runtime directory of the user, so that the next login gets a new one at once. `made` says what it is
+    /// made of, where that is known. The outcome is written to `retired`, also after an error.
     ///
     /// # Errors
-    /// [`RetireError`]; then it is still there.
+    /// [`RetireError`]; then the name is still in use.
     pub fn retire(
         &mut self,
         uid: Uid,
-        made: Option<&Made>,
-        retired: &mut Retired,
+        made: Option<&DirectoryKind>,
+        retired: &mut RetireOutcome,
     ) -> Result<(), RetireError> {
         let path = self.of(uid);
-        if let Some(number) = self.hands.is_some().then(|| self.new_number()) {
-            return self.retire_by_hand(uid, number, retired);
+        if let Some(number) = self.task_runner.is_some().then(|| self.new_number()) {
+            return self.retire_by_task(uid, number, retired);
         }
         Retirement { root: self, uid, path, made, retired, foreign: None }.run()
     }
@@ -85,18 +92,18 @@ impl RuntimeRoot {
 
 impl Retirement<'_> {
     fn run(mut self) -> Result<(), RetireError> {
-        for _ in 0..LAYERS_AT_ONCE {
+        for _ in 0..MAX_LAYERS_PER_ROUND {
             let Some(layer) = self.open()? else {
                 self.note_plain();
                 return Ok(());
             };
-            // A FUSE file system of the user's may refuse even that to root (EACCES); no directory of ours does.
+            // A FUSE file system of the user may refuse this to root (EACCES). Our directories do not.
             let status = status(&layer).ok();
             if let Some(status) = status.filter(|status| !is_mounted(status)) {
                 return self.move_out(&status);
             }
-            self.take_off(layer, status.as_ref())?;
-            if self.put_aside()? {
+            self.detach_layer(layer, status.as_ref())?;
+            if self.move_mount_point()? {
                 self.note_plain();
                 return Ok(());
             }
@@ -105,7 +112,7 @@ impl Retirement<'_> {
         Ok(())
     }
 
-    /// What is uppermost there. O_PATH asks nothing of the file system, so a FUSE server cannot make it wait.
+    /// Opens the uppermost mount. O_PATH sends no request to the file system, so a FUSE server cannot block it.
     fn open(&self) -> Result<Option<OwnedFd>, RetireError> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match open(&self.path, flags, Mode::empty()) {
@@ -115,24 +122,24 @@ impl Retirement<'_> {
         }
     }
 
-    /// Takes the uppermost file system off, which is `layer`.
-    fn take_off(&mut self, layer: OwnedFd, status: Option<&Statx>) -> Result<(), RetireError> {
-        match self.whose(status) {
-            Whose::Tmpfs => match usage(&layer) {
-                // It goes at once. Whoever still is in there may fill it as long as they hold it, and then it is they who free it.
+    /// Detaches the uppermost file system, which is `layer`.
+    fn detach_layer(&mut self, layer: OwnedFd, status: Option<&Statx>) -> Result<(), RetireError> {
+        match self.kind_of(status) {
+            MountKind::Tmpfs => match usage(&layer) {
+                // It is freed at once. A process that still uses it may fill it, and then frees it itself.
                 Some(Usage::Empty) => self.retired.freed = true,
                 usage => {
                     let name = self.root.new_entry(self.uid);
                     self.make(&name)?;
                     self.keep(&layer, &name)?;
                     let bytes = usage.and_then(Usage::bytes);
-                    self.retired.remains.push((Remains { uid: self.uid, name, is_mounted: true }, bytes));
+                    self.retired.residue.push((Residue { uid: self.uid, name, is_mounted: true }, bytes));
                 }
             },
-            // Nothing is freed with it but what is mounted in it. (It is not mounted where it lies: that would take the lock of a
-            // directory of the user's.)
-            Whose::Plain => {
-                // It keeps the mount in use.
+            // Detaching it frees nothing but the mounts in it. (It cannot be mounted on the plain directory itself,
+            // because that would take the lock of a directory of the user.)
+            MountKind::Plain => {
+                // The descriptor would keep the mount in use.
                 drop(layer);
                 if mounts::unmount_idle(&self.path).is_ok() {
                     return Ok(());
@@ -141,34 +148,34 @@ impl Retirement<'_> {
                     self.keep_foreign(&layer)?;
                 }
             }
-            Whose::Others => self.keep_foreign(&layer)?,
+            MountKind::Foreign => self.keep_foreign(&layer)?,
         }
         mounts::detach(&self.path).map_err(|source| RetireError::Detach { path: self.path.clone(), source })
     }
 
-    /// What the layer with this status is.
-    fn whose(&self, status: Option<&Statx>) -> Whose {
+    /// Identifies the layer by its status.
+    fn kind_of(&self, status: Option<&Statx>) -> MountKind {
         let of = |status: &Statx| Device { major: status.stx_dev_major, minor: status.stx_dev_minor };
         match (self.made, status) {
-            (Some(Made::Tmpfs(device)), Some(status)) if of(status) == *device => Whose::Tmpfs,
-            (Some(Made::Plain(within)), Some(status)) => {
+            (Some(DirectoryKind::Tmpfs(device)), Some(status)) if of(status) == *device => MountKind::Tmpfs,
+            (Some(DirectoryKind::Plain(within)), Some(status)) => {
                 let path = self.root.retired_path().join(within);
                 let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
                 let there = statx(CWD, path, flags, StatxFlags::INO);
                 let same = |there: Statx| of(&there) == of(status) && there.stx_ino == status.stx_ino;
-                if there.is_ok_and(same) { Whose::Plain } else { Whose::Others }
+                if there.is_ok_and(same) { MountKind::Plain } else { MountKind::Foreign }
             }
-            _ => Whose::Others,
+            _ => MountKind::Foreign,
         }
     }
 
-    /// Has the file system, with all that is mounted in it, be mounted on `name` among the retired.
+    /// Mounts the file system, with all mounts in it, on `name` in `.ck-retired`.
     fn keep(&self, layer: &OwnedFd, name: &Path) -> Result<(), RetireError> {
         let to = self.root.retired_path().join(name);
         let failed = |source| RetireError::Keep { path: self.path.clone(), to: to.clone(), source };
         let copy = mounts::copy(layer, Path::new(""), true).map_err(failed)?;
         mounts::attach(&copy, &self.root.retired, name).map_err(failed)?;
-        // Or what is mounted in it would be detached with the one that it was copied from.
+        // Otherwise the mounts in it would be detached together with their originals.
         mounts::make_private(&to).map_err(failed)
     }
 
@@ -177,7 +184,7 @@ impl Retirement<'_> {
         self.keep(layer, &name)
     }
 
-    /// The mount point among the retired for what is not ours, one for all.
+    /// The mount point in `.ck-retired` for all file systems that the broker did not mount.
     fn foreign(&mut self) -> Result<PathBuf, RetireError> {
         if let Some(name) = &self.foreign {
             return Ok(name.clone());
@@ -194,9 +201,9 @@ impl Retirement<'_> {
             .map_err(|source| RetireError::Make { path: self.root.retired_path().join(name), source })
     }
 
-    /// Moves the mount point away, unless something else is mounted on it (EBUSY).
-    fn put_aside(&mut self) -> Result<bool, RetireError> {
-        match self.root.put_aside(self.uid) {
+    /// Moves the mount point away. Returns false if something else is mounted on it (EBUSY).
+    fn move_mount_point(&mut self) -> Result<bool, RetireError> {
+        match self.root.move_mount_point(self.uid) {
             Ok(()) => {
                 self.retired.to_sweep = true;
                 Ok(true)
@@ -206,10 +213,10 @@ impl Retirement<'_> {
         }
     }
 
-    /// Moves away what nothing is mounted on: a mount point, or a plain directory of the user's.
+    /// Moves the directory away if nothing is mounted on it: a mount point, or a plain directory of the user.
     fn move_out(&mut self, status: &Statx) -> Result<(), RetireError> {
         if status.stx_uid == 0 {
-            self.put_aside()?;
+            self.move_mount_point()?;
             self.note_plain();
             return Ok(());
         }
@@ -220,17 +227,18 @@ impl Retirement<'_> {
             let _ = unlinkat(&self.root.retired, &wrapper, AtFlags::REMOVEDIR);
             return Err(self.cannot_move(self.root.retired_path().join(to), source));
         }
-        self.retired.remains.push((Remains { uid: self.uid, name: wrapper, is_mounted: false }, None));
+        self.retired.residue.push((Residue { uid: self.uid, name: wrapper, is_mounted: false }, None));
         Ok(())
     }
 
-    /// The plain directory that was mounted there is where it always was, and can be torn down now.
+    /// Adds the plain directory that was mounted there to the directories that are to be torn down. It stays where it
+    /// is.
     fn note_plain(&mut self) {
-        if let Some(Made::Plain(path)) = self.made {
-            // Of an earlier release it stands alone; else its entry is for it alone.
+        if let Some(DirectoryKind::Plain(path)) = self.made {
+            // An earlier release made it without an entry of its own.
             let name = if path.ends_with(CONTENTS) { path.parent().unwrap_or(path) } else { path };
-            let remains = Remains { uid: self.uid, name: name.to_owned(), is_mounted: false };
-            self.retired.remains.push((remains, None));
+            let residue = Residue { uid: self.uid, name: name.to_owned(), is_mounted: false };
+            self.retired.residue.push((residue, None));
         }
     }
 
@@ -248,27 +256,27 @@ fn status(layer: &OwnedFd) -> Result<Statx, Errno> {
     statx(layer, c"", flags, StatxFlags::UID | StatxFlags::INO)
 }
 
-/// Whether it is the root of a mount: Linux 5.8.
+/// True if it is the root of a mount: Linux 5.8.
 fn is_mounted(status: &Statx) -> bool {
     status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
 }
 
-/// What is mounted in the place of a runtime directory.
-enum Whose {
+/// The kinds of mounts on a runtime directory.
+enum MountKind {
     /// Our tmpfs.
     Tmpfs,
     /// Our plain directory.
     Plain,
-    /// None of ours.
-    Others,
+    /// A mount that the broker did not make.
+    Foreign,
 }
 
-/// How much of our tmpfs is used.
+/// The space that is used in our tmpfs.
 #[derive(Clone, Copy)]
 enum Usage {
-    /// Nothing: there is nothing to tear down, and freeing it takes no time to speak of.
+    /// No space: nothing has to be torn down, and freeing the tmpfs takes almost no time.
     Empty,
-    /// So many bytes.
+    /// This number of bytes.
     Bytes(u64),
 }
 
@@ -281,7 +289,7 @@ impl Usage {
     }
 }
 
-/// Asked of our own tmpfs only: another file system may not answer.
+/// Only for our own tmpfs, because another file system may never answer.
 fn usage(layer: &OwnedFd) -> Option<Usage> {
     let found = fstatfs(layer).ok()?;
     if found.f_files.checked_sub(found.f_ffree) == Some(ROOT_INODE) {

@@ -1,13 +1,13 @@
 //! Why a runtime directory is still in its place.
 
-use super::hands::TaskError;
+use super::tasks::TaskError;
 use rustix::io::Errno;
 use std::path::PathBuf;
 
 /// Why a runtime directory is still in its place.
 #[derive(Debug, thiserror::Error)]
 pub enum RetireError {
-    /// What is there could not be opened.
+    /// The directory could not be opened.
     #[error("cannot open {}: {source}", path.display())]
     Open {
         /// The directory.
@@ -15,16 +15,16 @@ pub enum RetireError {
         /// Why.
         source: Errno,
     },
-    /// There is no place for it among the retired.
+    /// Its entry in `.ck-retired` could not be made.
     #[error("cannot make {}: {source}", path.display())]
     Make {
-        /// The place.
+        /// The entry.
         path: PathBuf,
         /// Why.
         source: Errno,
     },
-    /// What is mounted there could not be mounted among the retired.
-    #[error("cannot mount on {} what is mounted on {}: {source}", to.display(), path.display())]
+    /// The mount could not be copied to `.ck-retired`.
+    #[error("cannot copy the mount on {} to {}: {source}", path.display(), to.display())]
     Keep {
         /// The mount point.
         path: PathBuf,
@@ -33,15 +33,15 @@ pub enum RetireError {
         /// Why.
         source: Errno,
     },
-    /// What is mounted there could not be detached.
-    #[error("cannot detach what is mounted on {}: {source}", path.display())]
+    /// The mount could not be detached.
+    #[error("cannot detach the mount on {}: {source}", path.display())]
     Detach {
         /// The mount point.
         path: PathBuf,
         /// Why.
         source: Errno,
     },
-    /// A process was to move it, where nothing can be mounted.
+    /// The process that moves directories where mounting is not permitted has failed.
     #[error("cannot move {}: {source}", path.display())]
     Task {
         /// The directory.

@@ -1,9 +1,9 @@
-//! The directory that holds all runtime directories.
+//! The runtime root: the directory that contains all runtime directories.
 
 use super::{
-    Backing, Device, MountOptions, Remains,
-    hands::{Hands, Task},
-    remains::{self, EMPTY},
+    Backing, Device, MountOptions, Residue,
+    residue::{self, EMPTY},
+    tasks::{Task, TaskRunner},
 };
 use crate::places::{
     directory, mounts,
@@ -22,13 +22,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The longest path of a root, in bytes: with a slash and a uid it fits a [`PathText`].
-const LONGEST: usize = limits::PATH - 11;
+/// The longest path of a root, in bytes. A [`PathText`] has room for it, a slash and a uid.
+const MAX_ROOT_LENGTH: usize = limits::PATH - 11;
 
-/// Why no runtime directory can be made in the root.
+/// Why the runtime root cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RootError {
-    /// It could not be made, or others can write it.
+    /// It could not be made, or users other than root can write it.
     #[error(transparent)]
     Unusable(directory::DirectoryError),
     /// Its path could not be resolved.
@@ -39,8 +39,8 @@ pub enum RootError {
         /// Why.
         source: io::Error,
     },
-    /// Its path cannot be told to a PAM module.
-    #[error("{} must be valid UTF-8 of at most {} bytes", .0.display(), LONGEST)]
+    /// Its path cannot be sent to a PAM module.
+    #[error("{} must be valid UTF-8 of at most {} bytes", .0.display(), MAX_ROOT_LENGTH)]
     Name(PathBuf),
     /// It could not be opened.
     #[error("cannot open {}: {source}", path.display())]
@@ -64,33 +64,33 @@ pub enum RootError {
 #[derive(Debug)]
 pub struct RuntimeRoot {
     path: PathBuf,
-    /// The root without anything that is mounted in it: so a mount point can be moved among the retired, where something is
-    /// mounted in between.
+    /// A private copy of the root without the mounts in it. A mount point can be moved to `.ck-retired` through it,
+    /// although `.ck-retired` is a mount of its own in the root.
     pub(super) bare: OwnedFd,
-    /// The directory of the retired, with what is mounted in it.
+    /// The directory of the retired, with the mounts in it.
     pub(super) retired: OwnedFd,
-    /// The directory of the retired is a private mount: what is mounted in its place in the root can be kept there.
+    /// True if `.ck-retired` is a private mount. File systems can then be mounted in it and in the root.
     pub(super) is_sealed: bool,
     pub(super) mount_options: MountOptions,
-    /// Who works in the root where nothing can be mounted.
-    pub(super) hands: Option<Hands>,
-    /// The number of the next name among the retired.
+    /// Does tasks in the root where mounting is not permitted.
+    pub(super) task_runner: Option<TaskRunner>,
+    /// The number of the next name in `.ck-retired`.
     next: u64,
-    has_before: bool,
+    has_earlier_root: bool,
 }
 
-/// What an earlier broker has left to do.
+/// The work that an earlier broker has not finished.
 #[derive(Debug, Default)]
 pub struct Unfinished {
-    /// What users have left, or still use.
-    pub entries: Vec<Remains>,
-    /// There are mount points to be swept away.
+    /// Directories that are retired or still in use.
+    pub entries: Vec<Residue>,
+    /// True if there are unused mount points.
     pub to_sweep: bool,
 }
 
 impl RuntimeRoot {
-    /// Takes the directory `path` as the root, which [`crate::places`] has made; `own` is this program. Returns also what an
-    /// earlier broker has not seen finished.
+    /// Opens the root at `path`, which [`crate::places`] has made. `own` is the path of this program. Also returns the
+    /// work that an earlier broker has not finished.
     ///
     /// # Errors
     /// [`RootError`]
@@ -100,12 +100,12 @@ impl RuntimeRoot {
         mount_options: MountOptions,
     ) -> Result<(Self, Unfinished), RootError> {
         if mount_options.backing == Backing::None {
-            // Somebody else makes directories there, so nothing was made ready for us.
+            // Another manager makes the directories, so `places` has not prepared this root.
             directory::make(path, 0o755).map_err(RootError::Unusable)?;
         }
         let path =
             path.canonicalize().map_err(|source| RootError::Resolve { path: path.to_owned(), source })?;
-        if path.to_str().is_none_or(|text| text.len() > LONGEST) {
+        if path.to_str().is_none_or(|text| text.len() > MAX_ROOT_LENGTH) {
             return Err(RootError::Name(path));
         }
         let retired_path = path.join(RETIRED);
@@ -121,22 +121,31 @@ impl RuntimeRoot {
         } else {
             handle(&path)?
         };
-        let hands = (!is_sealed).then(|| Hands::new(own.to_owned(), path.clone()));
-        let left = remains::list(&retired_path)?;
+        let task_runner = (!is_sealed).then(|| TaskRunner::new(own.to_owned(), path.clone()));
+        let left = residue::list(&retired_path)?;
         let unfinished = Unfinished { entries: left.entries, to_sweep: left.has_empty };
-        let has_before = is_sealed && retired_path.join(BEFORE).exists();
+        let has_earlier_root = is_sealed && retired_path.join(BEFORE).exists();
         Ok((
-            Self { path, bare, retired, is_sealed, mount_options, hands, next: left.next, has_before },
+            Self {
+                path,
+                bare,
+                retired,
+                is_sealed,
+                mount_options,
+                task_runner,
+                next: left.next,
+                has_earlier_root,
+            },
             unfinished,
         ))
     }
 
-    /// Makes directories with these options from now on. Existing ones stay as they are.
+    /// Sets the options for new directories. Existing ones stay as they are.
     pub fn set_mount_options(&mut self, mount_options: MountOptions) {
         self.mount_options = mount_options;
     }
 
-    /// The root itself.
+    /// The path of the root.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -154,64 +163,64 @@ impl RuntimeRoot {
         self.path.join(uid.to_string())
     }
 
-    /// The same, as a PAM module is told it.
+    /// The same, as it is sent to a PAM module.
     #[must_use]
     pub fn text_of(&self, uid: Uid) -> PathText {
         Text::clipped(&self.of(uid).to_string_lossy())
     }
 
-    /// Whether no directories are made at all.
+    /// True if no directories are made.
     #[must_use]
     pub fn makes_none(&self) -> bool {
         self.mount_options.backing == Backing::None
     }
 
-    /// Whether runtime directories can be mounted, and what is mounted among the retired is seen there only.
+    /// True if runtime directories can be mounted, and `.ck-retired` is a private mount.
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         self.is_sealed
     }
 
-    /// How many processes that work in the root are held up there.
+    /// The number of processes that are blocked in the root.
     #[must_use]
-    pub fn hung(&self) -> usize {
-        self.hands.as_ref().map_or(0, Hands::hung)
+    pub fn blocked(&self) -> usize {
+        self.task_runner.as_ref().map_or(0, TaskRunner::blocked)
     }
 
-    /// Tells `watch` of those that nobody watches yet: each is readable when it has ended.
-    pub fn watch_held(&mut self, watch: impl FnMut(BorrowedFd<'_>)) {
-        if let Some(hands) = &mut self.hands {
-            hands.watch(watch);
+    /// Calls `watch` with each blocked process that is not watched yet. Its pidfd is readable when it has ended.
+    pub fn watch_blocked(&mut self, watch: impl FnMut(BorrowedFd<'_>)) {
+        if let Some(task_runner) = &mut self.task_runner {
+            task_runner.watch(watch);
         }
     }
 
-    /// What those were to do that have ended. It may have been done in the end.
-    pub fn take_let_go(&mut self) -> Vec<Task> {
-        self.hands.as_mut().map(Hands::take_ended).unwrap_or_default()
+    /// Returns the tasks of the blocked processes that have ended. They may have been done.
+    pub fn take_unblocked(&mut self) -> Vec<Task> {
+        self.task_runner.as_mut().map(TaskRunner::take_ended).unwrap_or_default()
     }
 
-    /// Whether what lies among the retired is mounted in the place of its user's runtime directory too.
+    /// True if the entry in `.ck-retired` is also mounted as the runtime directory of its user.
     #[must_use]
-    pub fn is_in_place(&self, remains: &Remains) -> bool {
+    pub fn is_in_place(&self, residue: &Residue) -> bool {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
         let found = |path: PathBuf| statx(CWD, path, flags, StatxFlags::INO);
-        let places = (found(self.of(remains.uid)), found(remains.path(&self.retired_path())));
+        let places = (found(self.of(residue.uid)), found(residue.path(&self.retired_path())));
         let (Ok(place), Ok(retired)) = places else { return false };
         (Device::from_statx(place), place.stx_ino) == (Device::from_statx(retired), retired.stx_ino)
     }
 
-    /// How large a tmpfs may grow, in bytes.
+    /// The maximum size of a tmpfs, in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.mount_options.size
     }
 
-    /// A name among the retired for what the uid leaves, never given before.
+    /// A new name in `.ck-retired` for a retired directory.
     pub(super) fn new_entry(&mut self, uid: Uid) -> PathBuf {
         PathBuf::from(format!("{uid}-{}", self.new_number()))
     }
 
-    /// A name among the retired for a mount point, never given before.
+    /// A new name in `.ck-retired` for an unused mount point.
     pub(super) fn new_empty(&mut self) -> PathBuf {
         PathBuf::from(format!("{EMPTY}{}", self.new_number()))
     }
@@ -222,11 +231,12 @@ impl RuntimeRoot {
         number
     }
 
-    /// Has the root of an earlier release swept away, of which nothing is left to be torn down.
+    /// Moves the runtime root of an earlier release to an unused mount point, so that it is swept away. Nothing in it
+    /// may be in use.
     ///
     /// # Errors
-    /// What stands in the way; then it stays as it is.
-    pub fn forget_before(&mut self) -> Result<(), Errno> {
+    /// The error of the system call that failed. The root then stays as it is.
+    pub fn release_earlier_root(&mut self) -> Result<(), Errno> {
         let before = self.retired_path().join(BEFORE);
         let aside = self.new_empty();
         mkdirat(&self.retired, &aside, Mode::RWXU)?;
@@ -234,27 +244,27 @@ impl RuntimeRoot {
         mounts::attach(&copy, &self.retired, &aside)?;
         mounts::detach(&before)?;
         unlinkat(&self.retired, BEFORE, AtFlags::REMOVEDIR)?;
-        self.has_before = false;
+        self.has_earlier_root = false;
         Ok(())
     }
 
-    /// Whether the root of an earlier release is still among the retired.
+    /// True if the runtime root of an earlier release is still in `.ck-retired`.
     #[must_use]
-    pub fn has_before(&self) -> bool {
-        self.has_before
+    pub fn has_earlier_root(&self) -> bool {
+        self.has_earlier_root
     }
 
-    /// Moves the mount point of the uid's directory among the retired, to be swept away from there. It is not removed here, as
-    /// whoever removes a mount point frees what others have mounted upon it in mount namespaces of theirs; moving does not.
+    /// Moves the mount point of the user's directory to `.ck-retired`, where it is swept away. It is not removed here:
+    /// removing a mount point frees everything that is mounted on it in other mount namespaces, and moving it does not.
     ///
     /// # Errors
-    /// Those of rename(2): `EBUSY` where something is mounted on it.
-    pub(super) fn put_aside(&mut self, uid: Uid) -> Result<(), Errno> {
+    /// Those of rename(2): `EBUSY` if something is mounted on it.
+    pub(super) fn move_mount_point(&mut self, uid: Uid) -> Result<(), Errno> {
         let to = self.new_empty();
         self.move_to(uid, &to)
     }
 
-    /// Moves what has the uid's name in the root to `to` among the retired.
+    /// Moves the directory of the user in the root to `to` in `.ck-retired`.
     pub(super) fn move_to(&self, uid: Uid, to: &Path) -> Result<(), Errno> {
         let to = Path::new(RETIRED).join(to);
         renameat_with(&self.bare, uid.to_string(), &self.bare, to, RenameFlags::NOREPLACE)

@@ -1,7 +1,7 @@
 //! The process that works at a teardown.
 
-use super::{Remover, SpawnError, Worker, worker::Outcome};
-use crate::{directories::runtime_dir::Remains, process, sys::Expired};
+use super::{Remover, SpawnError, Worker, worker::Exit};
+use crate::{directories::runtime_dir::Residue, process, sys::Expired};
 use ck_protocol::{Pid, Timestamp};
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -12,22 +12,22 @@ use std::{
 /// The process that works at a teardown.
 #[derive(Debug)]
 enum Process {
-    /// A worker, while the teardown runs.
+    /// The worker of a running teardown.
     Worker(Worker),
-    /// Not even SIGKILL has ended this one. The teardown is abandoned.
-    Hung(Hung),
+    /// A process that SIGKILL has not ended. The teardown is abandoned.
+    Hung(HungProcess),
 }
 
 /// A process that hangs in the kernel.
 #[derive(Debug)]
-enum Hung {
+enum HungProcess {
     /// A worker.
     Worker(Worker),
-    /// What a worker has started and left behind, and which tells when it ends.
+    /// A child that a worker has left behind, and its pidfd.
     Child(Pid, OwnedFd),
 }
 
-impl Hung {
+impl HungProcess {
     fn pid(&self) -> i32 {
         match self {
             Self::Worker(worker) => worker.pid(),
@@ -36,7 +36,7 @@ impl Hung {
     }
 }
 
-impl AsFd for Hung {
+impl AsFd for HungProcess {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Worker(worker) => worker.as_fd(),
@@ -47,33 +47,33 @@ impl AsFd for Hung {
 
 /// How a try ended.
 #[derive(Debug)]
-pub(super) enum Ended {
-    /// Nothing is left.
+pub(super) enum TryResult {
+    /// Everything was removed.
     Gone,
-    /// Something is left, for this reason.
+    /// Something was not removed, for this reason.
     Failed(Option<String>),
-    /// Something is left, but another try will come further: the machine had no room for it, or it was over its time
-    /// while it went well.
+    /// Something was not removed, but another try will get further: the machine lacked resources, or the time was over
+    /// while the removal made progress.
     Hindered(Option<String>),
-    /// A process hangs in the kernel, and is to be watched. The reason names it.
+    /// A process hangs in the kernel and has to be watched. The text contains its pid.
     Abandoned(String),
 }
 
-/// What the broker keeps with a teardown.
+/// The state that the broker keeps with each teardown.
 #[derive(Debug)]
 pub struct Removal {
-    pub(super) remains: Remains,
-    /// When its user left, or a broker found it.
+    pub(super) residue: Residue,
+    /// The time at which its user left, or at which a broker found it.
     pub(super) since: Timestamp,
     process: Option<Process>,
 }
 
 impl Removal {
-    pub(super) fn new(remains: Remains) -> Self {
-        Self { remains, since: SystemTime::now().into(), process: None }
+    pub(super) fn new(residue: Residue) -> Self {
+        Self { residue, since: SystemTime::now().into(), process: None }
     }
 
-    /// When the worker is to be seen to, if one runs.
+    /// The time limit of the worker, if one runs.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.process {
             Some(Process::Worker(worker)) => worker.deadline(),
@@ -81,7 +81,7 @@ impl Removal {
         }
     }
 
-    /// What tells that its process has ended.
+    /// The pidfd of its process: readable once it has ended.
     pub(super) fn process(&self) -> Option<BorrowedFd<'_>> {
         Some(match self.process.as_ref()? {
             Process::Worker(worker) => worker.as_fd(),
@@ -95,55 +95,55 @@ impl Removal {
         retired: &Path,
         now: Instant,
     ) -> Result<(), SpawnError> {
-        let worker = remover.remove(self.remains.uid, &self.remains.path(retired), now)?;
+        let worker = remover.remove(self.residue.uid, &self.residue.path(retired), now)?;
         self.process = Some(Process::Worker(worker));
         Ok(())
     }
 
     /// How the try ended, if it has.
-    pub(super) fn take_outcome(&mut self) -> Option<Ended> {
+    pub(super) fn take_outcome(&mut self) -> Option<TryResult> {
         let worker = match self.process.as_mut()? {
-            Process::Worker(worker) | Process::Hung(Hung::Worker(worker)) => worker,
-            Process::Hung(Hung::Child(_, pidfd)) => {
+            Process::Worker(worker) | Process::Hung(HungProcess::Worker(worker)) => worker,
+            Process::Hung(HungProcess::Child(_, pidfd)) => {
                 if !process::has_ended(pidfd).unwrap_or(true) {
                     return None;
                 }
                 self.process = None;
-                // The next try finds out what there is.
-                return Some(Ended::Hindered(None));
+                // The next try finds out what is left.
+                return Some(TryResult::Hindered(None));
             }
         };
         let outcome = worker.outcome()?;
-        let reason = worker.complaints();
+        let reason = worker.log_output();
         self.process = None;
         Some(match outcome {
-            Outcome::Gone => Ended::Gone,
-            Outcome::Failed => Ended::Failed(reason),
-            Outcome::Hindered => Ended::Hindered(reason),
-            Outcome::LeftBehind => match reason.as_deref().and_then(child_of).and_then(watched) {
-                Some((pid, pidfd)) => Ended::Abandoned(self.abandon(Hung::Child(pid, pidfd))),
-                // It has ended since.
-                None => Ended::Hindered(reason),
+            Exit::Gone => TryResult::Gone,
+            Exit::Failed => TryResult::Failed(reason),
+            Exit::Hindered => TryResult::Hindered(reason),
+            Exit::LeftBehind => match reason.as_deref().and_then(child_of).and_then(watched) {
+                Some((pid, pidfd)) => TryResult::Abandoned(self.abandon(HungProcess::Child(pid, pidfd))),
+                // The child has ended meanwhile.
+                None => TryResult::Hindered(reason),
             },
         })
     }
 
-    /// Kills the worker, if its time is over. One that was killed already is waited for no longer: then returns why it is abandoned.
+    /// Kills the worker if its time is over. If it was killed before, abandons it and returns the reason.
     pub(super) fn kill_or_abandon(&mut self, now: Instant) -> Option<String> {
         let Some(Process::Worker(worker)) = &mut self.process else { return None };
         match worker.expire(now)? {
             Expired::Terminated | Expired::Killed => {
-                log::warn!("teardown of {}: took too long, killed", self.remains.name.display());
+                log::warn!("teardown of {}: took too long, killed", self.residue.name.display());
                 None
             }
             Expired::Hangs => self.abandon_worker(),
         }
     }
 
-    /// Waits for the worker no longer. Returns why.
+    /// Abandons the worker. Returns the reason.
     pub(super) fn abandon_worker(&mut self) -> Option<String> {
         match self.process.take() {
-            Some(Process::Worker(worker)) => Some(self.abandon(Hung::Worker(worker))),
+            Some(Process::Worker(worker)) => Some(self.abandon(HungProcess::Worker(worker))),
             other => {
                 self.process = other;
                 None
@@ -151,31 +151,31 @@ impl Removal {
         }
     }
 
-    fn abandon(&mut self, hung: Hung) -> String {
+    fn abandon(&mut self, hung: HungProcess) -> String {
         let pid = hung.pid();
         log::error!(
-            "teardown of {}: process {pid} hangs in the kernel, abandoned: what holds it is a process of uid {}",
-            self.remains.name.display(),
-            self.remains.uid
+            "teardown of {}: process {pid} hangs in the kernel, abandoned: a process of uid {} holds it",
+            self.residue.name.display(),
+            self.residue.uid
         );
         self.process = Some(Process::Hung(hung));
         format!("process {pid} hangs in the kernel")
     }
 }
 
-/// The number in the remover's complaint `PATH: child PID hangs in the kernel and is left behind`.
+/// The pid in the message of the remover: `PATH: child PID hangs in the kernel and is left behind`.
 fn child_of(complaint: &str) -> Option<Pid> {
     let (_, rest) = complaint.rsplit_once(": child ")?;
     let (number, _) = rest.split_once(' ')?;
     Pid::try_from(number.parse::<i32>().ok()?).ok()
 }
 
-/// The process with what tells its end; `None` where it has ended.
+/// The process with its pidfd. `None` if it has ended.
 fn watched(pid: Pid) -> Option<(Pid, OwnedFd)> {
     Some((pid, process::by_pid(pid).ok()?))
 }
 
-/// The time of day at `due`.
+/// Converts `due` to the wall clock.
 pub(super) fn on_the_clock(due: Instant) -> Timestamp {
     (SystemTime::now() + due.saturating_duration_since(Instant::now())).into()
 }

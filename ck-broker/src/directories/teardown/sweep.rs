@@ -1,27 +1,27 @@
-//! Sweeping away mount points that nobody needs any more: by one process for all of a directory, some time after there are
-//! any, so that a logout need not start one.
+//! Sweeps: each removes all unused mount points in one directory. A sweep starts some time after the first of them
+//! appears, so that a logout does not have to start a process.
 
-use super::{Remover, Worker, worker::Outcome};
+use super::{Remover, Worker, worker::Exit};
 use std::{
     os::fd::{AsFd, BorrowedFd},
     path::PathBuf,
     time::{Duration, Instant},
 };
 
-/// How long after the first one they are swept away.
+/// The time between the first unused mount point and the sweep.
 const DELAY: Duration = Duration::from_secs(1);
-/// The longest time between two tries where something stays.
+/// The longest time between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// The mount points in one directory.
+/// The unused mount points in one directory.
 #[derive(Debug)]
 pub(super) struct Sweep {
     directory: PathBuf,
-    /// When they are swept away, if there are any.
+    /// The time of the next sweep. `None`: there are no unused mount points.
     due: Option<Instant>,
     pause: Duration,
     worker: Option<Worker>,
-    /// Why some have stayed.
+    /// Why the last sweep did not remove all of them.
     reason: Option<String>,
 }
 
@@ -30,12 +30,12 @@ impl Sweep {
         Self { directory, due: None, pause: DELAY, worker: None, reason: None }
     }
 
-    /// There are some.
-    pub(super) fn note(&mut self, now: Instant) {
+    /// Schedules a sweep.
+    pub(super) fn schedule(&mut self, now: Instant) {
         self.due = self.due.or(Some(now + DELAY));
     }
 
-    /// Starts the process if it is due. Returns what tells its end.
+    /// Starts the process if it is due. Returns its pidfd.
     pub(super) fn start(&mut self, remover: &Remover, now: Instant) -> Option<BorrowedFd<'_>> {
         if self.worker.is_some() || self.due.is_none_or(|due| due > now) {
             return None;
@@ -54,11 +54,11 @@ impl Sweep {
         }
     }
 
-    /// Sees whether the process has ended.
+    /// Handles the end of the process, if it has ended.
     pub(super) fn reap(&mut self, now: Instant) {
         let Some(outcome) = self.worker.as_mut().and_then(Worker::outcome) else { return };
-        let reason = self.worker.take().and_then(|worker| worker.complaints());
-        if outcome == Outcome::Gone {
+        let reason = self.worker.take().and_then(|worker| worker.log_output());
+        if outcome == Exit::Gone {
             self.pause = DELAY;
             self.reason = None;
         } else {
@@ -72,12 +72,12 @@ impl Sweep {
         self.pause = LONGEST_PAUSE.min(self.pause * 2);
     }
 
-    /// Kills a process that takes too long. There is no other one until it has ended.
-    pub(super) fn tend_overdue(&mut self, now: Instant) {
+    /// Kills the process if it takes too long. No other sweep starts before it has ended.
+    pub(super) fn expire_overdue(&mut self, now: Instant) {
         if self.worker.as_ref().and_then(Worker::deadline).is_none_or(|due| due > now) {
             return;
         }
-        // It may have ended unnoticed, if it could not be watched.
+        // If it could not be watched, it may have ended unnoticed.
         self.reap(now);
         if let Some(worker) = &mut self.worker {
             worker.expire(now);
@@ -91,7 +91,7 @@ impl Sweep {
         }
     }
 
-    /// What somebody should look at.
+    /// The problem for the administrator, if there is one.
     pub(super) fn problem(&self) -> Option<String> {
         let hangs = self
             .worker

@@ -14,7 +14,7 @@ fn queue(script: &str) -> TeardownQueue {
 }
 
 fn push(queue: &mut TeardownQueue, uid: u32, now: Instant) {
-    queue.push(Remains { uid: Uid::try_from(uid).unwrap(), name: "x".into(), is_mounted: false }, None, now);
+    queue.push(Residue { uid: Uid::try_from(uid).unwrap(), name: "x".into(), is_mounted: false }, None, now);
 }
 
 fn teardown(queue: &TeardownQueue, id: TeardownId) -> &PendingTeardown<Removal> {
@@ -74,7 +74,7 @@ fn a_worker_over_its_time_is_killed_and_tried_again() {
     let id = queue.start_next(now).unwrap().id;
     let late = queue.next_deadline().unwrap();
     assert!(late > now + Duration::from_secs(60));
-    queue.tend_overdue(late);
+    queue.expire_overdue(late);
     while teardown(&queue, id).state() == TeardownState::Running {
         queue.reap(id, late);
     }

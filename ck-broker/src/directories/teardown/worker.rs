@@ -12,20 +12,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the remover may try, in seconds; it ends by itself then, and says what is left.
-const PATIENCE_SECONDS: u64 = 60;
-/// How much later it is killed.
-const GRACE: Duration = Duration::from_secs(5);
+/// The time limit of the remover, in seconds. The remover ends by itself then, and reports what is left.
+const TIME_LIMIT_SECONDS: u64 = 60;
+/// The time between that limit and SIGKILL.
+const KILL_DELAY: Duration = Duration::from_secs(5);
 
-/// How far workers stand back behind everybody else, such as logins (nice(1)). By 19 nothing would ever go on
-/// a busy machine.
+/// The niceness of workers (nice(1)), so that logins are faster than teardowns. With 19, a teardown would make no
+/// progress on a busy machine.
 const NICE: i32 = 5;
 
-/// As much of what a worker complains about as is read, in bytes, and as many lines as are logged.
-const COMPLAINTS: usize = 8192;
-const COMPLAINTS_LOGGED: usize = 20;
+/// The maximum number of bytes that are read of a worker's standard error, and of lines that are logged.
+const MAX_OUTPUT: usize = 8192;
+const MAX_LOGGED_LINES: usize = 20;
 
-/// A worker could not be started.
+/// Why a worker could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
     /// The program could not be run.
@@ -36,31 +36,31 @@ pub enum SpawnError {
         /// Why.
         source: sys::SpawnError,
     },
-    /// There is nothing to catch what it complains about.
+    /// The memory file for its standard error could not be made.
     #[error("cannot make a memory file: {0}")]
     Catch(io::Error),
 }
 
-/// The program that tears down.
+/// The program that removes directories: `ck-remove-directory`.
 #[derive(Debug)]
 pub struct Remover {
     program: PathBuf,
-    /// Keeps its name in the kernel's cache: whoever starts a program waits until it is found (vfork(2)).
+    /// Keeps its name in the kernel's cache, because the broker waits until a program that it starts is found
+    /// (vfork(2)).
     _pin: Option<OwnedFd>,
 }
 
 /// The program is not installed.
 #[derive(Debug, thiserror::Error)]
-#[error("ck-remove-directory is neither {} nor {}: install it, or no logout could clean up", .0.display(), .1.display())]
+#[error("ck-remove-directory is missing: neither {} nor {} exists: install it", .0.display(), .1.display())]
 pub struct NoRemover(PathBuf, PathBuf);
 
 impl Remover {
-    /// Finds the program as it is installed beside the broker's own, `broker`:
-    /// `PREFIX/sbin/ck-broker` and `PREFIX/libexec/ck/ck-remove-directory`, or both in one
-    /// folder as a build leaves them.
+    /// Finds the program by the path of the broker's program: `PREFIX/libexec/ck/ck-remove-directory` for
+    /// `PREFIX/sbin/ck-broker`, or both in one directory, as in a build.
     ///
     /// # Errors
-    /// [`NoRemover`]: then the broker must not start.
+    /// [`NoRemover`]; then the broker must not start.
     pub fn beside(broker: &Path) -> Result<Self, NoRemover> {
         let folder = broker.parent().unwrap_or(Path::new("/"));
         let installed = folder.with_file_name("libexec").join("ck/ck-remove-directory");
@@ -73,12 +73,12 @@ impl Remover {
         Err(NoRemover(installed, built))
     }
 
-    /// Starts the removal of what is at `path`, among the retired.
+    /// Starts the removal of the retired directory `path`.
     pub(super) fn remove(&self, uid: Uid, path: &Path, now: Instant) -> Result<Worker, SpawnError> {
         self.start(self.program("--dest=", path).option("--uid=", uid.to_string()), now)
     }
 
-    /// Starts the removal of the mount points in `directory` that nobody needs any more.
+    /// Starts the removal of the unused mount points in `directory`.
     pub(super) fn sweep(&self, directory: &Path, now: Instant) -> Result<Worker, SpawnError> {
         self.start(self.program("--sweep=", directory), now)
     }
@@ -86,7 +86,7 @@ impl Remover {
     fn program(&self, option: &str, path: &Path) -> Program {
         Program::new(&self.program)
             .option(option, path)
-            .option("--deadline=", PATIENCE_SECONDS.to_string())
+            .option("--deadline=", TIME_LIMIT_SECONDS.to_string())
             .option("--nice=", NICE.to_string())
     }
 
@@ -95,26 +95,26 @@ impl Remover {
         let program = program.stderr(caught.writer().map_err(SpawnError::Catch)?);
         let child =
             program.start().map_err(|source| SpawnError::Run { program: self.program.clone(), source })?;
-        let deadline = now + Duration::from_secs(PATIENCE_SECONDS) + GRACE;
+        let deadline = now + Duration::from_secs(TIME_LIMIT_SECONDS) + KILL_DELAY;
         Ok(Worker { child: child.with_deadline(Deadline::kill(deadline)), caught })
     }
 }
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// Nothing is left.
+pub(super) enum Exit {
+    /// Everything was removed.
     Gone,
-    /// Something is.
+    /// Something was not removed.
     Failed,
-    /// Something is, and another run will come further.
+    /// Something was not removed, but another run will get further.
     Hindered,
-    /// A child of it hangs in the kernel.
+    /// A child of the remover hangs in the kernel.
     LeftBehind,
 }
 
-impl Outcome {
-    /// By the exit status of ck-remove-directory(8); `None` where a signal ended it.
+impl Exit {
+    /// Maps the exit status of ck-remove-directory(8). `None`: a signal ended it.
     fn of(status: Option<i32>) -> Self {
         match status {
             Some(0) => Self::Gone,
@@ -135,16 +135,16 @@ pub struct Worker {
 
 impl Worker {
     /// How it ended; `None` while it runs.
-    pub(super) fn outcome(&mut self) -> Option<Outcome> {
-        self.child.status().map(|status| Outcome::of(status.code()))
+    pub(super) fn outcome(&mut self) -> Option<Exit> {
+        self.child.status().map(|status| Exit::of(status.code()))
     }
 
-    /// Logs what it complained about, and returns the first of that.
-    pub(super) fn complaints(&self) -> Option<String> {
-        let text = self.caught.text(COMPLAINTS);
+    /// Logs its standard error, and returns the first line.
+    pub(super) fn log_output(&self) -> Option<String> {
+        let text = self.caught.text(MAX_OUTPUT);
         let lines = || text.lines().map(|line| line.strip_prefix("ck-remove-directory: ").unwrap_or(line));
-        for line in lines().take(COMPLAINTS_LOGGED) {
-            // It has escaped what comes from the user; printable() would do so twice.
+        for line in lines().take(MAX_LOGGED_LINES) {
+            // The remover has escaped names from the user. printable() would escape them twice.
             log::warn!("teardown: {line}");
         }
         lines().next().map(str::to_owned)
@@ -155,17 +155,17 @@ impl Worker {
         self.child.pid()
     }
 
-    /// When it is to be seen to, if it has not ended by then.
+    /// Its time limit.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.child.deadline()
     }
 
-    /// Whether it was killed, and has not ended.
+    /// True if it was killed and has not ended.
     pub(super) fn was_killed(&self) -> bool {
         self.child.was_killed()
     }
 
-    /// Kills it, if its time is over. Later it is found to hang, if not even that ends it.
+    /// Kills it if its time is over. If it does not end after that, the next call returns [`Expired::Hangs`].
     pub(super) fn expire(&mut self, now: Instant) -> Option<Expired> {
         self.child.expire(now)
     }

@@ -1,9 +1,11 @@
-//! Who lingers, which outlives the system: `<uid>` each, in a directory that no reboot clears.
+//! The records of lingering users: a file `<uid>` each, in a directory that survives a reboot.
 //!
-//! A record is a line, `UID GID NAME`. One without its line feed was not written to the end.
+//! A record is a line, `UID GID NAME`. A line without a line feed is incomplete.
 
-use crate::places::directory;
-use crate::state_files::{self, StoreError, error};
+use crate::{
+    places::directory,
+    state_files::{self, StoreError, error},
+};
 use ck_core::model::Lingerer;
 use ck_protocol::{Gid, Uid, UserName, limits};
 use rustix::{
@@ -17,21 +19,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The longest record, in bytes: two numbers and a name, and what is between.
-const RECORD: usize = 2 * 10 + limits::USER_NAME + 3;
+/// The maximum size of a record, in bytes: two numbers, a name and separators.
+const MAX_RECORD_SIZE: usize = 2 * 10 + limits::USER_NAME + 3;
 
-/// The directory, which [`crate::places`] has made. Its path is looked up once: what is above it others can read, and so hold
-/// whoever looks a name up there.
+/// The directory, which [`crate::places`] has made. Its path is looked up once, because other users can read the
+/// directories above it and can therefore block a lookup there.
 #[derive(Debug)]
 pub struct LingerDir {
     path: PathBuf,
     directory: Option<OwnedFd>,
 }
 
-/// Why it is not written down that somebody lingers, or does not any more.
+/// Why a record could not be written or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum LingerError {
-    /// There is no directory for it.
+    /// There is no usable directory.
     #[error("{} could not be used when ck-broker started, as its log says: correct that, and start ck-broker again", .0.display())]
     NoDirectory(PathBuf),
     /// The record could not be changed.
@@ -39,40 +41,41 @@ pub enum LingerError {
     Store(#[from] StoreError),
 }
 
-/// A record that says nothing.
+/// A record that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
-#[error("holds no line of the form `UID GID NAME`")]
-struct Unreadable;
+#[error("is not a line of the form `UID GID NAME`")]
+struct MalformedRecord;
 
 impl LingerDir {
-    /// The directory at `path`. Where there is none, or one that others than root can write, nobody lingers; that is logged.
+    /// Opens the directory at `path`. If there is none, or users other than root can write it, no user lingers, and
+    /// that is logged.
     #[must_use]
     pub fn open(path: &Path) -> Self {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = match directory::inspect(path) {
             Ok(true) => open(path, flags, Mode::empty())
-                .inspect_err(|errno| log::error!("nobody lingers: cannot open {}: {errno}", path.display())),
+                .inspect_err(|errno| log::error!("no user lingers: cannot open {}: {errno}", path.display())),
             Ok(false) => Err(Errno::NOENT),
             Err(error) => {
-                log::error!("nobody lingers: {error}");
+                log::error!("no user lingers: {error}");
                 Err(Errno::PERM)
             }
         };
         Self { path: path.to_owned(), directory: directory.ok() }
     }
 
-    /// Who lingers, at most so many. A record that cannot be read is set aside, and what stands in the way of
-    /// all of them is logged: nobody is kept from logging in by that.
+    /// Reads the lingering users, at most `most`. A record that cannot be read is set aside. Errors are only logged,
+    /// because they must not prevent logins.
     #[must_use]
     pub fn read(&self, most: usize) -> Vec<(Uid, Lingerer)> {
         let Some(directory) = &self.directory else { return Vec::new() };
         let mut uids = self.uids(directory).unwrap_or_else(|error| {
-            log::error!("nobody lingers: {error}");
+            log::error!("no user lingers: {error}");
             Vec::new()
         });
         uids.sort_unstable();
         if uids.len() > most {
-            log::error!("{}: {} users linger, of which {most} can", self.path.display(), uids.len());
+            log::error!("{}: {} users linger, but only {most} can", self.path.display(), uids.len());
         }
         uids.into_iter().take(most).filter_map(|uid| Some((uid, self.read_one(directory, uid)?))).collect()
     }
@@ -113,7 +116,7 @@ impl LingerDir {
         self.directory.as_ref().ok_or_else(|| LingerError::NoDirectory(self.path.clone()))
     }
 
-    /// Those who have a record.
+    /// The users who have a record.
     fn uids(&self, directory: &OwnedFd) -> Result<Vec<Uid>, StoreError> {
         let failed = |errno: Errno| error("list", &self.path)(errno.into());
         let mut names = Vec::new();
@@ -131,7 +134,7 @@ impl LingerDir {
         let why: &dyn std::fmt::Display = match record(directory, uid) {
             Ok(record) => match parse(uid, &record) {
                 Ok(lingerer) => return Some(lingerer),
-                Err(Unreadable) => &Unreadable,
+                Err(MalformedRecord) => &MalformedRecord,
             },
             Err(error) => &error.to_string(),
         };
@@ -150,24 +153,24 @@ impl LingerDir {
 fn record(directory: &OwnedFd, uid: Uid) -> io::Result<Vec<u8>> {
     let file = openat(directory, uid.to_string(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut record = Vec::new();
-    // One more than it may have, by which a longer one shows.
-    File::from(file).take(u64::try_from(RECORD + 1).unwrap_or(u64::MAX)).read_to_end(&mut record)?;
+    // One byte more than a record may have, so that a longer one is noticed.
+    File::from(file).take(u64::try_from(MAX_RECORD_SIZE + 1).unwrap_or(u64::MAX)).read_to_end(&mut record)?;
     Ok(record)
 }
 
-fn parse(uid: Uid, record: &[u8]) -> Result<Lingerer, Unreadable> {
-    let line = record.strip_suffix(b"\n").ok_or(Unreadable)?;
+fn parse(uid: Uid, record: &[u8]) -> Result<Lingerer, MalformedRecord> {
+    let line = record.strip_suffix(b"\n").ok_or(MalformedRecord)?;
     let mut parts = line.splitn(3, |byte| *byte == b' ');
     let mut number = || {
         let digits = parts.next().and_then(|part| std::str::from_utf8(part).ok());
-        digits.and_then(|digits| digits.parse::<u32>().ok()).ok_or(Unreadable)
+        digits.and_then(|digits| digits.parse::<u32>().ok()).ok_or(MalformedRecord)
     };
     if number()? != uid.get() || uid == Uid::ROOT {
-        return Err(Unreadable);
+        return Err(MalformedRecord);
     }
-    let gid = Gid::try_from(number()?).map_err(|_| Unreadable)?;
-    let name = parts.next().and_then(|name| UserName::new(name).ok()).ok_or(Unreadable)?;
-    name.is_usable().then_some(Lingerer { gid, name }).ok_or(Unreadable)
+    let gid = Gid::try_from(number()?).map_err(|_| MalformedRecord)?;
+    let name = parts.next().and_then(|name| UserName::new(name).ok()).ok_or(MalformedRecord)?;
+    name.is_usable().then_some(Lingerer { gid, name }).ok_or(MalformedRecord)
 }
 
 #[cfg(test)]

@@ -1,23 +1,23 @@
-//! What survives a restart of the broker, in the private part of its state directory:
+//! The state that survives a restart of the broker, in the private part of the state directory:
 //!
 //! - `sessions/<id>`: a [`SessionRecord`], written before the login is answered;
 //! - `users/<uid>`: the claims of [`crate::directories`];
-//! - `next-id`: no session id from this one on was ever given away;
+//! - `next-id`: this session id and all larger ones were never used;
 //! - `lock`: held while a broker runs.
 //!
-//! What survives a restart of the system too is in another: who lingers ([`LingerDir`]).
+//! Lingering users survive a reboot: their records are in another directory ([`LingerDir`]).
 //!
-//! All but the claims come into place whole, by rename(2). Nothing is synced: the state directory lies on a tmpfs,
-//! which a broker's death leaves alone and a machine's death does not.
+//! All files but the claims are replaced as a whole, by rename(2). Nothing is synced: the state directory is a tmpfs,
+//! which survives the death of the broker but not of the machine.
 
 mod format;
 mod linger;
-mod place;
 mod records;
+mod state_dir;
 
 pub use linger::{LingerDir, LingerError};
-pub use place::StateDir;
 pub use records::UnreadableRecord;
+pub use state_dir::StateDir;
 
 use crate::{
     places::state::NEXT_ID,
@@ -30,43 +30,43 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How many ids one write of `next-id` covers. After a crash at most so many are skipped.
-const IDS_AT_ONCE: u64 = 64;
+/// The number of ids that one write of `next-id` covers. A crash skips at most this number.
+const IDS_PER_WRITE: u64 = 64;
 
-/// How many ids are skipped when it is not known which were given: more than a machine gives in its time.
-const IDS_LOST: u64 = 1 << 32;
+/// The number of ids that are skipped if it is unknown which ones were used: more than a machine ever uses.
+const IDS_SKIPPED: u64 = 1 << 32;
 
-/// The state on disk.
+/// The session records and `next-id` on disk.
 #[derive(Debug)]
 pub struct Store {
     sessions: PathBuf,
     next_id: PathBuf,
-    /// What `next-id` says.
+    /// The contents of `next-id`.
     covered: SessionId,
-    /// Records that should be gone, and could not be removed yet.
+    /// The records that could not be removed yet.
     stale: BTreeSet<SessionId>,
 }
 
-/// What an earlier broker left.
+/// The state of an earlier broker.
 #[derive(Debug, Default)]
-pub struct Left {
-    /// Its sessions.
+pub struct RecoveredState {
+    /// The sessions.
     pub sessions: Vec<SessionRecord>,
-    /// The first id that it never gave away.
+    /// The first id that was never used.
     pub next_id: Option<SessionId>,
-    /// Session records that could not be read.
+    /// The session records that could not be read.
     pub unreadable: Vec<UnreadableRecord>,
 }
 
 impl Store {
-    /// The store in the state directory, and what it holds.
+    /// Opens the store in the state directory, and reads its contents.
     ///
     /// # Errors
-    /// [`StoreError`] when a directory cannot be read; a record that cannot is none.
-    pub fn open(state: &StateDir) -> Result<(Self, Left), StoreError> {
+    /// [`StoreError`] if a directory cannot be read. A record that cannot be read is no error.
+    pub fn open(state: &StateDir) -> Result<(Self, RecoveredState), StoreError> {
         let sessions = state.sessions();
         let next_id = state.private().join(NEXT_ID);
-        let mut left = Left { next_id: records::read_id(&next_id), ..Left::default() };
+        let mut left = RecoveredState { next_id: records::read_id(&next_id), ..RecoveredState::default() };
         records::read_sessions(&sessions, &mut left)?;
         let above = left.sessions.iter().map(|entry| entry.session.id.next());
         let above = above.chain(left.next_id).max();
@@ -76,24 +76,23 @@ impl Store {
         Ok((Self { sessions, next_id, covered, stale: BTreeSet::new() }, left))
     }
 
-    /// Writes a session down. Its id is covered by `next-id` first.
+    /// Writes the record of a session. `next-id` covers its id first.
     ///
     /// # Errors
     /// [`StoreError`]; then there is no record.
     pub fn record(&mut self, entry: &SessionRecord) -> Result<(), StoreError> {
-        // What stands in the way of these may stand in the way of the new record too; its own error
-        // then says so.
+        // If these cannot be removed, the new record may fail for the same reason, and its error is returned.
         let _ = self.forget_stale();
         let id = entry.session.id;
         if id >= self.covered {
-            let covered = SessionId::new(id.get().saturating_add(IDS_AT_ONCE));
+            let covered = SessionId::new(id.get().saturating_add(IDS_PER_WRITE));
             records::write_id(&self.next_id, covered)?;
             self.covered = covered;
         }
         records::write_session(&self.sessions, entry)
     }
 
-    /// Sets a record aside, so that the next broker does not stumble over it as well. Returns where it is then.
+    /// Renames a record, so that the next broker ignores it. Returns its new path.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -101,8 +100,8 @@ impl Store {
         records::set_aside(&record.path)
     }
 
-    /// Strikes a session out; one without a record is none. One that cannot be struck out now, as
-    /// on a file system that is read-only for a while, is when anything is recorded next.
+    /// Removes the record of a session, if there is one. A record that cannot be removed now, for example on a
+    /// read-only file system, is removed before the next record is written.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -119,18 +118,18 @@ impl Store {
         Ok(())
     }
 
-    /// Notes exactly which id comes next, so that an orderly restart skips none.
+    /// Writes exactly the next id, so that an orderly restart skips no id.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn settle(&self, next: SessionId) -> Result<(), StoreError> {
+    pub fn write_next_id(&self, next: SessionId) -> Result<(), StoreError> {
         records::write_id(&self.next_id, next)
     }
 }
 
-/// An id that was surely never given, where it is not known any more which ones were.
+/// An id that was never used, although it is unknown which ones were.
 fn beyond(known: Option<SessionId>, next_id: &Path) -> SessionId {
-    let next = SessionId::new(known.map_or(0, SessionId::get).saturating_add(IDS_LOST));
-    log::error!("{} cannot be read: ids go on from {next}, so that none is given twice", next_id.display());
+    let next = SessionId::new(known.map_or(0, SessionId::get).saturating_add(IDS_SKIPPED));
+    log::error!("{} cannot be read: ids continue at {next}, so that none is used twice", next_id.display());
     next
 }

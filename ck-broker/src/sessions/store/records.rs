@@ -1,8 +1,8 @@
-//! The files, one by one.
+//! The files of the store: session records and `next-id`.
 
 use super::{
-    Left,
-    format::{self, FormatError, RECORD},
+    RecoveredState,
+    format::{self, FormatError, MAX_RECORD_SIZE},
 };
 use crate::state_files::{HIDDEN, StoreError, error, is_half_made, names, read, read_line, remove, replace};
 use ck_core::model::SessionRecord;
@@ -12,13 +12,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The largest id that is believed. No broker comes that far; one that is above it, as only a damaged
-/// file can name, would leave no ids to give away.
+/// The largest valid id. No broker gets that far. Only a damaged file can contain a larger one, which would leave no
+/// ids for new sessions.
 const LARGEST_ID: u64 = 1 << 53;
 
 pub(super) fn write_session(dir: &Path, entry: &SessionRecord) -> Result<(), StoreError> {
     let path = dir.join(entry.session.id.to_string());
-    let mut buffer = [0; RECORD];
+    let mut buffer = [0; MAX_RECORD_SIZE];
     let record = format::write(entry, &mut buffer)
         .map_err(|e| error("encode the record", &path)(io::Error::other(e)))?;
     replace(&path, record)
@@ -32,8 +32,8 @@ pub(super) fn read_id(path: &Path) -> Option<SessionId> {
     read_line(path)?.trim().parse().ok().filter(|id: &SessionId| id.get() <= LARGEST_ID)
 }
 
-/// Reads the session records; one that cannot be read costs no other.
-pub(super) fn read_sessions(dir: &Path, left: &mut Left) -> Result<(), StoreError> {
+/// Reads the session records. A record that cannot be read does not affect the others.
+pub(super) fn read_sessions(dir: &Path, left: &mut RecoveredState) -> Result<(), StoreError> {
     for name in names(dir)? {
         let path = dir.join(&name);
         if name.starts_with(HIDDEN) {
@@ -50,24 +50,24 @@ pub(super) fn read_sessions(dir: &Path, left: &mut Left) -> Result<(), StoreErro
     Ok(())
 }
 
-/// A record that is of no use.
+/// A record that could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {why}", path.display())]
 pub struct UnreadableRecord {
     pub(super) path: PathBuf,
-    why: Unreadable,
+    why: RecordError,
 }
 
-/// Why it is.
+/// Why a record could not be read.
 #[derive(Debug, thiserror::Error)]
-enum Unreadable {
+enum RecordError {
     #[error("cannot be read: {0}")]
     Read(io::Error),
     #[error(transparent)]
     Format(FormatError),
     #[error("holds session {0}")]
     Misnamed(SessionId),
-    #[error("no session has the id {0}")]
+    #[error("{0} is not a valid session id")]
     Id(SessionId),
 }
 
@@ -78,14 +78,14 @@ pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(aside)
 }
 
-fn read_session(path: &Path, name: &str) -> Result<SessionRecord, Unreadable> {
-    let record = read(path, RECORD).map_err(Unreadable::Read)?;
-    let entry: SessionRecord = format::read(&record).map_err(Unreadable::Format)?;
+fn read_session(path: &Path, name: &str) -> Result<SessionRecord, RecordError> {
+    let record = read(path, MAX_RECORD_SIZE).map_err(RecordError::Read)?;
+    let entry: SessionRecord = format::read(&record).map_err(RecordError::Format)?;
     if entry.session.id.to_string() != name {
-        return Err(Unreadable::Misnamed(entry.session.id));
+        return Err(RecordError::Misnamed(entry.session.id));
     }
     if entry.session.id.get() > LARGEST_ID {
-        return Err(Unreadable::Id(entry.session.id));
+        return Err(RecordError::Id(entry.session.id));
     }
     Ok(entry)
 }
@@ -123,11 +123,11 @@ mod tests {
         fs::create_dir(&dir).unwrap();
         let files = seed("largest-ids");
         fs::write(dir.join("18446744073709551615"), &files[2]).unwrap();
-        let mut left = Left::default();
+        let mut left = RecoveredState::default();
         read_sessions(&dir, &mut left).unwrap();
         assert!(left.sessions.is_empty());
         let why = left.unreadable[0].to_string();
-        assert!(why.contains("no session has the id 18446744073709551615"), "{why}");
+        assert!(why.contains("18446744073709551615 is not a valid session id"), "{why}");
         let next_id = dir.join("next-id");
         fs::write(&next_id, &files[0]).unwrap();
         assert_eq!(read_id(&next_id), None);

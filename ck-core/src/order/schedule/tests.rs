@@ -16,9 +16,9 @@ enum Step {
     Begin,
     /// The nth of the busy keys is done.
     Finish(usize),
-    /// Something of that user's hangs for good.
+    /// Work of this user hangs.
     Lose(u8),
-    /// The nth of those does so no more.
+    /// The nth of those ends.
     Regain(usize),
 }
 
@@ -33,7 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What should be: the same told by the longest way.
+/// A model of the schedule: a simple implementation without any index.
 #[derive(Default)]
 struct Model {
     parallel: usize,
@@ -49,7 +49,7 @@ impl Model {
         busy + self.lost.iter().filter(|other| **other == user).count()
     }
 
-    /// Whether something of the user's could be begun, were there places without end.
+    /// True if work of the user could begin with unlimited places.
     fn is_ready(&self, user: u8) -> bool {
         let count = |all: &[(u8, usize)], key| all.iter().filter(|(other, _)| *other == key).count();
         (0..KEYS)
@@ -57,7 +57,7 @@ impl Model {
             .any(|key| count(&self.pushed, key) > count(&self.begun, key))
     }
 
-    /// Begins what is due, and sees that it was right.
+    /// Begins work, and checks that it was the right one.
     fn begin(&mut self, schedule: &mut Schedule<u8, u8, usize>) -> bool {
         let due = schedule.is_due();
         let held = |model: &Self, user| model.held(user);

@@ -1,8 +1,9 @@
-//! Where nothing can be mounted, users can hold the root, and their own directories in it. So a process does there what takes
-//! locks, and is waited for no longer than a tenth of a second. One that is held up is left behind, and counts until it ends; as long as
-//! there are any, their users' directories are left alone, and as long as there are a few, everybody's are.
+//! Processes that work in the runtime root where mounting is not permitted. Users can then block the root, and their
+//! own directories in it. Therefore a separate process does each task that takes locks, and the broker waits for it for
+//! at most a tenth of a second. A process that is blocked is left behind and counts until it ends. While it is blocked,
+//! the broker does not touch the directory of its user. While several are blocked, the broker touches no directory.
 
-use super::remains::{CONTENTS, EMPTY};
+use super::residue::{CONTENTS, EMPTY};
 use crate::{
     pin::pin,
     places::user_dirs::RETIRED,
@@ -23,25 +24,25 @@ use std::{
     time::Duration,
 };
 
-/// The option, without its dashes, by which this program is told to be such a process. Its value is a [`Task`].
+/// The option, without its dashes, that makes this program do such a task. Its value is the [`Task`].
 pub const OPTION: &str = "in-root";
-/// How long it is waited for. It is a millisecond or two.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// How many may be held up before nothing is tried any more.
-const HUNG: usize = 3;
-/// As much of what it says as is read, in bytes.
-const ANSWER: usize = 1024;
+/// How long the broker waits for such a process, which usually takes one or two milliseconds.
+const TIME_LIMIT: Duration = Duration::from_millis(100);
+/// The number of blocked processes from which on no task is started.
+const MAX_BLOCKED: usize = 3;
+/// The maximum number of bytes that are read of its output.
+const MAX_OUTPUT: usize = 1024;
 
-/// What is to be done.
+/// A task for such a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Make the directory of the uid, and give it to its user.
+    /// Make the directory of this user.
     Make(Uid, Gid),
-    /// Move it among the retired, as the entry with this number.
+    /// Move the directory of this user to `.ck-retired`, as the entry with this number.
     Retire(Uid, u64),
 }
 
-/// Why it was not done.
+/// Why a task was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
     /// The process could not be started.
@@ -52,85 +53,85 @@ pub enum TaskError {
         /// Why.
         source: io::Error,
     },
-    /// It does not end.
+    /// The process is blocked.
     #[error("process {0} hangs in the kernel: a user holds the directory")]
-    Held(i32),
-    /// Others before it did not.
-    #[error("processes that hang in the kernel are at it: a user holds the directory")]
+    Blocked(i32),
+    /// Earlier processes are still blocked.
+    #[error("earlier processes for it still hang in the kernel: a user holds the directory")]
     Busy,
-    /// It has said why not.
+    /// The process reported this error.
     #[error("{0}")]
     Refused(String),
 }
 
-/// The processes.
+/// Starts the processes, and keeps those that are blocked.
 #[derive(Debug)]
-pub(super) struct Hands {
+pub(super) struct TaskRunner {
     program: PathBuf,
     _pin: Option<OwnedFd>,
     root: PathBuf,
-    hung: Vec<Hung>,
+    blocked: Vec<Blocked>,
 }
 
-/// One that is held up.
+/// A process that is blocked.
 #[derive(Debug)]
-struct Hung {
+struct Blocked {
     task: Task,
     child: Child,
-    /// Whether somebody watches for its end.
+    /// True if its end is watched.
     is_watched: bool,
 }
 
-impl Hands {
-    /// Those that run `program`, and work in `root`.
+impl TaskRunner {
+    /// Starts `program` for each task in `root`.
     pub(super) fn new(program: PathBuf, root: PathBuf) -> Self {
-        Self { _pin: pin(&program), program, root, hung: Vec::new() }
+        Self { _pin: pin(&program), program, root, blocked: Vec::new() }
     }
 
-    /// Has it done.
+    /// Starts a process for the task, and waits for it.
     ///
     /// # Errors
-    /// [`TaskError`]; then it may be done later all the same.
+    /// [`TaskError`]. After [`TaskError::Blocked`], the task may still be done later.
     pub(super) fn run(&mut self, task: Task) -> Result<(), TaskError> {
         let uid = task.uid();
-        if self.hung.len() >= HUNG || self.hung.iter().any(|hung| hung.task.uid() == uid) {
+        if self.blocked.len() >= MAX_BLOCKED || self.blocked.iter().any(|blocked| blocked.task.uid() == uid) {
             return Err(TaskError::Busy);
         }
         let failed = |source| TaskError::Run { program: self.program.clone(), source };
         let caught = Caught::new().map_err(failed)?;
         let mut child = self.start(task, &caught).map_err(failed)?;
-        let Some(status) = child.status_within(PATIENCE).map_err(|errno| failed(errno.into()))? else {
-            // Should it ever come to that.
+        let Some(status) = child.status_within(TIME_LIMIT).map_err(|errno| failed(errno.into()))? else {
+            // The signal takes effect when the process is no longer blocked.
             child.kill();
             let pid = child.pid();
-            self.hung.push(Hung { task, child, is_watched: false });
-            return Err(TaskError::Held(pid));
+            self.blocked.push(Blocked { task, child, is_watched: false });
+            return Err(TaskError::Blocked(pid));
         };
         if status.success() {
             return Ok(());
         }
-        Err(TaskError::Refused(caught.text(ANSWER).trim_end().to_owned()))
+        Err(TaskError::Refused(caught.text(MAX_OUTPUT).trim_end().to_owned()))
     }
 
-    /// How many are held up.
-    pub(super) fn hung(&self) -> usize {
-        self.hung.len()
+    /// The number of blocked processes.
+    pub(super) fn blocked(&self) -> usize {
+        self.blocked.len()
     }
 
-    /// Tells `watch` of those that nobody watches yet: each is readable when it has ended.
+    /// Calls `watch` with each blocked process that is not watched yet. Its pidfd is readable when it has ended.
     pub(super) fn watch(&mut self, mut watch: impl FnMut(BorrowedFd<'_>)) {
-        for hung in self.hung.iter_mut().filter(|hung| !hung.is_watched) {
-            hung.is_watched = true;
-            watch(hung.child.as_fd());
+        for blocked in self.blocked.iter_mut().filter(|blocked| !blocked.is_watched) {
+            blocked.is_watched = true;
+            watch(blocked.child.as_fd());
         }
     }
 
-    /// What those were to do that have ended. It may have been done in the end.
+    /// Returns the tasks of the blocked processes that have ended. They may have been done.
     pub(super) fn take_ended(&mut self) -> Vec<Task> {
         let mut ended = Vec::new();
-        self.hung.retain_mut(|hung| {
-            let has_ended = hung.child.status().is_some();
-            ended.extend(has_ended.then_some(hung.task));
+        self.blocked.retain_mut(|blocked| {
+            let has_ended = blocked.child.status().is_some();
+            ended.extend(has_ended.then_some(blocked.task));
             !has_ended
         });
         ended
@@ -172,10 +173,10 @@ impl Task {
         }
     }
 
-    /// Does it, in `root`: what the process does that was started with [`OPTION`].
+    /// Does the task in `root`, in the process that was started with [`OPTION`].
     ///
     /// # Errors
-    /// Those of the system call that failed; then nothing half-made is left.
+    /// The error of the system call that failed. Nothing unfinished is left then.
     pub fn perform(self, root: &Path) -> Result<(), Errno> {
         let root = open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         match self {
@@ -190,15 +191,15 @@ fn make(root: &OwnedFd, uid: Uid, gid: Gid) -> Result<(), Errno> {
     mkdirat(root, &name, Mode::RWXU)?;
     let (user, group) = (rustix::fs::Uid::from_raw(uid.get()), rustix::fs::Gid::from_raw(gid.get()));
     chownat(root, &name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW).inspect_err(|_| {
-        // The error itself is what is told.
+        // The caller receives the first error.
         let _ = unlinkat(root, &name, AtFlags::REMOVEDIR);
     })
 }
 
 fn retire(root: &OwnedFd, uid: Uid, number: u64) -> Result<(), Errno> {
     let name = uid.to_string();
-    // Its lock first, by a call that changes nothing. To move it takes the same lock, but holds those of the parents meanwhile: whoever
-    // holds it would hold up everybody.
+    // This call changes nothing, but waits for the lock of the directory. Moving the directory takes the same lock
+    // while it holds the locks of the parents. A user who blocks the directory would then block all users.
     match chownat(root, &name, None, None, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => return Ok(()),
         locked => locked?,

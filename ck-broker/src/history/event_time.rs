@@ -1,4 +1,4 @@
-//! When something happens: by the clock on the wall, which may be set, and by the one that only runs.
+//! Points in time: by the wall clock, which may be set, and as time since boot.
 
 use ck_protocol::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
@@ -7,24 +7,24 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Names this run of the system: proc_sys_kernel(5).
+/// The id of this boot: proc_sys_kernel(5).
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
-/// As much of that name as tells one run from the next.
+/// The number of its digits that are used: enough to distinguish boots.
 const BOOT_LENGTH: usize = 8;
 
-/// Both clocks.
+/// A point in time by both clocks.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
+pub(super) struct EventTime {
     pub(super) time: Timestamp,
     pub(super) since_boot: Duration,
 }
 
-impl Moment {
+impl EventTime {
     pub(super) fn now() -> Self {
         Self { time: SystemTime::now().into(), since_boot: since_boot() }
     }
 
-    /// When the system was started, as the clock on the wall now has it.
+    /// The boot, by the current wall clock.
     pub(super) fn of_boot() -> Self {
         let now = SystemTime::now();
         let time = now.checked_sub(since_boot()).unwrap_or(now).into();
@@ -32,14 +32,14 @@ impl Moment {
     }
 }
 
-/// How long the system has run, also while it slept (`CLOCK_BOOTTIME`).
+/// The time since boot, including suspend (`CLOCK_BOOTTIME`).
 pub(super) fn since_boot() -> Duration {
     let now = clock_gettime(ClockId::Boottime);
     let (seconds, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
     Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
 }
 
-/// The beginning of the name of this run of the system, a random one; empty without /proc.
+/// The beginning of the random id of this boot. Empty without /proc.
 pub(super) fn boot() -> String {
     let name = fs::read_to_string(BOOT).unwrap_or_default();
     name.chars().filter(char::is_ascii_hexdigit).take(BOOT_LENGTH).collect()

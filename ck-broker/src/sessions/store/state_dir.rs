@@ -1,4 +1,4 @@
-//! The state directory, which makes its holder the only broker on it.
+//! The locked state directory. Only one broker can hold the lock.
 
 use crate::places::{
     LockError, lock,
@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A state directory that is ours as long as this value lives.
+/// A state directory that this process has locked.
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
@@ -31,31 +31,31 @@ impl StateDir {
         Ok(Self { path: path.to_owned(), lock })
     }
 
-    /// Takes the pid out of the lock: whoever finds one there, and the lock free, knows that its broker has died.
+    /// Removes the pid from the lock file. A pid in the file of a free lock means that the broker was killed.
     pub fn release(self) {
-        // It is free in any case.
+        // The lock becomes free even after an error.
         let _ = self.lock.set_len(0);
     }
 
-    /// The directory itself.
+    /// The path of the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is in it and for nobody else.
+    /// The private part of the directory.
     #[must_use]
     pub fn private(&self) -> PathBuf {
         self.path.join(PRIVATE)
     }
 
-    /// Where the records of sessions are.
+    /// The directory of the session records.
     #[must_use]
     pub fn sessions(&self) -> PathBuf {
         self.private().join(SESSIONS)
     }
 
-    /// Where the records of users are.
+    /// The directory of the claims.
     #[must_use]
     pub fn users(&self) -> PathBuf {
         self.private().join(USERS)

@@ -1,9 +1,9 @@
-//! What lies in the directory of the retired, `.ck-retired`, by its names:
+//! The names in the directory of the retired, `.ck-retired`:
 //!
-//! - `UID-N`: what a user has left. A tmpfs is mounted on it; or it holds a plain directory, `d`, which was the user's. (The
-//!   plain directory may also still be in use, mounted in its place.)
-//! - `empty-N`: a mount point that nobody needs any more, perhaps with file systems upon it that are none of ours.
-//! - `before`: the root of an earlier release ([`crate::places`]), with what that retired in its own `.ck-retired`.
+//! - `UID-N`: a retired runtime directory. Either a tmpfs is mounted on it, or it holds the plain directory `d` of the
+//!   user. (The plain directory may also still be in use, mounted in the runtime root.)
+//! - `empty-N`: an unused mount point. File systems of users may still be mounted on it.
+//! - `before`: the runtime root of an earlier release ([`crate::places`]), with its own `.ck-retired`.
 
 use super::root::RootError;
 pub(super) use crate::places::state::SWEPT as EMPTY;
@@ -18,25 +18,26 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The name of a plain directory in the entry that is for it alone.
+/// The name of a plain directory in its entry.
 pub(crate) const CONTENTS: &str = "d";
 
-/// What a user has left, and is to be torn down.
+/// A retired runtime directory that is to be torn down.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remains {
-    /// Whose it was.
+pub struct Residue {
+    /// Its user.
     pub uid: Uid,
-    /// Where it is among the retired: a path there.
+    /// Its path in `.ck-retired`.
     pub name: PathBuf,
-    /// Whether a tmpfs is mounted on it, for sure: it has just been. Otherwise that is looked for.
+    /// True if a tmpfs has just been mounted on it. If false, `Residue::path` checks that.
     pub is_mounted: bool,
 }
 
-impl Remains {
-    /// What the remover is to remove, in the directory `retired`. An earlier release has put plain directories there themselves.
+impl Residue {
+    /// The path for the remover, with the directory `retired`. An earlier release put plain directories directly into
+    /// `.ck-retired`.
     ///
-    /// A mount point may have lost its mount, when a worker was killed between the two; then nothing is in it, and the name that
-    /// is looked for is not there, which is as good as removed.
+    /// A worker may have been killed after it had detached the tmpfs. The mount point is then empty, and the path does
+    /// not exist, which counts as removed.
     pub(crate) fn path(&self, retired: &Path) -> PathBuf {
         let path = retired.join(&self.name);
         if self.is_mounted || self.name.starts_with(BEFORE) {
@@ -46,20 +47,20 @@ impl Remains {
     }
 }
 
-/// What an earlier broker has left among the retired.
+/// The contents of `.ck-retired` at the start.
 #[derive(Debug, Default)]
-pub(super) struct Left {
-    /// What users have left, or still use.
-    pub(super) entries: Vec<Remains>,
-    /// Whether there are mount points that nobody needs any more.
+pub(super) struct RetiredEntries {
+    /// Directories that are retired or still in use.
+    pub(super) entries: Vec<Residue>,
+    /// True if there are unused mount points.
     pub(super) has_empty: bool,
-    /// The first number that none of them has.
+    /// The first unused number.
     pub(super) next: u64,
 }
 
-/// Lists the directory `retired`. What is named otherwise is not ours.
-pub(super) fn list(retired: &Path) -> Result<Left, RootError> {
-    let mut left = Left::default();
+/// Lists the directory `retired`. Other names are ignored.
+pub(super) fn list(retired: &Path) -> Result<RetiredEntries, RootError> {
+    let mut left = RetiredEntries::default();
     let mut numbered = Vec::new();
     for directory in [PathBuf::new(), Path::new(BEFORE).join(RETIRED)] {
         let path = retired.join(&directory);
@@ -77,9 +78,9 @@ pub(super) fn list(retired: &Path) -> Result<Left, RootError> {
             } else if let Some((uid, number)) = parse(&text) {
                 left.next = left.next.max(number + 1);
                 undo_half_made(&path.join(&name));
-                numbered.push((number, Remains { uid, name: directory.join(&name), is_mounted: false }));
+                numbered.push((number, Residue { uid, name: directory.join(&name), is_mounted: false }));
             } else if text != BEFORE {
-                log::warn!("{}: not put there by ck-broker, left alone", path.join(&name).display());
+                log::warn!("{}: not made by ck-broker, ignored", path.join(&name).display());
             }
         }
     }
@@ -92,13 +93,13 @@ fn is_roots(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.uid() == 0)
 }
 
-/// Whether it is an entry that is for a plain directory alone.
+/// True if it is the entry of a plain directory.
 fn is_entry(path: &Path) -> bool {
     is_roots(path) && !mounts::is_mounted_on(path).unwrap_or(false)
 }
 
-/// Removes the plain directory of an entry if it is root's still: the broker was killed before it gave it to its user, and the
-/// remover touches none but the user's. If it cannot be removed, the teardown tells why.
+/// Removes the plain directory of an entry if root still owns it. The broker was killed before it gave the directory to
+/// its user, and the remover accepts only directories of the user. If it cannot be removed, the teardown reports why.
 fn undo_half_made(entry: &Path) {
     let contents = entry.join(CONTENTS);
     if is_entry(entry) && is_roots(&contents) {
