@@ -1,8 +1,10 @@
 //! The virtual terminals: the one in the foreground, and switching to another one.
 
+mod activate;
 mod foreground;
-mod switch;
+pub mod switch;
 
+pub use activate::{ActivateError, activate};
 pub use switch::Switcher;
 
 use crate::{
@@ -77,7 +79,7 @@ impl Console {
         self.switch.as_ref().is_some_and(|switch| switch.peer == peer)
     }
 
-    /// Answers the peer, if the program has ended.
+    /// Answers the peer, if the process has ended.
     fn end_switch(&mut self) -> Option<Outcome> {
         let outcome = self.switch.as_mut()?.outcome()?;
         let switch = self.switch.take()?;
