@@ -4,7 +4,7 @@ use crate::{
     arguments::{self, ArgumentError, Command, MakePlaces, Options},
     broker::{self, Broker, BrokerError, Parts},
     config::{Backing, ConfigurationError, SettingsError, Source},
-    console::{self, Switcher},
+    console,
     directories::{
         self, Claims,
         runtime_dir::{RootError, RuntimeRoot},
@@ -246,10 +246,9 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     let (root, unfinished) = RuntimeRoot::open(&options.runtime_root, &own, settings.mount_options)?;
     let descriptors = inherited::raise_descriptor_limit();
     let teardowns = TeardownQueue::new(remover, root.retired_path(), [state.private()]);
-    let switcher = Switcher;
     let linger = LingerDir::open(&options.linger_dir);
     let directories = directories::Parts { root, teardowns, claims: Claims::open(state.users())?, places };
-    let parts = Parts { directories, unfinished, linger, descriptors, switcher, passed, source, signals };
+    let parts = Parts { directories, unfinished, linger, descriptors, passed, source, signals };
     let seats = settings.seats.clone();
     let mut broker = Broker::open(state.path(), store, parts, settings)?;
     let has_vts = broker.seats(seats);

@@ -3,7 +3,7 @@
 use super::{Broker, BrokerError, configure::Configured};
 use crate::{
     config::{Settings, Source},
-    console::{Console, Switcher},
+    console::Console,
     directories::{self, Directories, runtime_dir::Unfinished},
     history::History,
     hooks::Hooks,
@@ -34,8 +34,6 @@ pub(crate) struct Parts {
     pub(crate) linger: LingerDir,
     /// How many descriptors can be open.
     pub(crate) descriptors: usize,
-    /// What switches virtual terminals.
-    pub(crate) switcher: Switcher,
     /// Sockets that the service manager has opened.
     pub(crate) passed: Vec<OwnedFd>,
     /// Where settings are read again.
@@ -66,8 +64,7 @@ impl Broker {
         parts: Parts,
         settings: Settings,
     ) -> Result<Self, BrokerError> {
-        let Parts { directories, unfinished, linger, descriptors, switcher, mut passed, source, signals } =
-            parts;
+        let Parts { directories, unfinished, linger, descriptors, mut passed, source, signals } = parts;
         let poller = Poller::new().map_err(BrokerError::Wait)?;
         let ours: HashSet<_> = directories.claims.uids().into_iter().collect();
         let next = left.next_id.unwrap_or(SessionId::FIRST);
@@ -88,7 +85,7 @@ impl Broker {
             net,
             policy: Policy::default(),
             subscriptions: Subscriptions::default(),
-            console: Console::open(poller.clone(), switcher),
+            console: Console::open(poller.clone()),
             configured: Configured::new(source, settings.seats.clone()),
             signals,
             sessions: Sessions::new(registry, store, linger).map_err(BrokerError::Wait)?,

@@ -5,7 +5,6 @@ mod foreground;
 pub mod switch;
 
 pub use activate::{ActivateError, activate};
-pub use switch::Switcher;
 
 use crate::{
     component::{Component, Outcome},
@@ -25,13 +24,12 @@ pub(crate) struct Console {
     poller: Poller,
     /// `None` on a machine without virtual terminals.
     foreground: Option<Foreground>,
-    switcher: Switcher,
     switch: Option<Switch>,
 }
 
 impl Console {
     /// Opens the virtual terminals, if there are any.
-    pub(crate) fn open(poller: Poller, switcher: Switcher) -> Self {
+    pub(crate) fn open(poller: Poller) -> Self {
         let foreground = Foreground::open();
         if let Some(foreground) = &foreground {
             // A file that tells nobody of its changes still counts with what it says now.
@@ -40,7 +38,7 @@ impl Console {
                 log::warn!("cannot watch which virtual terminal is in the foreground: {errno}");
             }
         }
-        Self { poller, foreground, switcher, switch: None }
+        Self { poller, foreground, switch: None }
     }
 
     /// Whether there are virtual terminals.
@@ -68,7 +66,7 @@ impl Console {
         if self.switch.is_some() {
             return Err(io::Error::other("another switch is under way: try again"));
         }
-        let switch = self.switcher.start(vt, peer, Instant::now())?;
+        let switch = Switch::start(vt, peer, Instant::now())?;
         self.poller.watch_once(&switch, Token::Switch);
         self.switch = Some(switch);
         Ok(())

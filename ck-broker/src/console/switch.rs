@@ -15,19 +15,6 @@ const NAME: &str = "ck-switch-vt";
 /// How long the process may take: less than `ckctl` waits for the answer.
 const SWITCH_TIME: Duration = Duration::from_secs(4);
 
-/// Starts the processes that switch.
-#[derive(Debug)]
-pub struct Switcher;
-
-impl Switcher {
-    pub(super) fn start(&self, vt: Vt, peer: u64, now: Instant) -> io::Result<Switch> {
-        let caught = Caught::new()?;
-        let program = Program::own(NAME).arg(format!("--{OPTION}={}", vt.get())).stdout(caught.writer()?);
-        let child = program.start().map_err(io::Error::other)?;
-        Ok(Switch { child: child.with_deadline(Deadline::kill(now + SWITCH_TIME)), caught, peer })
-    }
-}
-
 /// Reads the value of the option.
 #[must_use]
 pub fn parse(argument: &str) -> Option<Vt> {
@@ -45,6 +32,17 @@ pub(super) struct Switch {
 }
 
 impl Switch {
+    /// Starts one to `vt`, for this peer.
+    ///
+    /// # Errors
+    /// memfd_create(2), or the process could not be started.
+    pub(super) fn start(vt: Vt, peer: u64, now: Instant) -> io::Result<Self> {
+        let caught = Caught::new()?;
+        let program = Program::own(NAME).arg(format!("--{OPTION}={}", vt.get())).stdout(caught.writer()?);
+        let child = program.start().map_err(io::Error::other)?;
+        Ok(Self { child: child.with_deadline(Deadline::kill(now + SWITCH_TIME)), caught, peer })
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.child.deadline()
     }
