@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use ck_tests::children::{Child, by_bad_shell};
 use ck_tests::{Machine, Running, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -18,13 +19,18 @@ const SWITCHER: &str = "ck-switch-vt";
 /// A machine whose foreground terminal is what [`foreground`] says, and on which asking to switch does that; and the server of its
 /// console.
 fn machine(toml: &str) -> (Machine, Running) {
+    machine_by(&["/usr/sbin/ck-broker"], toml)
+}
+
+/// The same, the broker started by another command.
+fn machine_by(command: &[&str], toml: &str) -> (Machine, Running) {
     let mut machine = without_vts(toml);
     machine.host.run_ok(&["mkdir", "-p", "/sys/class/tty/tty0"]);
     machine.host.write_file(ACTIVE, "", 0o644);
     machine.host.run_ok(&["mount", "--bind", FAKE, ACTIVE]);
     let console = console(&machine);
     foreground(&machine, 1);
-    machine.start_broker(&[]);
+    machine.start_broker_by(command, &[]);
     (machine, console)
 }
 
@@ -157,13 +163,13 @@ fn activate_switches_for_who_may() {
 
 #[test]
 fn a_switch_that_fails_or_hangs_is_told_and_holds_nobody_up() {
-    let (machine, console) = machine("");
+    let (machine, console) = machine_by(&by_bad_shell(&["/usr/sbin/ck-broker"]), "");
     let _login = login(&machine, "alice", "tty2");
     let activate = || machine.host.run(&["ckctl", "activate", "1"]);
     // Nobody takes the request, so that who made it can be killed (request_wait_answer of Linux).
     console.signal(Signal::STOP);
     let mut hanging = machine.host.spawn(&["ckctl", "activate", "1"]);
-    wait_until(SOON, "it hangs", || machine.children().iter().any(|child| child.name == SWITCHER));
+    assert_eq!(machine.child(SWITCHER), Child::clean_own(SWITCHER));
     let other = activate();
     assert!(other.stderr.contains("another switch"), "{}", other.stderr);
     machine.host.run_ok(&["su", "bob", "-c", "true"]);
