@@ -1,16 +1,18 @@
 //! What the broker's children start with, whatever the broker was started with; and that each is waited for.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ck_tests::children::{Child, by_bad_shell};
 use ck_tests::older_kernel::{self, FIRST_UNKNOWN};
-use ck_tests::siege::{attack, install};
+use ck_tests::siege::{BY_ALICE, attack, install};
 use ck_tests::{ALICES, Machine, wait_until};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 const SOON: Duration = Duration::from_secs(10);
 const BROKER: &str = "/usr/sbin/ck-broker";
 const REMOVER: &str = "/usr/libexec/ck/ck-remove-directory";
+/// Longer than the broker waits before it starts another process that writes the history.
+const HISTORY_PAUSE: Duration = Duration::from_secs(6);
 /// Without CAP_SYS_ADMIN, so that it mounts nothing.
 const UNPRIVILEGED: [&str; 3] = ["setpriv", "--bounding-set=-sys_admin", BROKER];
 
@@ -119,4 +121,37 @@ fn what_closes_descriptors_starts_clean() {
     machine.host.run_ok(&["pkill", "-CONT", "-x", "ck-close-fds"]);
     machine.await_no_child();
     drop(peer);
+}
+
+/// Alice holds `/proc`, so that who looks itself up there waits. A child may, the broker may not.
+#[test]
+fn the_start_of_a_child_waits_for_nobody() {
+    let machine = machine("");
+    let start = Instant::now();
+    machine.host.run_ok(&["rm", "/etc/ck/run-session.d/stays.ck"]);
+    let login = machine.host.spawn(&["su", "alice", "-c", "sleep 1000"]);
+    wait_until(SOON, "her directory", || machine.has_alices());
+    // What is known here has not to be looked up while it is held.
+    let (broker, history) = (machine.broker().pid_outside(), machine.child("ck-history"));
+    assert_eq!(machine.children(), [history]);
+    let children =
+        || std::fs::read_to_string(format!("/proc/{broker}/task/{broker}/children")).expect("pids");
+    let history = children();
+    install(&machine, env!("CARGO_BIN_EXE_attack"));
+    let mut attacks = vec![attack(&machine.host, &["hold", "/proc"])];
+    // Who waits to write keeps those waiting who come later to read.
+    attacks
+        .push(machine.host.spawn(&[&BY_ALICE[..], &["/usr/local/bin/attack", "mkdirs", "/proc"]].concat()));
+    let writer = format!("/proc/{}/stat", attacks[1].pid_outside());
+    wait_until(SOON, "somebody waits to write", || {
+        std::fs::read_to_string(&writer).expect("a process").contains(") D ")
+    });
+    wait_until(SOON, "another process may write the history", || start.elapsed() > HISTORY_PAUSE);
+    let pid = Pid::from_raw(history.trim().parse().expect("one pid")).expect("a pid");
+    kill_process(pid, Signal::KILL).expect("kill the writer of the history");
+    drop(login);
+    wait_until(SOON, "the broker goes on", || machine.broker().stderr().contains("user 2001 has left"));
+    wait_until(SOON, "another one was started", || !["", &history].contains(&children().as_str()));
+    drop(attacks);
+    machine.child("ck-history");
 }

@@ -9,6 +9,7 @@ pub(crate) mod inherited;
     reason = "SO_PEERGROUPS and PIDFD_GET_INFO fill buffers; VT_ACTIVATE, close_range and signal have no safe wrapper; a number becomes an OwnedFd"
 )]
 mod kernel;
+mod own;
 mod spawn;
 
 pub(crate) use caught::Caught;
