@@ -122,7 +122,10 @@ fn run() -> Result<ExitCode, StartError> {
             let passed = sys::passed_descriptors().map_err(StartError::Passed)?;
             serve(&options, passed).inspect_err(|error| say_last(&options, error))?;
         }
-        Command::InRoot(task, root) => return Ok(told(task.perform(&root))),
+        Command::InRoot(task, root) => {
+            show_name();
+            return Ok(told(task.perform(&root)));
+        }
         Command::SwitchVt(vt) => {
             show_name();
             return Ok(told(console::activate(vt)));
@@ -243,7 +246,7 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     places.iter().for_each(|problem| log::warn!("{problem}"));
     let state = StateDir::lock(&options.state_dir)?;
     let store = Store::open(&state)?;
-    let (root, unfinished) = RuntimeRoot::open(&options.runtime_root, &own, settings.mount_options)?;
+    let (root, unfinished) = RuntimeRoot::open(&options.runtime_root, settings.mount_options)?;
     let descriptors = inherited::raise_descriptor_limit();
     let teardowns = TeardownQueue::new(remover, root.retired_path(), [state.private()]);
     let linger = LingerDir::open(&options.linger_dir);

@@ -92,9 +92,9 @@ fn what_works_in_the_root_starts_clean() {
     wait_until(SOON, "her directory", || machine.has_alices());
     let held = attack(&machine.host, &["hold", ALICES]);
     drop(login);
-    let worker = machine.child("ck-broker");
+    let worker = machine.child("ck-in-root");
     let descriptors = "0,1,2,3".to_owned();
-    assert_eq!(worker, Child { state: 'D', descriptors, ..Child::clean_own("ck-broker") });
+    assert_eq!(worker, Child { state: 'D', descriptors, ..Child::clean_own("ck-in-root") });
     drop(held);
     machine.await_no_child();
 }

@@ -4,7 +4,6 @@
 
 use super::remains::{CONTENTS, EMPTY};
 use crate::{
-    pin::pin,
     places::user_dirs::RETIRED,
     sys::{Caught, Child, Program},
 };
@@ -25,6 +24,8 @@ use std::{
 
 /// The option, without its dashes, by which this program is told to be such a process. Its value is a [`Task`].
 pub const OPTION: &str = "in-root";
+/// The name of the process.
+const NAME: &str = "ck-in-root";
 /// How long it is waited for. It is a millisecond or two.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How many may be held up before nothing is tried any more.
@@ -45,13 +46,8 @@ pub enum Task {
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
     /// The process could not be started.
-    #[error("cannot run {} --{OPTION}: {source}", program.display())]
-    Run {
-        /// The program.
-        program: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error("cannot run ck-broker --{OPTION}: {0}")]
+    Run(io::Error),
     /// It does not end.
     #[error("process {0} hangs in the kernel: a user holds the directory")]
     Held(i32),
@@ -66,8 +62,6 @@ pub enum TaskError {
 /// The processes.
 #[derive(Debug)]
 pub(super) struct Hands {
-    program: PathBuf,
-    _pin: Option<OwnedFd>,
     root: PathBuf,
     hung: Vec<Hung>,
 }
@@ -82,9 +76,9 @@ struct Hung {
 }
 
 impl Hands {
-    /// Those that run `program`, and work in `root`.
-    pub(super) fn new(program: PathBuf, root: PathBuf) -> Self {
-        Self { _pin: pin(&program), program, root, hung: Vec::new() }
+    /// Those that work in `root`.
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root, hung: Vec::new() }
     }
 
     /// Has it done.
@@ -96,10 +90,10 @@ impl Hands {
         if self.hung.len() >= HUNG || self.hung.iter().any(|hung| hung.task.uid() == uid) {
             return Err(TaskError::Busy);
         }
-        let failed = |source| TaskError::Run { program: self.program.clone(), source };
-        let caught = Caught::new().map_err(failed)?;
-        let mut child = self.start(task, &caught).map_err(failed)?;
-        let Some(status) = child.status_within(PATIENCE).map_err(|errno| failed(errno.into()))? else {
+        let caught = Caught::new().map_err(TaskError::Run)?;
+        let mut child = self.start(task, &caught).map_err(TaskError::Run)?;
+        let Some(status) = child.status_within(PATIENCE).map_err(|errno| TaskError::Run(errno.into()))?
+        else {
             // Should it ever come to that.
             child.kill();
             let pid = child.pid();
@@ -137,7 +131,7 @@ impl Hands {
     }
 
     fn start(&self, task: Task, caught: &Caught) -> io::Result<Child> {
-        let program = Program::new(&self.program)
+        let program = Program::own(NAME)
             .arg(format!("--{OPTION}={}", task.argument()))
             .option("--runtime-root=", &self.root)
             .stdout(caught.writer()?);

@@ -89,16 +89,12 @@ pub struct Unfinished {
 }
 
 impl RuntimeRoot {
-    /// Takes the directory `path` as the root, which [`crate::places`] has made; `own` is this program. Returns also what an
+    /// Takes the directory `path` as the root, which [`crate::places`] has made. Returns also what an
     /// earlier broker has not seen finished.
     ///
     /// # Errors
     /// [`RootError`]
-    pub fn open(
-        path: &Path,
-        own: &Path,
-        mount_options: MountOptions,
-    ) -> Result<(Self, Unfinished), RootError> {
+    pub fn open(path: &Path, mount_options: MountOptions) -> Result<(Self, Unfinished), RootError> {
         if mount_options.backing == Backing::None {
             // Somebody else makes directories there, so nothing was made ready for us.
             directory::make(path, 0o755).map_err(RootError::Unusable)?;
@@ -121,7 +117,7 @@ impl RuntimeRoot {
         } else {
             handle(&path)?
         };
-        let hands = (!is_sealed).then(|| Hands::new(own.to_owned(), path.clone()));
+        let hands = (!is_sealed).then(|| Hands::new(path.clone()));
         let left = remains::list(&retired_path)?;
         let unfinished = Unfinished { entries: left.entries, to_sweep: left.has_empty };
         let has_before = is_sealed && retired_path.join(BEFORE).exists();
