@@ -115,7 +115,7 @@ vm: setup stage
 
 build:
 	$(CARGO) build --locked --release --package pam_ck
-	$(CARGO) build --locked --profile program --package ck-broker --package ck-remove-directory --package ck-switch-vt --package ckctl
+	$(CARGO) build --locked --profile program --package ck-broker --package ck-remove-directory --package ckctl
 
 stage: build
 	rm -rf $(STAGE)

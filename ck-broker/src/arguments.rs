@@ -2,11 +2,13 @@
 
 use crate::{
     config::HistoryPlace,
+    console::switch,
     directories::runtime_dir::{IN_ROOT, Task},
     history,
     net::deferred_close::OPTION as CLOSE_DESCRIPTORS,
     places,
 };
+use ck_protocol::Vt;
 use std::path::PathBuf;
 
 /// What `--help` prints.
@@ -53,6 +55,8 @@ pub enum Command {
     CloseDescriptors,
     /// Do this in the root of the runtime directories. The broker itself starts such a process: [`IN_ROOT`].
     InRoot(Task, PathBuf),
+    /// Bring this virtual terminal to the foreground. The broker itself starts such a process: [`switch::OPTION`].
+    SwitchVt(Vt),
     /// Make the places to work in, for the broker with this pid. That starts such a process: [`crate::places::OPTION`].
     MakePlaces(Box<MakePlaces>),
     /// Append to the history what comes on standard input. The broker itself starts such a process:
@@ -116,6 +120,9 @@ pub enum ArgumentError {
     /// Nothing that could be done in the root.
     #[error("--{IN_ROOT} {0}: is for ck-broker itself")]
     Task(String),
+    /// No virtual terminal.
+    #[error("--{option} {0}: is for ck-broker itself", option = switch::OPTION)]
+    Vt(String),
     /// No size and file of a history.
     #[error("--write-history {0}: is for ck-broker itself")]
     History(String),
@@ -160,6 +167,10 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
             }
             Long(long) if long == places::OPTION => return make_places(parser),
             Long(long) if long == CLOSE_DESCRIPTORS => return Ok(Command::CloseDescriptors),
+            Long(long) if long == switch::OPTION => {
+                let value = parser.value()?.string()?;
+                return switch::parse(&value).map(Command::SwitchVt).ok_or(ArgumentError::Vt(value));
+            }
             Long(long) if long == history::OPTION => {
                 let value = parser.value()?.string()?;
                 return history::writer::place(&value)
@@ -237,6 +248,7 @@ mod tests {
             (&["--ready-fd=x"], "x"),
             (&["--config"], "--config"),
             (&["now"], "now"),
+            (&["--switch-vt=64"], "64"),
         ] {
             let error = parsed(words).unwrap_err();
             assert!(error.contains(word) && !error.contains('\n'), "{error}");

@@ -4,10 +4,10 @@ use crate::{
     arguments::{self, ArgumentError, Command, MakePlaces, Options},
     broker::{self, Broker, BrokerError, Parts},
     config::{Backing, ConfigurationError, SettingsError, Source},
-    console::Switcher,
+    console,
     directories::{
         self, Claims,
-        runtime_dir::{RootError, RuntimeRoot, Task},
+        runtime_dir::{RootError, RuntimeRoot},
         teardown::{NoRemover, Remover, TeardownQueue},
     },
     history,
@@ -27,6 +27,7 @@ use log::LevelFilter;
 use std::{
     env,
     ffi::CString,
+    fmt::Display,
     fs,
     io::{self, Write},
     os::fd::OwnedFd,
@@ -121,7 +122,14 @@ fn run() -> Result<ExitCode, StartError> {
             let passed = sys::passed_descriptors().map_err(StartError::Passed)?;
             serve(&options, passed).inspect_err(|error| say_last(&options, error))?;
         }
-        Command::InRoot(task, root) => return in_root(task, &root),
+        Command::InRoot(task, root) => {
+            show_name();
+            return Ok(told(task.perform(&root)));
+        }
+        Command::SwitchVt(vt) => {
+            show_name();
+            return Ok(told(console::activate(vt)));
+        }
         Command::MakePlaces(wanted) => {
             show_name();
             return make_places(&wanted);
@@ -178,13 +186,13 @@ fn make_places(wanted: &MakePlaces) -> Result<ExitCode, StartError> {
     Ok(if made.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What the process does that works in the root of the runtime directories.
-fn in_root(task: Task, root: &Path) -> Result<ExitCode, StartError> {
-    match task.perform(root) {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(errno) => {
-            print(&errno.to_string());
-            Ok(ExitCode::FAILURE)
+/// The exit status of a process that has done one thing for the broker: why it failed is printed, for the broker to read.
+fn told(done: Result<(), impl Display>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print(&error.to_string());
+            ExitCode::FAILURE
         }
     }
 }
@@ -238,14 +246,13 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     places.iter().for_each(|problem| log::warn!("{problem}"));
     let state = StateDir::lock(&options.state_dir)?;
     let store = Store::open(&state)?;
-    let (root, unfinished) = RuntimeRoot::open(&options.runtime_root, &own, settings.mount_options)?;
+    let (root, unfinished) = RuntimeRoot::open(&options.runtime_root, settings.mount_options)?;
     let descriptors = inherited::raise_descriptor_limit();
     let teardowns = TeardownQueue::new(remover, root.retired_path(), [state.private()]);
-    let switcher = Switcher::beside(&own);
     let linger = LingerDir::open(&options.linger_dir);
     let directories =
         directories::Resources { root, teardowns, claims: Claims::open(state.users())?, places };
-    let parts = Parts { directories, unfinished, linger, descriptors, switcher, passed, source, signals };
+    let parts = Parts { directories, unfinished, linger, descriptors, passed, source, signals };
     let seats = settings.seats.clone();
     let mut broker = Broker::open(state.path(), store, parts, settings)?;
     let has_vts = broker.open_seats(seats);

@@ -33,7 +33,7 @@ ECARGO_VENDOR="${WORKDIR}/vendor"
 src_compile() {
 	# The module is a shared object, so it cannot have the C library in it.
 	use elibc_musl && export RUSTFLAGS="${RUSTFLAGS} -C target-feature=-crt-static"
-	cargo_src_compile -p pam_ck -p ck-broker -p ck-remove-directory -p ck-switch-vt -p ckctl
+	cargo_src_compile -p pam_ck -p ck-broker -p ck-remove-directory -p ckctl
 }
 
 # Those that need no host of namespaces.

@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is shipped: the package, and what is made of it.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 4] = [
     ("pam_ck", "pam_ck.so"),
     ("ck-broker", "ck-broker"),
     ("ck-remove-directory", "ck-remove-directory"),
-    ("ck-switch-vt", "ck-switch-vt"),
     ("ckctl", "ckctl"),
 ];
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";

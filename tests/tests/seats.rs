@@ -1,27 +1,53 @@
-//! Seats and virtual terminals: on a kernel file that behaves as the one in sysfs, and on the real one.
+//! Seats and virtual terminals: on files that behave as the kernel's in sysfs and in /dev, and on the real ones.
 
 use std::path::Path;
 use std::time::Duration;
 
+use ck_tests::children::{Child, by_bad_shell};
 use ck_tests::{Machine, Running, wait_until};
+use rustix::process::Signal;
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(10);
 const ACTIVE: &str = "/sys/class/tty/tty0/active";
 /// The host's own, and like sysfs's file it wakes who polls it (proc_sys_poll of Linux): what `domainname` says.
 const FAKE: &str = "/proc/sys/kernel/domainname";
-const SWITCHER: &str = "/usr/libexec/ck/ck-switch-vt";
+/// Who is asked to switch.
+const CONSOLE: &str = "/dev/tty0";
+const SWITCHER: &str = "ck-switch-vt";
 
-/// A machine whose foreground terminal is what [`foreground`] says, and on which asking to switch does that.
-fn machine(toml: &str) -> Machine {
+/// A machine whose foreground terminal is what [`foreground`] says, and on which asking to switch does that; and the server of its
+/// console.
+fn machine(toml: &str) -> (Machine, Running) {
+    machine_by(&["/usr/sbin/ck-broker"], toml)
+}
+
+/// The same, the broker started by another command.
+fn machine_by(command: &[&str], toml: &str) -> (Machine, Running) {
     let mut machine = without_vts(toml);
     machine.host.run_ok(&["mkdir", "-p", "/sys/class/tty/tty0"]);
     machine.host.write_file(ACTIVE, "", 0o644);
     machine.host.run_ok(&["mount", "--bind", FAKE, ACTIVE]);
-    machine.host.write_file(SWITCHER, format!("#!/bin/sh\necho tty$1 >{FAKE}\n"), 0o755);
+    let console = console(&machine);
     foreground(&machine, 1);
-    machine.start_broker(&[]);
-    machine
+    machine.start_broker_by(command, &[]);
+    (machine, console)
+}
+
+/// Mounts a file on the console that switches as asked; returns its server.
+fn console(machine: &Machine) -> Running {
+    const SERVER: &str = "/usr/local/bin/fuse-server";
+    machine.host.write_file(SERVER, std::fs::read(env!("CARGO_BIN_EXE_fuse-server")).expect("it"), 0o755);
+    let serve = format!(
+        "touch {CONSOLE}; exec 0<>/dev/fuse; \
+         mount -i -t fuse -o fd=0,rootmode=100600,user_id=0,group_id=0 console {CONSOLE} && exec {SERVER} console {FAKE}"
+    );
+    let server = machine.host.spawn(&["bash", "-c", &serve]);
+    wait_until(SOON, "the console and its server", || {
+        assert!(!server.is_over(), "no server: {}", server.stderr());
+        machine.host.run(&["pgrep", "-x", "fuse-server"]).status.success()
+    });
+    server
 }
 
 /// One without virtual terminals, and without a broker.
@@ -69,7 +95,7 @@ fn seats(machine: &Machine) -> Vec<(String, Value)> {
 
 #[test]
 fn a_session_is_active_while_its_terminal_is_in_the_foreground() {
-    let machine = machine("");
+    let (machine, _console) = machine("");
     assert_eq!(seats(&machine), [("seat0".to_owned(), Value::Null)]);
     let first = login(&machine, "alice", "/dev/tty1");
     wait_until(SOON, "the environment", || first.stdout().contains("XDG_SEAT=seat0"));
@@ -108,7 +134,7 @@ fn a_session_is_active_while_its_terminal_is_in_the_foreground() {
 
 #[test]
 fn activate_switches_for_who_may() {
-    let mut machine = machine("");
+    let (mut machine, _console) = machine("");
     let _first = login(&machine, "alice", "tty1");
     let _second = login(&machine, "bob", "tty2");
     let _remote = login(&machine, "alice", "ssh");
@@ -137,30 +163,34 @@ fn activate_switches_for_who_may() {
 
 #[test]
 fn a_switch_that_fails_or_hangs_is_told_and_holds_nobody_up() {
-    let machine = machine("");
+    let (machine, console) = machine_by(&by_bad_shell(&["/usr/sbin/ck-broker"]), "");
     let _login = login(&machine, "alice", "tty2");
-    machine.host.write_file(SWITCHER, "#!/bin/sh\nexec sleep 1000\n", 0o755);
+    let activate = || machine.host.run(&["ckctl", "activate", "1"]);
+    // Nobody takes the request, so that who made it can be killed (request_wait_answer of Linux).
+    console.signal(Signal::STOP);
     let mut hanging = machine.host.spawn(&["ckctl", "activate", "1"]);
-    let mut switching = None;
-    wait_until(SOON, "it hangs", || {
-        switching = machine.children().into_iter().find(|child| child.name == "sleep");
-        switching.is_some()
-    });
-    let switching = switching.expect("just found");
-    assert_eq!((switching.blocked, switching.ignored, switching.descriptors.as_str()), (0, 0, "0,1,2"));
-    let other = machine.host.run(&["ckctl", "activate", "1"]);
+    assert_eq!(machine.child(SWITCHER), Child::clean_own(SWITCHER));
+    let other = activate();
     assert!(other.stderr.contains("another switch"), "{}", other.stderr);
     machine.host.run_ok(&["su", "bob", "-c", "true"]);
     assert_eq!(hanging.wait(SOON).expect("an answer").code(), Some(1));
-    assert!(hanging.stderr().contains("cannot switch"), "{}", hanging.stderr());
+    assert!(hanging.stderr().contains("cannot switch: ck-switch-vt: signal: 9"), "{}", hanging.stderr());
     assert!(machine.children().iter().all(|child| child.state != 'Z'), "a zombie is left");
-    machine.host.write_file(SWITCHER, "#!/bin/sh\necho 'ck-switch-vt: no console here' >&2\nexit 1\n", 0o755);
-    let failing = machine.host.run(&["ckctl", "activate", "1"]);
-    assert_eq!(failing.status.code(), Some(1));
-    assert!(failing.stderr.contains("ck-switch-vt: no console here"), "{}", failing.stderr);
-    machine.host.run_ok(&["rm", SWITCHER]);
-    let missing = machine.host.run(&["ckctl", "activate", "1"]);
-    assert!(missing.stderr.contains("cannot switch to tty2"), "{}", missing.stderr);
+    console.signal(Signal::CONT);
+    let done = activate();
+    assert!(done.status.success(), "{}", done.stderr);
+    foreground(&machine, 1);
+    await_states(&machine, &["online"]);
+    let fails = |how: &[&str], why: &str| {
+        machine.host.run_ok(how);
+        let failing = activate();
+        assert_eq!(failing.status.code(), Some(1), "{how:?}");
+        assert!(failing.stderr.contains(why), "{how:?}: {}", failing.stderr);
+    };
+    fails(&["umount", CONSOLE], "cannot switch to tty2: Inappropriate ioctl for device");
+    fails(&["rm", CONSOLE], "cannot open /dev/tty0: No such file or directory");
+    // It is the broker's own program, which cannot be executed any more.
+    fails(&["chmod", "-x", "/usr/sbin/ck-broker"], "cannot switch to tty2: Permission denied");
 }
 
 #[test]
@@ -179,7 +209,7 @@ fn a_machine_without_virtual_terminals_has_no_seat() {
 
 #[test]
 fn seats_of_the_configuration_have_their_terminals() {
-    let machine = machine("[seats.seat1]\nttys = [\"ttyS1\", \"ttyUSB0\"]\n");
+    let (machine, _console) = machine("[seats.seat1]\nttys = [\"ttyS1\", \"ttyUSB0\"]\n");
     let _first = login(&machine, "alice", "/dev/ttyS1");
     assert_eq!(seats(&machine)[1], ("seat1".to_owned(), "1".into()));
     let second = login(&machine, "bob", "ttyUSB0");
@@ -225,7 +255,7 @@ fn hooks_are_told_of_seats_and_of_what_is_active_there() {
 
 #[test]
 fn who_may_not_see_a_session_does_not_see_it_on_its_seat() {
-    let machine = machine("[admin]\nlist = \"own\"\n");
+    let (machine, _console) = machine("[admin]\nlist = \"own\"\n");
     let _login = login(&machine, "alice", "tty1");
     let seat = |user: &str| {
         let listed = machine.host.run_ok(&["runuser", "-u", user, "--", "ckctl", "seats", "--json"]);
@@ -246,7 +276,7 @@ fn the_real_terminals_where_there_are_any() {
     assert_eq!(seats(&machine)[0].0, "seat0");
     let number = |name: &str| name.trim().trim_start_matches("tty").parse::<u8>().expect("a number");
     let before = number(&machine.host.read_file(ACTIVE));
-    machine.host.run_ok(&["mknod", "/dev/tty0", "c", "4", "0"]);
+    machine.host.run_ok(&["mknod", CONSOLE, "c", "4", "0"]);
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/fault/debug/examples/pam-application");
     machine.host.write_file("/usr/local/bin/pam-application", std::fs::read(program).expect("it"), 0o755);
     machine.host.write_file("/etc/pam.d/login-on", "session required pam_ck.so\n", 0o644);

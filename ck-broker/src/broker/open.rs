@@ -3,7 +3,7 @@
 use super::{Broker, BrokerError};
 use crate::{
     config::{Configured, Settings, Source},
-    console::{Console, Switcher},
+    console::Console,
     directories::{self, Directories, runtime_dir::Unfinished},
     history::History,
     hooks::Hooks,
@@ -39,8 +39,6 @@ pub(crate) struct Parts {
     pub(crate) linger: LingerDir,
     /// How many descriptors can be open.
     pub(crate) descriptors: usize,
-    /// What switches virtual terminals.
-    pub(crate) switcher: Switcher,
     /// Sockets that the service manager has opened.
     pub(crate) passed: Vec<OwnedFd>,
     /// Where settings are read again.
@@ -71,8 +69,7 @@ impl Broker {
         parts: Parts,
         settings: Settings,
     ) -> Result<Self, BrokerError> {
-        let Parts { directories, unfinished, linger, descriptors, switcher, mut passed, source, signals } =
-            parts;
+        let Parts { directories, unfinished, linger, descriptors, mut passed, source, signals } = parts;
         let poller = Poller::new().map_err(BrokerError::Wait)?;
         let ours: HashSet<_> = directories.claims.uids().into_iter().collect();
         let next = left.next_id.unwrap_or(SessionId::FIRST);
@@ -92,7 +89,7 @@ impl Broker {
         let mut broker = Self {
             net,
             subscriptions: Subscriptions::default(),
-            console: Console::open(poller.clone(), switcher),
+            console: Console::open(poller.clone()),
             configured: Configured::new(source, &settings, descriptors),
             signals,
             sessions: Sessions::new(registry, store, linger).map_err(BrokerError::Wait)?,

@@ -1,9 +1,10 @@
 //! The virtual terminals: the one in the foreground, and switching to another one.
 
+mod activate;
 mod foreground;
-mod switch;
+pub mod switch;
 
-pub use switch::Switcher;
+pub use activate::{ActivateError, activate};
 
 use crate::{
     component::{Component, Outcome},
@@ -24,13 +25,12 @@ pub(crate) struct Console {
     poller: Poller,
     /// `None` on a machine without virtual terminals.
     foreground: Option<Foreground>,
-    switcher: Switcher,
     switch: Option<Switch>,
 }
 
 impl Console {
     /// Opens the virtual terminals, if there are any.
-    pub(crate) fn open(poller: Poller, switcher: Switcher) -> Self {
+    pub(crate) fn open(poller: Poller) -> Self {
         let foreground = Foreground::open();
         if let Some(foreground) = &foreground {
             // A file that tells nobody of its changes still counts with what it says now.
@@ -39,7 +39,7 @@ impl Console {
                 log::warn!("cannot watch which virtual terminal is in the foreground: {errno}");
             }
         }
-        Self { poller, foreground, switcher, switch: None }
+        Self { poller, foreground, switch: None }
     }
 
     /// Whether there are virtual terminals.
@@ -67,13 +67,13 @@ impl Console {
         if self.switch.is_some() {
             return Err(io::Error::other("another switch is under way: try again"));
         }
-        let switch = self.switcher.start(vt, peer, Instant::now())?;
+        let switch = Switch::start(vt, peer, Instant::now())?;
         self.poller.watch_once(&switch, Token::Switch);
         self.switch = Some(switch);
         Ok(())
     }
 
-    /// Answers the peer, if the program has ended.
+    /// Replies to the peer, if the process has ended.
     fn end_switch(&mut self) -> Option<Outcome> {
         let outcome = self.switch.as_mut()?.outcome()?;
         let switch = self.switch.take()?;

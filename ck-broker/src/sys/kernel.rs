@@ -1,13 +1,15 @@
 //! The only unsafe code: questions to the kernel that neither nix nor rustix can ask, and taking descriptors over
 //! of which only their number is known.
 
+use ck_protocol::Vt;
 use nix::{
     errno::Errno,
     libc,
     sys::signal::{SigHandler, Signal, signal},
 };
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     mem::MaybeUninit,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
     sync::atomic::{AtomicBool, Ordering},
@@ -19,6 +21,8 @@ const GROUPS: usize = 65_536;
 const FEW: usize = 64;
 /// `SO_PEERGROUPS` of asm-generic/socket.h, Linux 4.13.
 const SO_PEERGROUPS: libc::c_int = 59;
+/// `VT_ACTIVATE` of linux/vt.h.
+const VT_ACTIVATE: libc::Ioctl = 0x5606;
 
 /// The descriptors that the service manager has passed (sd_listen_fds(3)), if it has. They are handed out once, and only
 /// before this process has opened any of its own.
@@ -81,6 +85,17 @@ pub(crate) fn pidfd_parent(pidfd: &OwnedFd) -> Result<i32, Errno> {
         info.assume_init()
     };
     i32::try_from(info.ppid).map_err(|_| Errno::ERANGE)
+}
+
+/// Asks the kernel to bring the virtual terminal to the foreground.
+///
+/// # Errors
+/// Those of ioctl_console(2).
+pub(crate) fn activate_vt(console: &File, vt: Vt) -> Result<(), Errno> {
+    // SAFETY: the argument is a number, through which the kernel reads and writes nothing; the descriptor is open as long as
+    // `console` is borrowed.
+    let done = unsafe { libc::ioctl(console.as_raw_fd(), VT_ACTIVATE, libc::c_ulong::from(vt.get())) };
+    Errno::result(done).map(drop)
 }
 
 /// Marks all descriptors from `first` on close-on-exec, and those opened later are as their opener has it.

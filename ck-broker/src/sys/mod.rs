@@ -6,12 +6,13 @@ mod child;
 pub(crate) mod inherited;
 #[allow(
     unsafe_code,
-    reason = "SO_PEERGROUPS and PIDFD_GET_INFO fill buffers; close_range and signal have no safe wrapper; a number becomes an OwnedFd"
+    reason = "SO_PEERGROUPS and PIDFD_GET_INFO fill buffers; VT_ACTIVATE, close_range and signal have no safe wrapper; a number becomes an OwnedFd"
 )]
 mod kernel;
+mod own;
 mod spawn;
 
 pub(crate) use caught::Caught;
 pub(crate) use child::{Child, Deadline, Expired};
-pub(crate) use kernel::{passed_descriptors, peer_groups, pidfd_parent};
+pub(crate) use kernel::{activate_vt, passed_descriptors, peer_groups, pidfd_parent};
 pub(crate) use spawn::{Program, SpawnError};

@@ -1,6 +1,6 @@
 //! Starts programs. No other code in the broker does.
 
-use super::{Child, inherited};
+use super::{Child, inherited, own::own_program};
 use nix::{
     errno::Errno,
     spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn},
@@ -19,9 +19,6 @@ use std::{
     path::Path,
     sync::OnceLock,
 };
-
-/// The program of the broker, even after its file was replaced.
-const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// A program to be started.
 ///
@@ -74,7 +71,7 @@ impl Program {
 
     /// The program of the broker, under `name`, so that pidof(8) and similar programs do not take it for the broker.
     pub(crate) fn own(name: &str) -> Self {
-        Self::named(OWN_PROGRAM.as_ref(), name.as_ref())
+        Self::named(&own_program(), name.as_ref())
     }
 
     fn named(path: &OsStr, name: &OsStr) -> Self {

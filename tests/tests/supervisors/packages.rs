@@ -97,7 +97,7 @@ fn templates_are_of_this_version_and_name_what_is_there() {
         (read("packaging/alpine/APKBUILD"), read(&format!("packaging/gentoo/ck-broker-{version}.ebuild")));
     assert!(apkbuild.lines().any(|line| line == format!("pkgver={version}")));
     let makefile = read("Makefile");
-    let programs = "-p ck-broker -p ck-remove-directory -p ck-switch-vt -p ckctl";
+    let programs = "-p ck-broker -p ck-remove-directory -p ckctl";
     assert!(makefile.contains(&format!("--profile program {}\n", programs.replace("-p", "--package"))));
     for template in [&apkbuild, &ebuild] {
         assert!(template.contains("-p pam_ck") && template.contains(&format!("{programs}\n")));

@@ -89,16 +89,11 @@ pub struct Unfinished {
 }
 
 impl RuntimeRoot {
-    /// Opens the root at `path`, which [`crate::places`] has made. `own` is the path of this program. Also returns the
-    /// work that an earlier broker has not finished.
+    /// Opens the root at `path`, which [`crate::places`] has made. Also returns the work that an earlier broker has not finished.
     ///
     /// # Errors
     /// [`RootError`]
-    pub fn open(
-        path: &Path,
-        own: &Path,
-        mount_options: MountOptions,
-    ) -> Result<(Self, Unfinished), RootError> {
+    pub fn open(path: &Path, mount_options: MountOptions) -> Result<(Self, Unfinished), RootError> {
         if mount_options.backing == Backing::None {
             // Another manager makes the directories, so `places` has not prepared this root.
             directory::make(path, 0o755).map_err(RootError::Unusable)?;
@@ -121,7 +116,7 @@ impl RuntimeRoot {
         } else {
             handle(&path)?
         };
-        let task_runner = (!is_sealed).then(|| TaskRunner::new(own.to_owned(), path.clone()));
+        let task_runner = (!is_sealed).then(|| TaskRunner::new(path.clone()));
         let left = residue::list(&retired_path)?;
         let unfinished = Unfinished { entries: left.entries, to_sweep: left.has_empty };
         let has_earlier_root = is_sealed && retired_path.join(BEFORE).exists();

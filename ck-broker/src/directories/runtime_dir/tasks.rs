@@ -5,7 +5,6 @@
 
 use super::residue::{CONTENTS, EMPTY};
 use crate::{
-    pin::pin,
     places::user_dirs::RETIRED,
     sys::{Caught, Child, Program},
 };
@@ -26,6 +25,8 @@ use std::{
 
 /// The option, without its dashes, that makes this program do such a task. Its value is the [`Task`].
 pub const OPTION: &str = "in-root";
+/// The name of the process.
+const NAME: &str = "ck-in-root";
 /// How long the broker waits for such a process, which usually takes one or two milliseconds.
 const TIME_LIMIT: Duration = Duration::from_millis(100);
 /// The number of blocked processes from which on no task is started.
@@ -46,13 +47,8 @@ pub enum Task {
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
     /// The process could not be started.
-    #[error("cannot run {} --{OPTION}: {source}", program.display())]
-    Run {
-        /// The program.
-        program: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error("cannot run ck-broker --{OPTION}: {0}")]
+    Run(io::Error),
     /// The process is blocked.
     #[error("process {0} hangs in the kernel: a user holds the directory")]
     Blocked(i32),
@@ -67,8 +63,6 @@ pub enum TaskError {
 /// Starts the processes, and keeps those that are blocked.
 #[derive(Debug)]
 pub(super) struct TaskRunner {
-    program: PathBuf,
-    _pin: Option<OwnedFd>,
     root: PathBuf,
     blocked: Vec<Blocked>,
 }
@@ -83,9 +77,9 @@ struct Blocked {
 }
 
 impl TaskRunner {
-    /// Starts `program` for each task in `root`.
-    pub(super) fn new(program: PathBuf, root: PathBuf) -> Self {
-        Self { _pin: pin(&program), program, root, blocked: Vec::new() }
+    /// Starts a process for each task in `root`.
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root, blocked: Vec::new() }
     }
 
     /// Starts a process for the task, and waits for it.
@@ -97,10 +91,10 @@ impl TaskRunner {
         if self.blocked.len() >= MAX_BLOCKED || self.blocked.iter().any(|blocked| blocked.task.uid() == uid) {
             return Err(TaskError::Busy);
         }
-        let failed = |source| TaskError::Run { program: self.program.clone(), source };
-        let caught = Caught::new().map_err(failed)?;
-        let mut child = self.start(task, &caught).map_err(failed)?;
-        let Some(status) = child.status_within(TIME_LIMIT).map_err(|errno| failed(errno.into()))? else {
+        let caught = Caught::new().map_err(TaskError::Run)?;
+        let mut child = self.start(task, &caught).map_err(TaskError::Run)?;
+        let status = child.status_within(TIME_LIMIT).map_err(|errno| TaskError::Run(errno.into()))?;
+        let Some(status) = status else {
             // The signal takes effect when the process is no longer blocked.
             child.kill();
             let pid = child.pid();
@@ -138,7 +132,7 @@ impl TaskRunner {
     }
 
     fn start(&self, task: Task, caught: &Caught) -> io::Result<Child> {
-        let program = Program::new(&self.program)
+        let program = Program::own(NAME)
             .arg(format!("--{OPTION}={}", task.argument()))
             .option("--runtime-root=", &self.root)
             .stdout(caught.writer()?);
