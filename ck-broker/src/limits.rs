@@ -1,63 +1,65 @@
-//! How much each user can have. What is over a limit gets a reply that says so, or its connection is closed. What
-//! another user has is never touched.
+//! The limits, and how users share them. A request over a limit is refused, or its connection is closed. It never takes
+//! anything from another user.
 
 use ck_core::model::Limit;
 
-/// Sessions in all; [`Limit::of`] says how users share them.
+/// The maximum number of sessions. [`Limit::of`] defines how users share them.
 const SESSIONS: usize = 65_536;
-/// Connections on `session.sock`, where each is a login that is just being opened or closed.
+/// The maximum number of connections on `session.sock`. Each is a login or a logout.
 const SESSION_CONNECTIONS: usize = 4096;
-/// Which part of those may wait for hooks.
+/// The divisor for the share of those that may wait for hooks.
 const WAITING_PART: usize = 2;
-/// Connections on `admin.sock` of root, and of all others together. `net` decides who gives up a place for whom.
+/// The maximum number of connections on `admin.sock` of root, and of all other users together. `net` decides which
+/// connection is closed for another one.
 const ADMIN_CONNECTIONS: usize = 128;
-/// Connections on `admin.sock` of one uid other than root.
+/// The maximum number of connections on `admin.sock` for each uid other than root.
 const ADMIN_CONNECTIONS_PER_UID: usize = 16;
-/// Which part of them is of uids without a session, as a user can have thousands of those.
+/// The divisor for the share of uids without a session. It is limited because a user can have thousands of such uids.
 const STRANGERS_PART: usize = 4;
-/// Subscribers of one uid other than root.
+/// The maximum number of subscribers for each uid other than root.
 const SUBSCRIBERS_PER_UID: usize = 8;
-/// Which part of the connections on `admin.sock` subscribers may hold, as nothing ends those but their peers.
+/// The divisor for the share of subscribers in the connections on `admin.sock`. It is limited because only its peer
+/// ends a subscription.
 const SUBSCRIBERS_PART: usize = 2;
-/// Teardowns that wait or run, in all, of which one user may have a quarter.
+/// The maximum number of teardowns that wait or run. A user may have a quarter of them.
 const TEARDOWNS: usize = 1024;
-/// Users who may linger: each has a directory, and may fill it.
+/// The maximum number of lingering users. Each of them has a directory and may fill it.
 pub(crate) const LINGERERS: usize = 1024;
-/// The least of each, however few descriptors there are.
+/// The minimum of each limit, however few descriptors there are.
 const LEAST: usize = 4;
-/// Descriptors for what is neither a session, a connection nor a hook: sockets, files being written, workers, names that are kept in
-/// the kernel's cache.
+/// The number of descriptors for everything but sessions, connections and hooks: sockets, open files, workers, names
+/// that are kept in the kernel's cache.
 const OWN_DESCRIPTORS: usize = 64;
-/// Descriptors of a hook that runs: its process, and what it prints.
+/// The number of descriptors of a running hook: its pidfd and its output.
 const HOOK_DESCRIPTORS: usize = 2;
 
-/// Peers of `admin.sock` that share places with each other, and with nobody else.
+/// A class of peers of `admin.sock` that share a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PeerClass {
     /// Uid 0.
     Root,
     /// Users with a session or lingering, and administrators.
     Users,
-    /// All others.
+    /// All other users.
     Strangers,
 }
 
-/// What fits into the descriptors that the broker may have.
+/// The limits that follow from the number of descriptors that the broker may have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Each takes a descriptor: the leader's.
+    /// Each takes one descriptor: the pidfd of the leader.
     pub(crate) sessions: Limit,
-    /// Each takes two: the socket, and the peer's process.
+    /// Each takes two descriptors: the socket and the pidfd of the peer.
     session_connections: usize,
-    /// Those of them that wait for hooks, as nothing ends those but hooks and their peers.
+    /// The logins that wait for hooks. They are limited because only hooks and their peers end them.
     pub(crate) waiting_logins: Limit,
     admin_connections: usize,
-    /// Each takes one where it is a detached file system.
+    /// A running or abandoned one takes the descriptors of its worker.
     pub(crate) teardowns: Limit,
 }
 
 impl Limits {
-    /// The limits where `descriptors` can be open, and so many `hooks` run at once.
+    /// The limits for `descriptors` open descriptors and `hooks` parallel hooks.
     pub(crate) fn within(descriptors: usize, hooks: usize) -> Self {
         let room = descriptors.saturating_sub(OWN_DESCRIPTORS + HOOK_DESCRIPTORS * hooks);
         let sessions = SESSIONS.min(room / 16 * 11).max(LEAST);
@@ -72,12 +74,12 @@ impl Limits {
         }
     }
 
-    /// Whether one more login may connect, when `others` have.
+    /// True if one more login may connect to `session.sock`, which has `others` connections.
     pub(crate) fn admit_module(&self, others: usize) -> bool {
         others < self.session_connections
     }
 
-    /// How many connections to `admin.sock` the class may have.
+    /// The limit of connections to `admin.sock` for the class.
     pub(crate) fn connections(&self, class: PeerClass) -> Limit {
         let strangers = self.admin_connections / STRANGERS_PART;
         let (all, per_user) = match class {
@@ -88,7 +90,7 @@ impl Limits {
         Limit { all, per_user }
     }
 
-    /// How many of those may subscribe.
+    /// The limit of subscribers for the class.
     pub(crate) fn subscribers(&self, class: PeerClass) -> Limit {
         let all = self.connections(class).all / SUBSCRIBERS_PART;
         let per_user = if class == PeerClass::Root { all } else { SUBSCRIBERS_PER_UID };

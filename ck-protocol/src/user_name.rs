@@ -1,16 +1,17 @@
-//! The name of a user: bytes.
+//! The name of a user, as bytes.
 
 use crate::{limits, text::TooLong};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{borrow::Cow, fmt};
 
-/// The name of an account, as the name service has it: bytes without a null, most often UTF-8 (passwd(5) names no encoding). At most
-/// [`limits::USER_NAME`] bytes, which is checked before memory is taken. On the wire it is what a text of the same bytes is.
+/// The name of an account in the name service: bytes without a null byte, usually UTF-8 (passwd(5) defines no
+/// encoding). It has at most [`limits::USER_NAME`] bytes, which is checked before memory is allocated. Its wire format
+/// is that of a text with the same bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(Box<[u8]>);
 
 impl UserName {
-    /// Takes `name` whole, or refuses it.
+    /// A name with the whole of `name`.
     ///
     /// # Errors
     /// [`TooLong`] if it has more than [`limits::USER_NAME`] bytes.
@@ -22,7 +23,7 @@ impl UserName {
         Ok(Self(name.into()))
     }
 
-    /// Takes as much of `name` as fits. For names that are only shown.
+    /// A name with as much of `name` as fits, for names that are only shown.
     #[must_use]
     pub fn clipped(name: impl AsRef<[u8]>) -> Self {
         let name = name.as_ref();

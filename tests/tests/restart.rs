@@ -188,3 +188,21 @@ fn with_strict_nobody_logs_in_without_a_session() {
     }
     machine.await_nothing_left();
 }
+
+/// Each start leaves the sockets of the broker before there: nobody removes a name of a user's within the loop.
+#[test]
+fn what_a_start_leaves_in_the_state_is_swept() {
+    let mut machine = Machine::up();
+    let private = "/run/ck-broker/state";
+    for _ in 0..3 {
+        end_broker(&mut machine, Signal::KILL);
+        machine.start_broker(&[]);
+        wait_until(SOON, "it is swept", || to_be_swept(&machine, private).is_empty());
+    }
+}
+
+/// What is still to be swept in the directory.
+fn to_be_swept(machine: &Machine, directory: &str) -> Vec<String> {
+    let names = machine.host.run_ok(&["ls", "-A", directory]);
+    names.lines().filter(|name| name.starts_with("empty-")).map(str::to_owned).collect()
+}

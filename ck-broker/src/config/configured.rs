@@ -1,23 +1,23 @@
-//! The settings that a broker works by: since when, and where they are read again.
+//! The current configuration: its source, its time, and reading it again.
 
 use super::{Settings, Source};
 use ck_protocol::{Message, ShortName, Text, Timestamp};
 use std::time::SystemTime;
 
-/// The tables `[seats]` cannot be changed while the broker runs, as sessions are attached to seats and hooks have been told of them.
+/// Seats cannot change while the broker runs, because sessions are attached to them and hooks were told of them.
 const SEATS_WAIT: &str =
     "the tables [seats] have changed, and count from the next start of ck-broker on (that ends no session)";
 
-/// The component-independent part of the configuration.
+/// The part of the configuration that belongs to no component.
 #[derive(Debug)]
 pub(crate) struct Configured {
     source: Source,
     seats: Vec<(ShortName, Vec<ShortName>)>,
-    /// How many descriptors can be open.
+    /// The maximum number of open descriptors.
     pub(crate) descriptors: usize,
-    /// When this process started.
+    /// The time at which this process started.
     pub(crate) started_at: Timestamp,
-    /// When the settings were read.
+    /// The time at which the settings were read.
     pub(crate) at: Timestamp,
     /// Why the last reload was not fully applied.
     pub(crate) problem: Option<Message>,
@@ -30,7 +30,7 @@ impl Configured {
         Self { source, seats, descriptors, started_at: now, at: now, problem: None }
     }
 
-    /// Reads the settings again. Without new ones the old ones stay, and [`Configured::problem`] says why.
+    /// Reads the settings again. After an error, the old settings stay, and [`Configured::problem`] says why.
     pub(crate) fn read_again(&mut self) -> Option<Settings> {
         match self.source.read() {
             Ok(settings) => {

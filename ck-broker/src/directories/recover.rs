@@ -22,9 +22,8 @@ impl Directories {
         for residue in left {
             self.teardowns.push(residue, None, now);
         }
-        if unfinished.to_sweep {
-            self.teardowns.schedule_sweep(now);
-        }
+        // Every start leaves the sockets of the broker before among what is swept.
+        self.teardowns.schedule_all_sweeps(now);
     }
 
     /// Retires the directories of an earlier broker that no session uses. `are_all_known`: every session record could

@@ -52,8 +52,6 @@ impl Residue {
 pub(super) struct RetiredEntries {
     /// Directories that are retired or still in use.
     pub(super) entries: Vec<Residue>,
-    /// True if there are unused mount points.
-    pub(super) has_empty: bool,
     /// The first unused number.
     pub(super) next: u64,
 }
@@ -73,7 +71,6 @@ pub(super) fn list(retired: &Path) -> Result<RetiredEntries, RootError> {
             let name = entry.map_err(failed)?.file_name();
             let text = name.to_string_lossy();
             if let Some(number) = text.strip_prefix(EMPTY).and_then(|number| number.parse::<u64>().ok()) {
-                left.has_empty = true;
                 left.next = left.next.max(number + 1);
             } else if let Some((uid, number)) = parse(&text) {
                 left.next = left.next.max(number + 1);

@@ -84,8 +84,6 @@ pub struct RuntimeRoot {
 pub struct Unfinished {
     /// Directories that are retired or still in use.
     pub entries: Vec<Residue>,
-    /// True if there are unused mount points.
-    pub to_sweep: bool,
 }
 
 impl RuntimeRoot {
@@ -118,7 +116,7 @@ impl RuntimeRoot {
         };
         let task_runner = (!is_sealed).then(|| TaskRunner::new(path.clone()));
         let left = residue::list(&retired_path)?;
-        let unfinished = Unfinished { entries: left.entries, to_sweep: left.has_empty };
+        let unfinished = Unfinished { entries: left.entries };
         let has_earlier_root = is_sealed && retired_path.join(BEFORE).exists();
         Ok((
             Self {
