@@ -1,11 +1,8 @@
 //! Detects whether another daemon manages runtime directories on this machine.
 
+use crate::process::Proc;
 use ck_protocol::Pid;
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// The only directory in which other managers make runtime directories.
 const MANAGED_ROOT: &str = "/run/user";
@@ -26,21 +23,19 @@ pub struct OtherManager {
 /// Only daemons of root in our own pid namespace count. A user can give a process any name, and a daemon in a container
 /// manages the directories of the container.
 #[must_use]
-pub fn of(root: &Path) -> Option<OtherManager> {
+pub fn of(proc: &Proc, root: &Path) -> Option<OtherManager> {
     if !is_managed_root(root) {
         return None;
     }
-    let own = fs::read_link("/proc/self/ns/pid").ok()?;
-    let processes = fs::read_dir("/proc").ok()?.flatten();
-    processes.filter_map(|entry| manager(&entry.path(), &own)).next()
+    let own = proc.pid_namespace(None).ok()?;
+    proc.pids().ok()?.into_iter().find_map(|pid| manager(proc, pid, &own))
 }
 
-fn manager(process: &Path, namespace: &Path) -> Option<OtherManager> {
-    let pid = process.file_name()?.to_str()?.parse::<i32>().ok()?;
-    let name = fs::read_to_string(process.join("comm")).ok()?.trim_end().to_owned();
-    let known = NAMES.contains(&name.as_str()) && fs::metadata(process).ok()?.uid() == 0;
-    let here = known && fs::read_link(process.join("ns/pid")).ok()? == namespace;
-    here.then_some(OtherManager { name, pid: Pid::try_from(pid).ok()? })
+fn manager(proc: &Proc, pid: Pid, namespace: &Path) -> Option<OtherManager> {
+    let name = proc.name(pid).ok()?;
+    let known = NAMES.contains(&name.as_str()) && proc.uid(pid).ok()? == 0;
+    let here = known && proc.pid_namespace(Some(pid)).ok()? == namespace;
+    here.then_some(OtherManager { name, pid })
 }
 
 /// True if `root`, which may not exist yet, is that directory, even under another name.

@@ -15,8 +15,8 @@
 //! The process that writes the history keeps `CAP_CHOWN` only: a new file belongs to the group of the one before.
 //! Workers and hooks are root's programs, so the kernel gives them all that the bounding set has (capabilities(7)).
 
+use crate::process::Proc;
 use caps::{CapSet, Capability, CapsHashSet, errors::CapsError};
-use std::fs;
 
 /// The capabilities that the broker keeps.
 const OWN: [Capability; 4] =
@@ -24,8 +24,6 @@ const OWN: [Capability; 4] =
 /// The additional capabilities of its workers and hooks.
 const WORKERS: [Capability; 4] =
     [Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_SETPCAP, Capability::CAP_AUDIT_WRITE];
-/// A file of the first process in /proc: the process always exists, and belongs to root as leaders do.
-const FIRST: &str = "/proc/1/stat";
 
 /// Why capabilities could not be dropped.
 #[derive(Debug, thiserror::Error)]
@@ -43,16 +41,16 @@ pub enum PrivilegeError {
 
 /// Drops, for good, every capability that is not in the table above. A capability that is missing at the start stays
 /// missing; without CAP_SYS_ADMIN, for example, directories are made without mounting. `has_vts`: there are virtual
-/// terminals.
+/// terminals. `proc` is what leaders are looked up in.
 ///
 /// # Errors
 /// [`PrivilegeError`]; then more capabilities are left than are needed.
-pub fn drop_excess(has_vts: bool) -> Result<(), PrivilegeError> {
+pub fn drop_excess(has_vts: bool, proc: &Proc) -> Result<(), PrivilegeError> {
     let switch = has_vts.then_some(Capability::CAP_SYS_TTY_CONFIG);
     bound(&OWN.into_iter().chain(WORKERS).chain(switch).collect())?;
     // The effective set is reduced first, because it decides whether /proc hides the first process.
     keep(CapSet::Effective, &OWN.into())?;
-    let trace = fs::read(FIRST).is_err().then_some(Capability::CAP_SYS_PTRACE);
+    let trace = (!proc.shows_root()).then_some(Capability::CAP_SYS_PTRACE);
     keep_only(&OWN.into_iter().chain(trace).collect())
 }
 

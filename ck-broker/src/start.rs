@@ -14,8 +14,9 @@ use crate::{
     log_sink::{self, Destination},
     places::{self, Holder, LockError, PlacesError, Wanted},
     privileges,
+    process::Proc,
     running::{self, RunningError},
-    sessions::store::{LingerDir, StateDir, Store},
+    sessions::store::{Boot, LingerDir, StateDir, Store},
     state_files::StoreError,
     supervisor,
     sys::{
@@ -33,6 +34,7 @@ use std::{
     os::fd::OwnedFd,
     path::Path,
     process::ExitCode,
+    rc::Rc,
 };
 
 /// The exit status of `--pid` if no broker runs.
@@ -204,6 +206,7 @@ fn print(text: &str) {
 
 fn source(options: &Options) -> Source {
     Source {
+        proc: Rc::new(Proc::open()),
         config: options.config.clone(),
         runtime_root: options.runtime_root.clone(),
         beside_logind: options.beside_logind,
@@ -226,6 +229,7 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     let signals = broker::receive_signals()?;
     let source = source(options);
     let settings = source.read()?;
+    let proc = Rc::clone(&source.proc);
     log_sink::install(target(options.syslog), settings.level).map_err(StartError::Log)?;
     let uid = rustix::process::geteuid().as_raw();
     if uid != 0 {
@@ -245,18 +249,19 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     })?;
     places.iter().for_each(|problem| log::warn!("{problem}"));
     let state = StateDir::lock(&options.state_dir)?;
-    let store = Store::open(&state)?;
+    let boot = Boot::current(&proc);
+    let store = Store::open(&state, boot.as_ref())?;
     let (root, unfinished) = RuntimeRoot::open(&options.runtime_root, settings.mount_options)?;
     let descriptors = inherited::raise_descriptor_limit();
     let teardowns = TeardownQueue::new(remover, root.retired_path(), [state.private()]);
     let linger = LingerDir::open(&options.linger_dir);
     let directories =
         directories::Resources { root, teardowns, claims: Claims::open(state.users())?, places };
-    let parts = Parts { directories, unfinished, linger, descriptors, passed, source, signals };
+    let parts = Parts { directories, unfinished, linger, descriptors, boot, passed, source, signals };
     let seats = settings.seats.clone();
     let mut broker = Broker::open(state.path(), store, parts, settings)?;
     let has_vts = broker.open_seats(seats);
-    if let Err(error) = privileges::drop_excess(has_vts) {
+    if let Err(error) = privileges::drop_excess(has_vts, &proc) {
         log::warn!("goes on with more privileges than it needs: {error}");
     }
     supervisor::tell_ready(options.ready_fd).map_err(StartError::Ready)?;

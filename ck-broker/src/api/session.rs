@@ -1,6 +1,6 @@
 //! What modules ask on session.sock, where every peer is root.
 
-use crate::process;
+use crate::process::{self, Proc};
 use ck_core::model::Login;
 use ck_protocol::{Open, Pid, Refusal, RefusalCode};
 use std::{io, os::fd::OwnedFd, time::SystemTime};
@@ -12,6 +12,7 @@ use std::{io, os::fd::OwnedFd, time::SystemTime};
 /// The facts cannot be used, or the process is gone.
 pub(crate) fn login(
     open: Open,
+    proc: &Proc,
     process: io::Result<(&OwnedFd, Pid)>,
     has_sessions: bool,
 ) -> Result<Login, Refusal> {
@@ -19,13 +20,17 @@ pub(crate) fn login(
         log::warn!("login refused: {message}: {}", open.user);
         return Err(Refusal::new(RefusalCode::Invalid, message));
     }
-    let known = process.ok().and_then(|(process, pid)| Some((process, pid, process::leader(process, pid)?)));
-    let Some((process, pid, leader)) = known else {
-        log::warn!("login of {} refused: its process is gone", open.user);
+    let known = process.and_then(|(process, pid)| {
+        let leader =
+            process::leader(proc, process, pid)?.ok_or_else(|| io::Error::other("its process is gone"))?;
+        Ok((process, pid, leader))
+    });
+    let (process, pid, leader) = known.map_err(|error| {
+        log::warn!("login of {} refused: {error}", open.user);
         let message = "cannot tell your process from others: see the log of ck-broker";
-        return Err(Refusal::new(RefusalCode::Failed, message));
-    };
-    let ancestors = if has_sessions { process::ancestors(process, pid) } else { Vec::new() };
+        Refusal::new(RefusalCode::Failed, message)
+    })?;
+    let ancestors = if has_sessions { process::ancestors(proc, process, pid) } else { Vec::new() };
     Ok(Login { open, leader, ancestors, now: SystemTime::now().into() })
 }
 

@@ -12,7 +12,7 @@ use crate::{
     poller::{Endpoint, Poller, Token},
     sessions::{
         Sessions,
-        store::{LingerDir, RecoveredState, Store},
+        store::{Boot, LingerDir, RecoveredState, Store},
     },
 };
 use ck_core::{
@@ -39,6 +39,8 @@ pub(crate) struct Parts {
     pub(crate) linger: LingerDir,
     /// How many descriptors can be open.
     pub(crate) descriptors: usize,
+    /// The current boot.
+    pub(crate) boot: Option<Boot>,
     /// Sockets that the service manager has opened.
     pub(crate) passed: Vec<OwnedFd>,
     /// Where settings are read again.
@@ -69,8 +71,10 @@ impl Broker {
         parts: Parts,
         settings: Settings,
     ) -> Result<Self, BrokerError> {
-        let Parts { directories, unfinished, linger, descriptors, mut passed, source, signals } = parts;
+        let Parts { directories, unfinished, linger, descriptors, boot, mut passed, source, signals } = parts;
         let poller = Poller::new().map_err(BrokerError::Wait)?;
+        let configured = Configured::new(source, &settings, descriptors);
+        let proc = configured.proc();
         let ours: HashSet<_> = directories.claims.uids().into_iter().collect();
         let next = left.next_id.unwrap_or(SessionId::FIRST);
         let registry = Registry::restore(take(&mut left.sessions), |uid| ours.contains(&uid), next);
@@ -90,9 +94,9 @@ impl Broker {
             net,
             subscriptions: Subscriptions::default(),
             console: Console::open(poller.clone()),
-            configured: Configured::new(source, &settings, descriptors),
+            configured,
             signals,
-            sessions: Sessions::new(registry, store, linger).map_err(BrokerError::Wait)?,
+            sessions: Sessions::new(registry, store, linger, proc).map_err(BrokerError::Wait)?,
             directories: Directories::new(poller.clone(), directories),
             hooks: Hooks::new(poller.clone(), settings.hooks.clone()),
             history: History::new(poller.clone(), settings.history.clone()),
@@ -102,7 +106,7 @@ impl Broker {
         broker.hooks.look();
         broker.watch_sources().map_err(BrokerError::Wait)?;
         broker.history.broker_started();
-        broker.take_over(&left, unfinished);
+        broker.take_over(&left, unfinished, boot.as_ref());
         Ok(broker)
     }
 
@@ -140,21 +144,34 @@ impl Broker {
     }
 
     /// Keeps the sessions of an earlier broker whose leader lives, ends the others, and retires the directories in
-    /// which no session lives. The registry has the sessions already.
-    fn take_over(&mut self, left: &RecoveredState, unfinished: Unfinished) {
-        for record in self.sessions.registry.from(SessionId::new(0)) {
-            if record.session.runtime_dir.is_some() {
-                self.directories.adopt(record.session.uid);
+    /// which no session lives. The registry has the sessions already. After a boot no leader lives, whatever has its pid now.
+    fn take_over(&mut self, left: &RecoveredState, unfinished: Unfinished, boot: Option<&Boot>) {
+        let rebooted = left.is_of_earlier_boot;
+        if rebooted {
+            let sessions = self.sessions.registry.sessions();
+            log::warn!("the state is of an earlier boot: its {sessions} sessions have ended");
+        } else {
+            for record in self.sessions.registry.from(SessionId::new(0)) {
+                if record.session.runtime_dir.is_some() {
+                    self.directories.adopt(record.session.uid);
+                }
             }
         }
         self.directories.resume(unfinished);
-        self.linger_again();
-        let ended = self.sessions.watch_all(Instant::now());
+        if !rebooted {
+            self.linger_again();
+        }
+        let ended = if rebooted { self.sessions.end_all() } else { self.sessions.watch_all(Instant::now()) };
         self.take(ended);
-        self.directories.retire_abandoned(left.unreadable.is_empty());
+        self.directories.retire_abandoned(left.unreadable.is_empty() || rebooted);
+        if rebooted {
+            self.linger_again();
+        }
         // Not before: a broker that is started after a crash in between would know of no such record, and
         // retire the directory of its session.
         self.sessions.set_aside(&left.unreadable);
+        // As late, and before any session opens: what is not of this boot must not be taken for it.
+        self.sessions.record_boot(boot);
         let (sessions, users) = (self.sessions.registry.sessions(), self.sessions.registry.users());
         log::info!("serving {sessions} sessions of {users} users");
     }

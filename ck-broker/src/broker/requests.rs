@@ -26,7 +26,8 @@ impl Broker {
         match request {
             SessionRequest::Open(open) => {
                 let has_sessions = self.sessions.registry.sessions() > 0;
-                match session::login(*open, self.net.process(key), has_sessions) {
+                let (proc, process) = (&self.sessions.proc, self.net.process(key));
+                match session::login(*open, proc, process, has_sessions) {
                     Ok(login) => self.apply(Input::Open(Box::new(login)), Some(key)),
                     Err(refusal) => {
                         self.net.send(key, &Reply::Refused(refusal));

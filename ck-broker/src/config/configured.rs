@@ -1,8 +1,9 @@
 //! The current configuration: its source, its time, and reading it again.
 
 use super::{Settings, Source};
+use crate::process::Proc;
 use ck_protocol::{Message, ShortName, Text, Timestamp};
-use std::time::SystemTime;
+use std::{rc::Rc, time::SystemTime};
 
 /// Seats cannot change while the broker runs, because sessions are attached to them and hooks were told of them.
 const SEATS_WAIT: &str =
@@ -24,6 +25,11 @@ pub(crate) struct Configured {
 }
 
 impl Configured {
+    /// Where processes are looked up.
+    pub(crate) fn proc(&self) -> Rc<Proc> {
+        Rc::clone(&self.source.proc)
+    }
+
     pub(crate) fn new(source: Source, settings: &Settings, descriptors: usize) -> Self {
         let now = SystemTime::now().into();
         let seats = settings.seats.clone();

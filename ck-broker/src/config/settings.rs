@@ -3,13 +3,17 @@
 use super::{
     Backing, Configuration, ConfigurationError, HistoryPlace, HookRules, Hooks, MountOptions, RuntimeDir,
 };
-use crate::other_manager::{self, OtherManager};
+use crate::{
+    other_manager::{self, OtherManager},
+    process::Proc,
+};
 use ck_core::{model::Services, policy::Policy};
 use ck_protocol::ShortName;
 use log::LevelFilter;
 use std::{
     num::NonZeroU64,
     path::{Path, PathBuf},
+    rc::Rc,
     time::Duration,
 };
 
@@ -21,6 +25,8 @@ const BYTES_PER_INODE: u64 = 4096;
 /// The source of the settings.
 #[derive(Clone, Debug)]
 pub struct Source {
+    /// Where other managers are looked for.
+    pub proc: Rc<Proc>,
     /// The configuration file, if one was named.
     pub config: Option<PathBuf>,
     /// The runtime root.
@@ -79,7 +85,7 @@ impl Source {
     pub fn read(&self) -> Result<Settings, SettingsError> {
         let configuration = self.configuration()?;
         let makes = configuration.runtime_dir.kind != Backing::None;
-        let manager = makes.then(|| other_manager::of(&self.runtime_root)).flatten();
+        let manager = makes.then(|| other_manager::of(&self.proc, &self.runtime_root)).flatten();
         match manager {
             Some(manager) if !self.beside_logind => {
                 Err(SettingsError::Managed { root: self.runtime_root.clone(), manager })

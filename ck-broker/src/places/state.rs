@@ -26,6 +26,8 @@ pub(crate) const SESSIONS: &str = "sessions";
 pub(crate) const USERS: &str = "users";
 /// The first session id that was never used.
 pub(crate) const NEXT_ID: &str = "next-id";
+/// The boot that the state is of.
+pub(crate) const BOOT: &str = "boot";
 /// The lock of the broker.
 pub(crate) const LOCK: &str = "lock";
 /// The prefix of names that are to be swept away: `ck-remove-directory --sweep` removes them.

@@ -13,20 +13,23 @@ use crate::{
     config::Settings,
     limits::Limits,
     poller::{Poller, Token},
+    process::Proc,
 };
 pub(crate) use leaders::Termination;
 
 use ck_core::registry::{Effect, Input, Registry};
 use ck_protocol::{SessionId, SessionRef};
 use leaders::Leaders;
-use std::time::Instant;
-use store::{LingerDir, Store, UnreadableRecord};
+use std::{rc::Rc, time::Instant};
+use store::{Boot, LingerDir, Store, UnreadableRecord};
 
 /// The component that keeps the sessions.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     pub(crate) registry: Registry,
     pub(crate) linger: LingerDir,
+    /// Where leaders are looked up.
+    pub(crate) proc: Rc<Proc>,
     store: Store,
     leaders: Leaders,
     /// The sessions of an earlier broker whose leaders could not be watched yet.
@@ -36,8 +39,21 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    pub(crate) fn new(registry: Registry, store: Store, linger: LingerDir) -> nix::Result<Self> {
-        Ok(Self { registry, linger, store, leaders: Leaders::new()?, unwatched: Vec::new(), watch_due: None })
+    pub(crate) fn new(
+        registry: Registry,
+        store: Store,
+        linger: LingerDir,
+        proc: Rc<Proc>,
+    ) -> nix::Result<Self> {
+        Ok(Self {
+            registry,
+            linger,
+            proc,
+            store,
+            leaders: Leaders::new()?,
+            unwatched: Vec::new(),
+            watch_due: None,
+        })
     }
 
     /// The epoll set of leaders, to be nested in the broker's.
@@ -48,6 +64,13 @@ impl Sessions {
     /// Applies an input to the registry. Returns the effects that have to be carried out.
     pub(crate) fn apply(&mut self, input: Input) -> Vec<Effect> {
         self.registry.apply(input)
+    }
+
+    /// Writes that the records are of this boot.
+    pub(crate) fn record_boot(&self, boot: Option<&Boot>) {
+        if let Some(Err(error)) = boot.map(|boot| self.store.write_boot(boot)) {
+            log::error!("{error}");
+        }
     }
 
     /// Writes the record of a session.

@@ -16,6 +16,12 @@ impl Sessions {
         self.watch_again(now)
     }
 
+    /// Returns the ends of all sessions, which are of an earlier boot.
+    pub(crate) fn end_all(&self) -> Vec<Outcome> {
+        let all = self.registry.from(SessionId::new(0)).map(|record| record.session.id);
+        all.map(Outcome::EndedUnseen).collect()
+    }
+
     /// Watches the leaders that are not watched yet. Returns the ends of the sessions whose leader is dead. A leader
     /// that cannot be watched is tried again later: the late end of a session does less harm than taking the directory
     /// from a session that lives.
@@ -25,7 +31,7 @@ impl Sessions {
             let Some(record) = self.registry.get(id) else { continue };
             let (pid, started, inode) =
                 (record.session.leader_pid, record.leader_started, record.leader_inode);
-            let watched = match process::again(Leader { pid, started, inode }) {
+            let watched = match process::again(&self.proc, Leader { pid, started, inode }) {
                 Ok(None) => {
                     ended.push(Outcome::EndedUnseen(id));
                     continue;

@@ -31,7 +31,7 @@ static STATE: LazyLock<StateDir> = LazyLock::new(|| {
 fuzz_target!(|data: &[u8]| {
     let files = write_files(data);
     let (mut store, left) =
-        within(MEMORY, || Store::open(&STATE)).expect("no file keeps a broker from its start");
+        within(MEMORY, || Store::open(&STATE, None)).expect("no file keeps a broker from its start");
     assert_eq!(left.sessions.len() + left.unreadable.len(), files, "{left:?}");
     let claims =
         within(MEMORY, || Claims::open(STATE.users())).expect("no claim keeps a broker from its start");
@@ -91,7 +91,7 @@ fn assert_same_again(store: &mut Store, left: &RecoveredState) {
         assert!(entry.session.id < next, "{} is there, and comes next: {next}", entry.session.id);
         store.record(entry).expect("what was read can be written");
     }
-    let again = Store::open(&STATE).expect("a second start").1;
+    let again = Store::open(&STATE, None).expect("a second start").1;
     assert!(again.unreadable.is_empty(), "{again:?}");
     assert_eq!(sorted(&again.sessions), sorted(&left.sessions));
 }

@@ -2,6 +2,7 @@
 //!
 //! - `sessions/<id>`: a [`SessionRecord`], written before the login is answered;
 //! - `users/<uid>`: the claims of [`crate::directories`];
+//! - `boot`: the boot that all of it is of;
 //! - `next-id`: this session id and all larger ones were never used;
 //! - `lock`: held while a broker runs.
 //!
@@ -10,17 +11,19 @@
 //! All files but the claims are replaced as a whole, by rename(2). Nothing is synced: the state directory is a tmpfs,
 //! which survives the death of the broker but not of the machine.
 
+mod boot;
 mod format;
 mod linger;
 mod records;
 mod state_dir;
 
+pub use boot::Boot;
 pub use linger::{LingerDir, LingerError};
 pub use records::UnreadableRecord;
 pub use state_dir::StateDir;
 
 use crate::{
-    places::state::NEXT_ID,
+    places::state::{BOOT, NEXT_ID},
     state_files::{self, StoreError},
 };
 use ck_core::model::SessionRecord;
@@ -41,6 +44,7 @@ const IDS_SKIPPED: u64 = 1 << 32;
 pub struct Store {
     sessions: PathBuf,
     next_id: PathBuf,
+    boot: PathBuf,
     /// The contents of `next-id`.
     covered: SessionId,
     /// The records that could not be removed yet.
@@ -52,6 +56,8 @@ pub struct Store {
 pub struct RecoveredState {
     /// The sessions.
     pub sessions: Vec<SessionRecord>,
+    /// True if they are of an earlier boot, so that all of them have ended.
+    pub is_of_earlier_boot: bool,
     /// The first id that was never used.
     pub next_id: Option<SessionId>,
     /// The session records that could not be read.
@@ -59,21 +65,25 @@ pub struct RecoveredState {
 }
 
 impl Store {
-    /// Opens the store in the state directory, and reads its contents.
+    /// Opens the store in the state directory, and reads its contents. `boot` is the current boot, where that is known.
     ///
     /// # Errors
     /// [`StoreError`] if a directory cannot be read. A record that cannot be read is no error.
-    pub fn open(state: &StateDir) -> Result<(Self, RecoveredState), StoreError> {
+    pub fn open(state: &StateDir, boot: Option<&Boot>) -> Result<(Self, RecoveredState), StoreError> {
         let sessions = state.sessions();
-        let next_id = state.private().join(NEXT_ID);
-        let mut left = RecoveredState { next_id: records::read_id(&next_id), ..RecoveredState::default() };
+        let (next_id, boot_file) = (state.private().join(NEXT_ID), state.private().join(BOOT));
+        let mut left = RecoveredState {
+            next_id: records::read_id(&next_id),
+            is_of_earlier_boot: boot.is_some_and(|boot| boot.differs_from(&boot_file)),
+            ..RecoveredState::default()
+        };
         records::read_sessions(&sessions, &mut left)?;
         let above = left.sessions.iter().map(|entry| entry.session.id.next());
         let above = above.chain(left.next_id).max();
         let lost = left.next_id.is_none() && next_id.exists();
         left.next_id = if lost { Some(beyond(above, &next_id)) } else { above };
         let covered = left.next_id.unwrap_or(SessionId::FIRST);
-        Ok((Self { sessions, next_id, covered, stale: BTreeSet::new() }, left))
+        Ok((Self { sessions, next_id, boot: boot_file, covered, stale: BTreeSet::new() }, left))
     }
 
     /// Writes the record of a session. `next-id` covers its id first.
@@ -116,6 +126,14 @@ impl Store {
             self.stale.pop_first();
         }
         Ok(())
+    }
+
+    /// Writes that the records are of this boot.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn write_boot(&self, boot: &Boot) -> Result<(), StoreError> {
+        boot.write(&self.boot)
     }
 
     /// Writes exactly the next id, so that an orderly restart skips no id.

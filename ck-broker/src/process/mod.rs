@@ -1,5 +1,9 @@
 //! Facts about a process from the kernel: its pidfd, its identity across restarts, its ancestors.
 
+mod proc;
+
+pub use proc::Proc;
+
 use crate::{poll, sys};
 use ck_core::model::Leader;
 use ck_protocol::Pid;
@@ -11,9 +15,7 @@ use rustix::{
     process::{PidfdFlags, pidfd_open},
 };
 use std::{
-    fs::File,
-    io::{self, Read},
-    iter,
+    io, iter,
     os::fd::{AsFd, OwnedFd},
     sync::OnceLock,
 };
@@ -23,10 +25,6 @@ const PIDFS: FsWord = 0x5049_4446;
 /// The maximum number of ancestors that are looked for. An ssh login is three generations below init, a `su` in its
 /// shell a few more.
 const MAX_ANCESTORS: usize = 32;
-
-/// The size of the buffer for a line of proc_pid_stat(5), which has 50 numbers of at most 20 digits, and a name of 64
-/// bytes. One read(2) returns the whole line (seq_file).
-const STAT_SIZE: usize = 2048;
 
 /// A descriptor of the process that connected `socket`, whose pid is `pid`.
 ///
@@ -63,8 +61,8 @@ pub fn by_pid(pid: Pid) -> io::Result<OwnedFd> {
 /// A descriptor of a process that was a leader earlier, if it still runs.
 ///
 /// # Errors
-/// An I/O error if that cannot be found out, for example if no descriptor is free.
-pub fn again(leader: Leader) -> io::Result<Option<OwnedFd>> {
+/// An I/O error if that cannot be found out, for example if no descriptor is free, or if /proc hides the process.
+pub fn again(proc: &Proc, leader: Leader) -> io::Result<Option<OwnedFd>> {
     let gone = |error: &io::Error| error.raw_os_error() == Some(Errno::SRCH.raw_os_error());
     let pidfd = match by_pid(leader.pid) {
         Err(error) if gone(&error) => return Ok(None),
@@ -76,11 +74,7 @@ pub fn again(leader: Leader) -> io::Result<Option<OwnedFd>> {
     }
     // Read after the descriptor was opened. If the pid was reused before that, the start time differs. If it is reused
     // later, the descriptor reports that the process has ended.
-    let stat = match read_stat(leader.pid) {
-        // ESRCH: it ended between opening and reading.
-        Err(error) if error.kind() == io::ErrorKind::NotFound || gone(&error) => return Ok(None),
-        line => parse(&line?),
-    };
+    let stat = proc.stat(&pidfd, leader.pid)?;
     let runs = stat.is_some_and(|stat| stat.started == leader.started && !stat.is_zombie);
     Ok(runs.then_some(pidfd))
 }
@@ -101,67 +95,42 @@ pub fn inode(pidfd: &OwnedFd) -> Option<u64> {
 }
 
 /// The identity of the process behind `pidfd`, which has this pid. `None` if it is gone.
-#[must_use]
-pub fn leader(pidfd: &OwnedFd, pid: Pid) -> Option<Leader> {
+///
+/// # Errors
+/// An I/O error if that cannot be found out, for example if /proc hides the process.
+pub fn leader(proc: &Proc, pidfd: &OwnedFd, pid: Pid) -> io::Result<Option<Leader>> {
     match inode(pidfd) {
         // The inode is sufficient. Reading /proc would take 18 µs more.
-        Some(inode) => Some(Leader { pid, started: 0, inode: Some(inode) }),
-        None => Some(Leader { pid, started: stat(pid)?.started, inode: None }),
+        Some(inode) => Ok(Some(Leader { pid, started: 0, inode: Some(inode) })),
+        None => {
+            let stat = proc.stat(pidfd, pid)?;
+            Ok(stat.map(|stat| Leader { pid, started: stat.started, inode: None }))
+        }
     }
 }
 
 /// The ancestors of the process behind `pidfd`, which has this pid, its parent first.
 #[must_use]
-pub fn ancestors(pidfd: &OwnedFd, pid: Pid) -> Vec<Pid> {
-    let above = |pid: &Pid| by_pid(*pid).ok().and_then(|pidfd| parent(&pidfd, *pid));
-    iter::successors(parent(pidfd, pid), above).take(MAX_ANCESTORS).collect()
+pub fn ancestors(proc: &Proc, pidfd: &OwnedFd, pid: Pid) -> Vec<Pid> {
+    let above = |pid: &Pid| by_pid(*pid).ok().and_then(|pidfd| parent(proc, &pidfd, *pid));
+    iter::successors(parent(proc, pidfd, pid), above).take(MAX_ANCESTORS).collect()
 }
 
 /// The parent of the process behind `pidfd`, which has this pid. `None` if the process is gone, or its parent is not in
 /// our pid namespace.
-fn parent(pidfd: &OwnedFd, pid: Pid) -> Option<Pid> {
+fn parent(proc: &Proc, pidfd: &OwnedFd, pid: Pid) -> Option<Pid> {
     match sys::pidfd_parent(pidfd) {
         Ok(parent) => Pid::try_from(parent).ok(),
         // Linux before 6.13: ENOTTY, or EINVAL if pidfds support other requests already.
-        Err(nix::errno::Errno::ENOTTY | nix::errno::Errno::EINVAL) => stat(pid)?.parent,
+        Err(nix::errno::Errno::ENOTTY | nix::errno::Errno::EINVAL) => proc.stat(pidfd, pid).ok()??.parent,
         Err(_) => None,
     }
 }
 
-struct Stat {
-    parent: Option<Pid>,
-    started: u64,
-    is_zombie: bool,
-}
-
-fn stat(pid: Pid) -> Option<Stat> {
-    parse(&read_stat(pid).ok()?)
-}
-
-fn read_stat(pid: Pid) -> io::Result<String> {
-    let mut line = [0; STAT_SIZE];
-    let length = File::open(format!("/proc/{pid}/stat"))?.read(&mut line)?;
-    // The name of the command may not be UTF-8: a user who runs `su` through a link chooses it.
-    Ok(String::from_utf8_lossy(line.get(..length).unwrap_or_default()).into_owned())
-}
-
-/// Parses a line of proc_pid_stat(5). The name of the command, field 2, may contain any character, also spaces and
-/// parentheses. The other fields follow its last parenthesis.
-fn parse(line: &str) -> Option<Stat> {
-    let (_, fields) = line.rsplit_once(") ")?;
-    let mut fields = fields.split_ascii_whitespace();
-    let state = fields.next()?;
-    let parent = fields.next()?.parse::<i32>().ok().and_then(|pid| Pid::try_from(pid).ok());
-    // `fields` now begins with field 5; the start time is field 22.
-    let started = fields.nth(17)?.parse().ok()?;
-    Some(Stat { parent, started, is_zombie: matches!(state, "Z" | "X") })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{proc::Stat, *};
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-    use proptest::prelude::*;
     use std::{
         ffi::OsStr, fs, os::unix::ffi::OsStrExt, os::unix::fs::symlink, os::unix::process::parent_id,
         process::Command,
@@ -171,12 +140,8 @@ mod tests {
         Pid::try_from(i32::try_from(std::process::id()).unwrap()).unwrap()
     }
 
-    #[test]
-    fn a_name_with_parentheses_misleads_nobody() {
-        let line = "12 (a) R 9 (b) S 7 1 1 0 -1 4194560 1 0 0 0 1 2 3 4 20 0 1 0 4711 1 1";
-        let stat = parse(line).unwrap();
-        assert_eq!((stat.parent.map(Pid::get), stat.started, stat.is_zombie), (Some(7), 4711, false));
-        assert!(parse("12 (cut").is_none());
+    fn stat(proc: &Proc, pid: Pid) -> Stat {
+        proc.stat(&by_pid(pid).unwrap(), pid).unwrap().unwrap()
     }
 
     #[test]
@@ -187,62 +152,53 @@ mod tests {
         symlink("/bin/sleep", &program).unwrap();
         let mut child = Command::new(&program).arg("60").spawn().unwrap();
         let pid = Pid::try_from(i32::try_from(child.id()).unwrap()).unwrap();
-        let Stat { parent, started, .. } = stat(pid).unwrap();
+        let proc = Proc::open();
+        let Stat { parent, started, .. } = stat(&proc, pid);
         assert_eq!(parent, Some(own_pid()));
-        assert!(again(Leader { pid, started, inode: None }).unwrap().is_some());
+        assert!(again(&proc, Leader { pid, started, inode: None }).unwrap().is_some());
         child.kill().and_then(|()| child.wait()).unwrap();
         fs::remove_dir_all(&dir).unwrap();
     }
 
-    proptest! {
-        #[test]
-        fn no_line_makes_parsing_panic(line in "[0-9() a-zA-Z\\-\n\u{fffd}]{0,120}") {
-            let _ = parse(&line);
-        }
-
-        #[test]
-        fn no_name_changes_what_is_read(name in any::<String>()) {
-            let line = format!("12 ({name}) S 7 1 1 0 -1 4194560 1 0 0 0 1 2 3 4 20 0 1 0 4711 1 1");
-            let stat = parse(&line).unwrap();
-            prop_assert_eq!((stat.parent.map(Pid::get), stat.started), (Some(7), 4711));
-        }
-    }
-
     #[test]
     fn a_process_is_recognised_by_its_start_time() {
-        let leader = Leader { pid: own_pid(), started: stat(own_pid()).unwrap().started, inode: None };
-        assert!(again(leader).unwrap().is_some());
-        assert!(again(Leader { started: leader.started + 1, ..leader }).unwrap().is_none());
+        let proc = Proc::open();
+        let leader = Leader { pid: own_pid(), started: stat(&proc, own_pid()).started, inode: None };
+        assert!(again(&proc, leader).unwrap().is_some());
+        assert!(again(&proc, Leader { started: leader.started + 1, ..leader }).unwrap().is_none());
     }
 
     #[test]
     fn where_there_is_pidfs_a_process_is_recognised_by_its_inode() {
-        let leader = leader(&by_pid(own_pid()).unwrap(), own_pid()).unwrap();
-        assert!(again(leader).unwrap().is_some());
+        let proc = Proc::open();
+        let leader = leader(&proc, &by_pid(own_pid()).unwrap(), own_pid()).unwrap().unwrap();
+        assert!(again(&proc, leader).unwrap().is_some());
         let Some(inode) = leader.inode else { return };
-        assert!(again(Leader { inode: Some(inode + 1), ..leader }).unwrap().is_none());
+        assert!(again(&proc, Leader { inode: Some(inode + 1), ..leader }).unwrap().is_none());
     }
 
     #[test]
     fn one_that_has_ended_and_is_not_reaped_is_none() {
         let mut child = Command::new("/bin/sleep").arg("60").spawn().unwrap();
         let pid = Pid::try_from(i32::try_from(child.id()).unwrap()).unwrap();
-        let by_inode = leader(&by_pid(pid).unwrap(), pid).unwrap();
-        let by_time = Leader { pid, started: stat(pid).unwrap().started, inode: None };
+        let proc = Proc::open();
+        let by_inode = leader(&proc, &by_pid(pid).unwrap(), pid).unwrap().unwrap();
+        let by_time = Leader { pid, started: stat(&proc, pid).started, inode: None };
         child.kill().unwrap();
-        while !stat(pid).unwrap().is_zombie {}
+        while !stat(&proc, pid).is_zombie {}
         for leader in [by_inode, by_time] {
-            assert!(again(leader).unwrap().is_none(), "{leader:?}");
+            assert!(again(&proc, leader).unwrap().is_none(), "{leader:?}");
         }
         child.wait().unwrap();
     }
 
     #[test]
     fn the_ancestors_are_those_that_proc_tells() {
-        let parent = |pid: &Pid| stat(*pid).and_then(|stat| stat.parent);
+        let proc = Proc::open();
+        let parent = |pid: &Pid| stat(&proc, *pid).parent;
         let told: Vec<_> = iter::successors(parent(&own_pid()), parent).collect();
         assert_eq!(told.first().map(|pid| pid.get()), Some(i32::try_from(parent_id()).unwrap()));
-        assert_eq!(ancestors(&by_pid(own_pid()).unwrap(), own_pid()), told);
+        assert_eq!(ancestors(&proc, &by_pid(own_pid()).unwrap(), own_pid()), told);
     }
 
     #[test]

@@ -1,0 +1,190 @@
+//! The process file system, proc(5), as the broker sees it.
+
+use super::has_ended;
+use ck_protocol::Pid;
+use rustix::{
+    fs::{AtFlags, CWD, Dir, Mode, OFlags, StatxFlags, openat, readlinkat, statx},
+    io::{Errno, read},
+    mount::{
+        FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen,
+    },
+};
+use std::{
+    cell::Cell,
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStringExt,
+    },
+    path::PathBuf,
+};
+
+/// The size of the buffer for a line of proc_pid_stat(5), which has 50 numbers of at most 20 digits, and a name of 64
+/// bytes. One read(2) returns the whole line (seq_file).
+const STAT_SIZE: usize = 2048;
+
+/// An instance of proc(5).
+///
+/// Where it can be mounted it is one of the broker's own, that is in no directory. Since Linux 5.8 each instance has its own options and its own
+/// locks: whoever remounts `/proc` with `hidepid=`, and whoever holds its lock, does nothing to this one.
+#[derive(Debug)]
+pub struct Proc {
+    root: io::Result<OwnedFd>,
+    /// True since a process was hidden that runs.
+    hides: Cell<bool>,
+}
+
+/// What proc_pid_stat(5) says of a process.
+#[derive(Debug)]
+pub(super) struct Stat {
+    pub(super) parent: Option<Pid>,
+    pub(super) started: u64,
+    pub(super) is_zombie: bool,
+}
+
+impl Proc {
+    /// Mounts an instance. Where that is not permitted (containers), it is `/proc`.
+    #[must_use]
+    pub fn open() -> Self {
+        let root = mount().or_else(|errno| {
+            log::debug!("no process file system of its own, so it is /proc: {errno}");
+            openat(CWD, "/proc", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        });
+        Self { root: root.map_err(Into::into), hides: Cell::new(false) }
+    }
+
+    /// True if the first process is visible, which is root's as leaders are.
+    pub(crate) fn shows_root(&self) -> bool {
+        self.read("1/stat").is_ok()
+    }
+
+    /// What people should know: processes are hidden from the broker.
+    pub(crate) fn problem(&self) -> Option<String> {
+        if self.hides.get() && self.shows_root() {
+            self.hides.set(false);
+        }
+        self.hides.get().then(|| {
+            "logins have no session, as /proc hides their processes from ck-broker: remount /proc without hidepid=, or restart ck-broker"
+                .to_owned()
+        })
+    }
+
+    /// What there is to know of the process behind `pidfd`, which has this pid. `None` if it has ended.
+    ///
+    /// # Errors
+    /// It runs, and cannot be read.
+    pub(super) fn stat(&self, pidfd: &OwnedFd, pid: Pid) -> io::Result<Option<Stat>> {
+        let line = match self.read(&format!("{pid}/stat")) {
+            // It ended between opening and reading.
+            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && has_ended(pidfd)? => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.hides.set(true);
+                return Err(io::Error::other(format!("/proc hides process {pid} (hidepid= in proc(5))")));
+            }
+            line => line?,
+        };
+        // The name of the command may not be UTF-8: a user who runs `su` through a link chooses it.
+        Ok(parse(&String::from_utf8_lossy(&line)))
+    }
+
+    /// The pids of all processes that are visible.
+    pub(crate) fn pids(&self) -> io::Result<Vec<Pid>> {
+        let all = Dir::read_from(self.entry(".", OFlags::DIRECTORY)?)?.flatten();
+        let pids = all.filter_map(|entry| entry.file_name().to_str().ok()?.parse::<i32>().ok());
+        Ok(pids.filter_map(|pid| Pid::try_from(pid).ok()).collect())
+    }
+
+    /// The name of a process, as proc_pid_comm(5) has it.
+    pub(crate) fn name(&self, pid: Pid) -> io::Result<String> {
+        Ok(String::from_utf8_lossy(&self.read(&format!("{pid}/comm"))?).trim_end().to_owned())
+    }
+
+    /// The uid of a process.
+    pub(crate) fn uid(&self, pid: Pid) -> io::Result<u32> {
+        Ok(statx(self.root()?, pid.to_string(), AtFlags::empty(), StatxFlags::UID)?.stx_uid)
+    }
+
+    /// The pid namespace of a process, or of this one.
+    pub(crate) fn pid_namespace(&self, pid: Option<Pid>) -> io::Result<PathBuf> {
+        let process = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+        let link = readlinkat(self.root()?, format!("{process}/ns/pid"), Vec::new())?;
+        Ok(PathBuf::from(std::ffi::OsString::from_vec(link.into_bytes())))
+    }
+
+    /// When a process started, in clock ticks since boot.
+    pub(crate) fn started(&self, pid: Pid) -> Option<u64> {
+        let line = self.read(&format!("{pid}/stat")).ok()?;
+        Some(parse(&String::from_utf8_lossy(&line))?.started)
+    }
+
+    /// The first bytes of a small file.
+    pub(crate) fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let file = self.entry(path, OFlags::empty())?;
+        let mut bytes = vec![0; STAT_SIZE];
+        let length = read(&file, &mut bytes)?;
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
+    fn entry(&self, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
+        Ok(openat(self.root()?, path, OFlags::RDONLY | OFlags::CLOEXEC | flags, Mode::empty())?)
+    }
+
+    fn root(&self) -> io::Result<BorrowedFd<'_>> {
+        let root = self.root.as_ref();
+        root.map(AsFd::as_fd).map_err(|error| io::Error::new(error.kind(), format!("/proc: {error}")))
+    }
+}
+
+/// An instance that shows all processes.
+fn mount() -> Result<OwnedFd, Errno> {
+    let context = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(context.as_fd(), "hidepid", "0")?;
+    fsconfig_create(context.as_fd())?;
+    let flags = MountAttrFlags::MOUNT_ATTR_RDONLY
+        | MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, flags)
+}
+
+/// Parses a line of proc_pid_stat(5). The name of the command, field 2, may contain any character, also spaces and
+/// parentheses. The other fields follow its last parenthesis.
+fn parse(line: &str) -> Option<Stat> {
+    let (_, fields) = line.rsplit_once(") ")?;
+    let mut fields = fields.split_ascii_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse::<i32>().ok().and_then(|pid| Pid::try_from(pid).ok());
+    // `fields` now begins with field 5; the start time is field 22.
+    let started = fields.nth(17)?.parse().ok()?;
+    Some(Stat { parent, started, is_zombie: matches!(state, "Z" | "X") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_name_with_parentheses_misleads_nobody() {
+        let line = "12 (a) R 9 (b) S 7 1 1 0 -1 4194560 1 0 0 0 1 2 3 4 20 0 1 0 4711 1 1";
+        let stat = parse(line).unwrap();
+        assert_eq!((stat.parent.map(Pid::get), stat.started, stat.is_zombie), (Some(7), 4711, false));
+        assert!(parse("12 (cut").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_parsing_panic(line in "[0-9() a-zA-Z\\-\n\u{fffd}]{0,120}") {
+            let _ = parse(&line);
+        }
+
+        #[test]
+        fn no_name_changes_what_is_read(name in any::<String>()) {
+            let line = format!("12 ({name}) S 7 1 1 0 -1 4194560 1 0 0 0 1 2 3 4 20 0 1 0 4711 1 1");
+            let stat = parse(&line).unwrap();
+            prop_assert_eq!((stat.parent.map(Pid::get), stat.started), (Some(7), 4711));
+        }
+    }
+}
