@@ -1,7 +1,7 @@
 //! Users by name or uid. `ckctl` looks them up in the user database, because the broker asks no name service.
 //!
-//! A user name is a string of bytes. The broker keeps names as UTF-8 text, and the PAM module writes U+FFFD for bytes that do
-//! not belong there. So a name that is not UTF-8 is translated into its uid here.
+//! A user name is a string of bytes. The broker knows names as UTF-8 text only, with U+FFFD for bytes that do not belong there.
+//! So a name that is not UTF-8 is translated into its uid here.
 
 use ck_protocol::Uid;
 use nix::{

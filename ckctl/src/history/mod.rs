@@ -85,7 +85,7 @@ fn advice(error: &io::Error) -> &'static str {
     if error.kind() == io::ErrorKind::PermissionDenied {
         "where admin.list = \"own\", the history is for root and administrators: ask them"
     } else {
-        "--file names another"
+        "give the right file with --file"
     }
 }
 
