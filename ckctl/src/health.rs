@@ -9,9 +9,9 @@ const NEARLY: u64 = 90;
 const NEEDED: [&str; 5] =
     ["teardowns_failed", "teardowns_abandoned", "hooks_failed", "sessions", "sessions_limit"];
 
-/// The problems, one line for each. `told` are the problems that the broker itself reports.
+/// The problems, one line for each. `reported` are the problems that the broker itself reports.
 #[must_use]
-pub fn problems(facts: &Facts, told: &[Message]) -> Vec<String> {
+pub fn problems(facts: &Facts, reported: &[Message]) -> Vec<String> {
     let count = |key| facts.number(key).unwrap_or(0);
     let many = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let mut problems = Vec::new();
@@ -39,7 +39,7 @@ pub fn problems(facts: &Facts, told: &[Message]) -> Vec<String> {
             problems.push(format!("{used} of at most {limit} sessions: see ckctl list"));
         }
     }
-    problems.extend(told.iter().map(|problem| printable(problem.as_str()).to_string()));
+    problems.extend(reported.iter().map(|problem| printable(problem.as_str()).to_string()));
     problems
 }
 

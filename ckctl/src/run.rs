@@ -94,7 +94,7 @@ fn run() -> Result<(), RunError> {
 fn print_help(error: &clap::Error) -> Result<(), RunError> {
     let text = error.render().to_string();
     if !error.use_stderr() {
-        return print(&text);
+        return print(&format!("{}\n", text.trim_end()));
     }
     let (mut parts, mut command) = (Vec::new(), "ckctl".to_owned());
     for part in text.split("\n\n").filter(|part| !part.trim().is_empty()) {
@@ -191,14 +191,14 @@ fn status(
     output: &Output<'_>,
 ) -> Result<String, RunError> {
     let asked = client.and_then(|mut client| Ok((client.facts()?, client.problems()?)));
-    let (facts, told) = asked.inspect_err(|_| {
+    let (facts, reported) = asked.inspect_err(|_| {
         if metrics {
             // A collector must see that the broker does not answer. The reason is on standard error.
             let _ = print(&metrics::down());
         }
     })?;
     let facts = Facts::from(facts);
-    let problems = health::problems(&facts, &told);
+    let problems = health::problems(&facts, &reported);
     if metrics {
         return Ok(metrics::metrics(&facts, problems.len()));
     }

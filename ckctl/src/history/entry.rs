@@ -84,11 +84,11 @@ impl Entry {
             || self.ended_at.is_some_and(|ended| ended >= moment)
     }
 
-    /// Ends the session at `line`. `told` is the duration in that line.
-    fn ended(&mut self, line: &Line, told: Option<f64>, late: bool) {
+    /// Ends the session at `line`. `reported` is the duration in that line.
+    fn ended(&mut self, line: &Line, reported: Option<f64>, late: bool) {
         let same_boot = self.up.filter(|_| self.boot == line.boot);
         let by_clocks = || u64::try_from(line.time.as_micros() - self.opened_at.as_micros()).ok();
-        let seconds = told.or_else(|| same_boot.map(|up| line.up - up));
+        let seconds = reported.or_else(|| same_boot.map(|up| line.up - up));
         let lasted = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         self.duration = lasted.or_else(|| by_clocks().map(Duration::from_micros));
         self.ended_at = Some(line.time);

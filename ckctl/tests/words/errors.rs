@@ -66,6 +66,7 @@ fn help_is_a_verb() {
     for words in [&["list"][..], &["linger", "on"], &["help"]] {
         assert_eq!(printed(ckctl().arg("help").args(words)), printed(ckctl().args(words).arg("--help")));
     }
+    assert!(printed(ckctl().arg("-h")).ends_with("3 no broker answers.\n"));
     let help = printed(ckctl().args(["help", "list"]));
     for explained in ["REMOTE HOST\n", "  online\n", "Examples:\n  ckctl list alice\n"] {
         assert!(help.contains(explained), "{explained:?}: {help}");
