@@ -1,8 +1,8 @@
 //! The name of a user, as bytes.
 
-use crate::{limits, text::TooLong};
+use crate::{is_printable, limits, text::TooLong};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, str};
 
 /// The name of an account in the name service: bytes without a null byte, usually UTF-8 (passwd(5) defines no
 /// encoding). It has at most [`limits::USER_NAME`] bytes, which is checked before memory is allocated. Its wire format
@@ -40,6 +40,15 @@ impl UserName {
     #[must_use]
     pub fn to_text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
+    }
+
+    /// As a person types it, where that is safe: the name itself, or else its escaped form.
+    #[must_use]
+    pub fn shown(&self) -> Cow<'_, str> {
+        match str::from_utf8(&self.0) {
+            Ok(name) if name.chars().all(is_printable) => name.into(),
+            _ => self.to_string().into(),
+        }
     }
 
     /// True if it can be a name: it is not empty, and has no character that could break a line or steer a terminal.
@@ -96,6 +105,8 @@ mod tests {
         assert_eq!(shown("Zo\u{eb}".as_bytes()), "Zo\u{eb}");
         assert_eq!(shown(br"DOM\alice"), r"DOM\\alice");
         assert_eq!(shown(b"a\nb\x1b"), r"a\u{a}b\u{1b}");
+        let typed = |name: &[u8]| UserName::new(name).unwrap().shown().into_owned();
+        assert_eq!((&*typed(br"DOM\alice"), &*typed(b"J\xf6rg")), (r"DOM\alice", r"J\xf6rg"));
     }
 
     #[test]

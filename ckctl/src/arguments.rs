@@ -1,11 +1,11 @@
 //! The command line.
 
-use crate::{history::Query, linger::LingerVerb};
+use crate::{history::Query, layout::Selection, linger::LingerVerb, manual, output::Format};
 use ck_protocol::{SessionId, TeardownId};
-use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::{ffi::OsString, path::PathBuf};
 
-/// Show who is logged in, and how the session broker is.
+/// Show login sessions, and the state of the session broker
 #[derive(Debug, Parser)]
 #[command(
     name = "ckctl",
@@ -14,19 +14,31 @@ use std::path::PathBuf;
     after_help = "Exit status: 0 done; 1 refused, or no such session or user; 2 bad arguments; 3 no broker answers."
 )]
 pub struct Arguments {
-    /// Print JSON: an array for a list, an object a line for watch and the history, an object otherwise
+    /// The form of what is printed; csv is for lists
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", conflicts_with = "json")]
+    pub output: Option<Format>,
+
+    /// The same as -o json: an array for a list, one object a line for watch and history, else an object
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// Print tables without the head line and the count
+    /// Columns and order of lists.
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// Print lists without the heading and the count
     #[arg(long, global = true)]
     pub no_legend: bool,
 
-    /// The broker's socket
+    /// Has no effect, because ckctl starts no pager; for scripts that were written for loginctl
+    #[arg(long, global = true)]
+    pub no_pager: bool,
+
+    /// The socket of the broker
     #[arg(long, global = true, value_name = "PATH", default_value = "/run/ck-broker/admin.sock")]
     pub socket: PathBuf,
 
-    /// What to do
+    /// What to do; list if nothing is given.
     #[command(subcommand)]
     pub verb: Option<Verb>,
 }
@@ -34,70 +46,86 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Verb {
-    /// List all sessions (what happens without a verb)
-    List,
-    /// Show all that is known of one session
-    Show {
-        /// The session's id, as list prints it
-        id: SessionId,
+    /// List sessions (also without a verb)
+    List {
+        /// Only sessions of this user: a name or a uid
+        user: Option<OsString>,
     },
-    /// List the users who are here
-    Users,
+    /// Show everything that is known about a session
+    Show {
+        /// A session id or a user name; without one, the session in which this is typed
+        #[arg(value_name = "ID|USER")]
+        what: Option<OsString>,
+        /// Show all sessions of a user, by name or uid
+        #[arg(long, value_name = "USER", conflicts_with = "what")]
+        user: Option<OsString>,
+    },
+    /// List users who have a session or linger
+    Users {
+        /// Only this user: a name or a uid
+        user: Option<OsString>,
+    },
     /// List the seats
     Seats,
     /// Bring a session to the foreground of its seat, by switching to its virtual terminal
     Activate {
-        /// The session's id, as list prints it
+        /// The session id, from the first column of list
+        #[arg(value_parser = session_id, allow_negative_numbers = true)]
         id: SessionId,
     },
-    /// End sessions: by SIGTERM to their leaders, and five seconds later SIGKILL
-    #[command(arg_required_else_help = true)]
+    /// End sessions: SIGTERM to their leaders, and SIGKILL five seconds later
     Terminate {
         /// All sessions of a user, by name or uid
         #[arg(long, value_name = "USER", conflicts_with = "ids")]
-        user: Option<String>,
-        /// The sessions' ids, as list prints them
-        #[arg(value_name = "ID")]
+        user: Option<OsString>,
+        /// The session ids, from the first column of list
+        #[arg(value_name = "ID", value_parser = session_id, allow_negative_numbers = true)]
         ids: Vec<SessionId>,
     },
-    /// Ask the programs of sessions to lock them
+    /// Ask the programs in sessions to lock the screen
     Lock {
-        /// The sessions' ids, as list prints them
-        #[arg(value_name = "ID", required = true)]
+        /// The session ids, from the first column of list
+        #[arg(value_name = "ID", required = true, value_parser = session_id, allow_negative_numbers = true)]
         ids: Vec<SessionId>,
     },
-    /// Ask the programs of sessions to unlock them
+    /// Ask the programs in sessions to unlock the screen
     Unlock {
-        /// The sessions' ids, as list prints them
-        #[arg(value_name = "ID", required = true)]
+        /// The session ids, from the first column of list
+        #[arg(value_name = "ID", required = true, value_parser = session_id, allow_negative_numbers = true)]
         ids: Vec<SessionId>,
     },
-    /// Show who was logged in, the newest first
+    /// Show past and open sessions, the newest first
     History(Query),
-    /// Say who keeps a runtime directory without a session
-    #[command(subcommand)]
+    /// Keep runtime directories of users without a session
+    #[command(subcommand, arg_required_else_help = false)]
     Linger(LingerVerb),
-    /// Show how the broker is, and whether all is well
+    /// Show the state of the broker, and what needs attention
     Status {
         /// Print OpenMetrics text, for the textfile collector of node_exporter
-        #[arg(long, conflicts_with = "json")]
+        #[arg(long, conflicts_with_all = ["json", "output"])]
         metrics: bool,
     },
-    /// Show what waits to be torn down, or could not be
-    #[command(subcommand)]
+    /// Show runtime directories that are being removed, or could not be
+    #[command(subcommand, arg_required_else_help = false)]
     Teardown(TeardownVerb),
-    /// Show who is here, then every change as it happens, until interrupted
+    /// Show every event as it happens, until interrupted
     ///
-    /// Sessions that were there before come first, marked as such. Where changes come faster than they are
-    /// read, it says how many are lost.
+    /// The first lines are a snapshot: the sessions that are open, marked as such. If events come faster than they
+    /// are read, a line says how many are lost.
     ///
-    /// With --json a line is an object with the fields: time, when it was heard of; sequence, the number of the
-    /// change; event, one of session_present, seat_present, synced (that was all there was), session_added,
+    /// With --json a line is an object with the members: time, when ckctl received the event; sequence, the number
+    /// of the event; event, one of session_present, seat_present, synced (the snapshot is complete), session_added,
     /// session_changed, session_removed, user_added, user_removed, seat_changed, teardown_finished,
     /// teardown_failed, lock_requested, unlock_requested, lost; id and uid, the session and the user that it is
-    /// about; session, an object as in list; seat, active, before, the session in the foreground of the seat and
-    /// the one that was; lost, how many changes are missing. What is absent is null.
+    /// about; session, an object as in list; seat, active, before, the seat, the session in its foreground and
+    /// the one before it; lost, how many events are missing. An absent value is null.
     Watch,
+    /// Show this help, or the help of a verb
+    Help {
+        /// The verb
+        #[arg(value_name = "VERB")]
+        verb: Vec<OsString>,
+    },
 }
 
 /// What to do about teardowns.
@@ -105,9 +133,59 @@ pub enum Verb {
 pub enum TeardownVerb {
     /// List all teardowns that are not finished
     List,
-    /// Have teardowns that were given up tried again (root and administrators only)
+    /// Try again to remove quarantined directories (root and administrators only)
     Retry {
-        /// The teardown's id, as list prints it; without one, all of them
+        /// The teardown id, from the first column of teardown list; without one, all of them
+        #[arg(value_parser = teardown_id, allow_negative_numbers = true)]
         id: Option<TeardownId>,
     },
+}
+
+impl Verb {
+    /// Whether the verb prints a list.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        matches!(
+            self,
+            Self::List { .. }
+                | Self::Users { .. }
+                | Self::Seats
+                | Self::History(_)
+                | Self::Linger(LingerVerb::List { .. })
+                | Self::Teardown(TeardownVerb::List)
+        )
+    }
+}
+
+impl Arguments {
+    /// Reads a command line. The first word is the name of the program.
+    ///
+    /// # Errors
+    /// Those of clap, which are also how it hands over help and version.
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&command().try_get_matches_from(words)?)
+    }
+}
+
+/// The command line with everything that `--help` explains.
+#[must_use]
+pub fn command() -> Command {
+    explained(Arguments::command(), "ckctl")
+}
+
+fn explained(command: Command, page: &str) -> Command {
+    let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    let command = verbs.into_iter().fold(command, |command, verb| {
+        let page = format!("{page} {verb}");
+        command.mut_subcommand(verb, |verb| explained(verb, &page))
+    });
+    command.after_long_help(manual::help(page))
+}
+
+fn session_id(text: &str) -> Result<SessionId, &'static str> {
+    text.parse().map_err(|_| "use a number from the first column of `ckctl list`")
+}
+
+fn teardown_id(text: &str) -> Result<TeardownId, &'static str> {
+    text.parse().map_err(|_| "use a number from the first column of `ckctl teardown list`")
 }

@@ -1,4 +1,4 @@
-//! The conversation with the broker.
+//! The connection to the broker: requests and replies.
 
 use crate::lookup::{Last, find};
 use ck_protocol::{
@@ -20,77 +20,83 @@ use std::{
     time::Duration,
 };
 
-/// How long the broker may take for one answer.
-pub const PATIENCE: Duration = Duration::from_secs(5);
-/// How many facts a broker may tell. Some twenty are usual.
-const FACTS: usize = 4096;
+/// The time limit for one reply.
+pub const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most facts that are read. A broker has about twenty.
+const MAX_FACTS: usize = 4096;
 
-/// Why there is no answer.
+/// Why there is no reply.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The path cannot be that of a socket.
-    #[error("{}: the path of a socket must be shorter than 108 bytes", .0.display())]
-    Name(PathBuf),
-    /// No socket could be made.
+    /// The path is too long for a socket.
+    #[error("the path {} is too long for a socket: use one shorter than 108 bytes", .0.display())]
+    PathTooLong(PathBuf),
+    /// socket(2) or setsockopt(2) failed.
     #[error("cannot make a socket: {0}")]
     Socket(Errno),
-    /// Nobody listens.
+    /// No broker listens at the path.
     #[error("no broker answers at {}: {source}; is ck-broker running?", path.display())]
     Connect {
-        /// Where.
+        /// The path of the socket.
         path: PathBuf,
-        /// Why.
+        /// The error of connect(2) or of the look-up of the path.
         source: Errno,
     },
-    /// Somebody else than root listens, who could tell anything.
-    #[error("{}: belongs to uid {uid}, not to root: not trusted", path.display())]
-    Impostor {
-        /// Where.
+    /// A process of another user than root listens at the path. Its replies could be false.
+    #[error("{}: opened by uid {uid}, not by root: not trusted; stop that process or give another --socket", path.display())]
+    Untrusted {
+        /// The path of the socket.
         path: PathBuf,
-        /// Who.
+        /// The user who listens.
         uid: u32,
     },
-    /// The other side could not be asked for.
-    #[error("cannot tell who listens at {}: {source}", path.display())]
+    /// `SO_PEERCRED` failed.
+    #[error("cannot find out who listens at {}: {source}", path.display())]
     Peer {
-        /// Where.
+        /// The path of the socket.
         path: PathBuf,
-        /// Why.
+        /// The error of getsockopt(2).
         source: nix::errno::Errno,
     },
-    /// The request could not be written.
+    /// The broker did not accept the connection, read the request or reply within [`REPLY_TIMEOUT`].
+    #[error(
+        "ck-broker does not answer within {} s: see `systemctl status ck-broker` and its log",
+        REPLY_TIMEOUT.as_secs()
+    )]
+    TimedOut,
+    /// The request could not be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// The request could not be sent.
     #[error("cannot send to ck-broker: {0}")]
     Send(Errno),
-    /// No answer came.
-    #[error("no answer from ck-broker: {0}")]
+    /// The reply could not be received.
+    #[error("cannot receive from ck-broker: {0}")]
     Receive(Errno),
-    /// The connection ended before the answer did.
-    #[error("ck-broker ended the connection before it had answered: try again")]
-    Ended,
-    /// The connection ended while changes were awaited.
-    #[error("ck-broker has gone: it ended the connection")]
-    Gone,
-    /// The answer could not be read.
-    #[error(transparent)]
+    /// The broker closed the connection before the reply was complete.
+    #[error("ck-broker closed the connection without an answer: try again")]
+    Closed,
+    /// The broker closed the connection of a subscriber.
+    #[error("ck-broker has closed the connection: start `ckctl watch` again")]
+    SubscriptionClosed,
+    /// The reply could not be decoded.
+    #[error("invalid reply from ck-broker: {0}; install the same release of ck-broker and ckctl")]
     Decode(DecodeError),
-    /// The answer belongs to another question.
-    #[error("ck-broker answered something else: install one release of all parts")]
+    /// The reply belongs to another request.
+    #[error("unexpected reply from ck-broker: install the same release of ck-broker and ckctl")]
     Unexpected,
-    /// The broker said no.
+    /// The broker refused the request.
     #[error("{message}")]
     Refused {
-        /// For programs.
+        /// The reason, for programs.
         code: RefusalCode,
-        /// For people, printable.
+        /// The reason, for people. It is printable.
         message: String,
     },
 }
 
 impl ClientError {
-    /// 1 when the broker said no, 3 when it said nothing of use.
+    /// The exit status: 1 if the broker refused the request, 3 if there is no usable reply.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -109,14 +115,14 @@ pub struct Client {
     socket: OwnedFd,
     path: PathBuf,
     protocol: Protocol,
-    /// What is spoken: the current version, until the broker does not know it.
+    /// The version of the protocol: the newest, unless the broker does not know it.
     version: Version,
-    /// What was asked last, until the first answer to it.
+    /// The last request, until the first reply to it.
     unanswered: Option<AdminRequest>,
 }
 
 impl Client {
-    /// Connects to the broker that listens at `path`, which must be root's.
+    /// Connects to the broker that listens at `path`. Root must have opened the socket.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -124,7 +130,7 @@ impl Client {
         Self::speaking(PROTOCOL, path)
     }
 
-    /// The same, for whoever speaks other versions.
+    /// The same with the versions of `protocol`.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -133,7 +139,7 @@ impl Client {
         Ok(Self { socket, path: path.to_owned(), protocol, version, unanswered: None })
     }
 
-    /// All sessions, by id.
+    /// All sessions, ordered by id.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -155,21 +161,21 @@ impl Client {
         }
     }
 
-    /// What the broker says of itself. An older one is asked for its [`Status`], which has the facts that it knows.
+    /// The facts about the broker. An older broker is asked for its [`Status`], which contains fewer facts.
     ///
     /// # Errors
     /// [`ClientError`]
     pub fn facts(&mut self) -> Result<Vec<Fact>, ClientError> {
         self.send(AdminRequest::Facts)?;
         let mut facts = Vec::new();
-        for _ in 0..FACTS {
+        for _ in 0..MAX_FACTS {
             match self.receive() {
                 Ok(Reply::Fact(fact)) => facts.push(fact),
                 Ok(Reply::End) => return Ok(facts),
                 Ok(_) => return Err(ClientError::Unexpected),
-                // A value of a kind that only a newer broker knows. Each packet stands for itself.
+                // The value is of a kind that only a newer broker knows. The next packet can be decoded all the same.
                 Err(ClientError::Decode(DecodeError::Malformed(_))) => {}
-                // It does not know the request, and has ended the connection.
+                // The broker does not know the request, and has closed the connection.
                 Err(ClientError::Refused { code: RefusalCode::Malformed, .. }) => {
                     self.socket = connected(&self.path)?;
                     return Ok(self.status()?.facts());
@@ -180,7 +186,7 @@ impl Client {
         Err(ClientError::Unexpected)
     }
 
-    /// How an older broker is.
+    /// The state of an older broker.
     fn status(&mut self) -> Result<Status, ClientError> {
         match self.ask(AdminRequest::Status)? {
             Reply::Status(status) => Ok(status),
@@ -188,7 +194,7 @@ impl Client {
         }
     }
 
-    /// What somebody should look at, beside what the facts count: a line each, as the broker says it.
+    /// Problems that the facts do not count, one line for each.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -199,7 +205,7 @@ impl Client {
         })
     }
 
-    /// All teardowns that are not finished, by id.
+    /// All teardowns that are not finished, ordered by id.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -210,7 +216,7 @@ impl Client {
         })
     }
 
-    /// Has teardowns that were given up tried again; says how many.
+    /// Requests another try of the teardown `only`, or of all that failed. Returns their number.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -221,7 +227,7 @@ impl Client {
         }
     }
 
-    /// Asks to be told of everything that there is, and then of every change.
+    /// Subscribes to events. The broker sends a snapshot first.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -229,19 +235,18 @@ impl Client {
         self.send(AdminRequest::Subscribe)
     }
 
-    /// What a subscriber is told next. It waits for that no longer than [`PATIENCE`]: see first whether
-    /// there is something, by [`AsFd`].
+    /// The next reply to a subscriber. The wait is limited to [`REPLY_TIMEOUT`]. Use [`AsFd`] to wait for longer.
     ///
     /// # Errors
     /// [`ClientError`]
     pub fn next_told(&mut self) -> Result<Reply, ClientError> {
         match self.receive() {
-            Err(ClientError::Ended) => Err(ClientError::Gone),
+            Err(ClientError::Closed) => Err(ClientError::SubscriptionClosed),
             received => received,
         }
     }
 
-    /// Says who lingers, or who does no longer; says how many sessions that user has.
+    /// Turns lingering of a user on or off. Returns how many sessions the user has.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -249,7 +254,7 @@ impl Client {
         self.act(AdminRequest::Linger(request))
     }
 
-    /// The users who linger, by uid.
+    /// The users who linger, ordered by uid.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -257,7 +262,7 @@ impl Client {
         self.collect(AdminRequest::Linger(Linger::List), user)
     }
 
-    /// All users who are here, by uid.
+    /// All users, ordered by uid.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -276,7 +281,7 @@ impl Client {
         })
     }
 
-    /// Has something done; says how many sessions it was about.
+    /// Sends a request that acts on sessions. Returns their number.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -287,19 +292,19 @@ impl Client {
         }
     }
 
-    /// What is answered up to the end mark; `of` takes out what is wanted of it.
+    /// The replies up to [`Reply::End`], each converted by `of`.
     fn collect<T>(
         &mut self,
         request: AdminRequest,
         of: fn(Reply) -> Option<T>,
     ) -> Result<Vec<T>, ClientError> {
-        let mut answers = Vec::new();
+        let mut items = Vec::new();
         let mut reply = self.ask(request)?;
         while reply != Reply::End {
-            answers.push(of(reply).ok_or(ClientError::Unexpected)?);
+            items.push(of(reply).ok_or(ClientError::Unexpected)?);
             reply = self.receive()?;
         }
-        Ok(answers)
+        Ok(items)
     }
 
     fn ask(&mut self, request: AdminRequest) -> Result<Reply, ClientError> {
@@ -312,18 +317,19 @@ impl Client {
         let packet = self.version.encode(&request, &mut buffer)?;
         self.unanswered = Some(request);
         match send(&self.socket, packet, SendFlags::NOSIGNAL) {
-            // Turned away before we asked: the reason is waiting to be read.
+            // The broker refused the connection before the request. The refusal can be received.
             Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(Errno::AGAIN) => Err(ClientError::TimedOut),
             Err(errno) => Err(ClientError::Send(errno)),
         }
     }
 
-    /// The next answer. Where the broker does not speak the current version, it is asked again in the oldest one, by another
-    /// connection, as it has ended this one.
+    /// The next reply. If the broker does not know the version of the request, the request is sent again in the oldest version.
+    /// That takes another connection, because the broker closes this one.
     fn receive(&mut self) -> Result<Reply, ClientError> {
-        let answer = self.receive_once();
-        let (asked, oldest) = (self.unanswered.take(), self.protocol.oldest());
-        match (answer, asked) {
+        let reply = self.receive_once();
+        let (request, oldest) = (self.unanswered.take(), self.protocol.oldest());
+        match (reply, request) {
             (Err(ClientError::Refused { code: RefusalCode::Version, .. }), Some(request))
                 if self.version != oldest =>
             {
@@ -332,7 +338,7 @@ impl Client {
                 self.send(request)?;
                 self.receive_once()
             }
-            (answer, _) => answer,
+            (reply, _) => reply,
         }
     }
 
@@ -340,11 +346,13 @@ impl Client {
         let mut buffer = [0; limits::REPLY + 1];
         let length = loop {
             match recv(&self.socket, &mut buffer[..], RecvFlags::empty()) {
-                Ok((0, _)) => return Err(ClientError::Ended),
+                Ok((0, _)) => return Err(ClientError::Closed),
                 Ok((length, _)) => break length,
-                // A broker that turns us away closes before it has read our request, which the kernel
-                // reports once, ahead of the reason that waits to be read: unix(7).
+                // A broker that refuses the connection closes it before it has read the request. The kernel reports
+                // that once, before the refusal can be received: unix(7).
                 Err(Errno::INTR | Errno::CONNRESET) => {}
+                // The timeout of the socket: socket(7).
+                Err(Errno::AGAIN) => return Err(ClientError::TimedOut),
                 Err(errno) => return Err(ClientError::Receive(errno)),
             }
         };
@@ -365,26 +373,30 @@ fn user(reply: Reply) -> Option<User> {
     }
 }
 
-/// A socket that is connected to the broker at `path`.
+/// Connects a socket to the broker at `path`.
 fn connected(path: &Path) -> Result<OwnedFd, ClientError> {
-    let name = |path: &Path| SocketAddrUnix::new(path).map_err(|_| ClientError::Name(path.to_owned()));
-    let nobody = |source| ClientError::Connect { path: path.to_owned(), source };
-    // First: that a path is too long is to be told of the one that was asked for.
+    let name = |path: &Path| SocketAddrUnix::new(path).map_err(|_| ClientError::PathTooLong(path.to_owned()));
+    let failed = |source| match source {
+        // The queue of the socket stays full.
+        Errno::AGAIN => ClientError::TimedOut,
+        source => ClientError::Connect { path: path.to_owned(), source },
+    };
+    // The message about a path that is too long names the path that was given, not the target of a link.
     name(path)?;
-    // No timeout bounds the wait for who holds a directory; while `place` is kept, there is none.
-    let place = find(path, Last::Follow).map_err(nobody)?;
+    // connect(2) would wait without a limit for a directory that somebody holds. It does not while `place` is open.
+    let place = find(path, Last::Follow).map_err(failed)?;
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(ClientError::Socket)?;
-    // On AF_UNIX the timeout for sending also bounds the wait for a full backlog: unix(7).
+    // The timeout for sending also limits the wait for a full queue of the socket: unix(7).
     for timeout in [Timeout::Send, Timeout::Recv] {
-        set_socket_timeout(&socket, timeout, Some(PATIENCE)).map_err(ClientError::Socket)?;
+        set_socket_timeout(&socket, timeout, Some(REPLY_TIMEOUT)).map_err(ClientError::Socket)?;
     }
-    connect(&socket, &name(&place.path)?).map_err(nobody)?;
+    connect(&socket, &name(&place.path)?).map_err(failed)?;
     let owner = getsockopt(&socket, sockopt::PeerCredentials)
         .map_err(|source| ClientError::Peer { path: path.to_owned(), source })?
         .uid();
     if owner != 0 {
-        return Err(ClientError::Impostor { path: path.to_owned(), uid: owner });
+        return Err(ClientError::Untrusted { path: path.to_owned(), uid: owner });
     }
     Ok(socket)
 }

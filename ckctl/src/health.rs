@@ -1,23 +1,24 @@
-//! Whether all is well, by what the broker says of itself.
+//! Finds problems in the facts about the broker.
 
 use crate::facts::Facts;
 use ck_protocol::{Message, printable};
 
-/// From so many hundredths of a limit on, it is near.
-const NEAR: u64 = 90;
-/// What a broker must say of itself, or nobody can know that all is well.
+/// A limit is nearly reached from this percentage on.
+const NEARLY: u64 = 90;
+/// Facts without which nobody can know that all is well.
 const NEEDED: [&str; 5] =
     ["teardowns_failed", "teardowns_abandoned", "hooks_failed", "sessions", "sessions_limit"];
 
-/// What somebody should look at, a line each; nothing where all is well. `told` is what the broker has said of it in its own
-/// words.
+/// The problems, one line for each. `reported` are the problems that the broker itself reports.
 #[must_use]
-pub fn problems(facts: &Facts, told: &[Message]) -> Vec<String> {
+pub fn problems(facts: &Facts, reported: &[Message]) -> Vec<String> {
     let count = |key| facts.number(key).unwrap_or(0);
     let many = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let mut problems = Vec::new();
     for key in NEEDED.into_iter().filter(|key| facts.number(key).is_none()) {
-        problems.push(format!("the broker does not say {key}: install one release of all parts"));
+        problems.push(format!(
+            "the broker does not report {key}: install the same release of ck-broker and ckctl"
+        ));
     }
     let failed = count("teardowns_failed");
     if failed > 0 {
@@ -34,22 +35,22 @@ pub fn problems(facts: &Facts, told: &[Message]) -> Vec<String> {
     }
     problems.extend(facts.text("configuration_problem").map(|problem| printable(problem).to_string()));
     if let (Some(used), Some(limit)) = (facts.number("sessions"), facts.number("sessions_limit")) {
-        if used.saturating_mul(100) >= limit.saturating_mul(NEAR) {
+        if used.saturating_mul(100) >= limit.saturating_mul(NEARLY) {
             problems.push(format!("{used} of at most {limit} sessions: see ckctl list"));
         }
     }
-    problems.extend(told.iter().map(|problem| printable(problem.as_str()).to_string()));
+    problems.extend(reported.iter().map(|problem| printable(problem.as_str()).to_string()));
     problems
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::tests::facts;
+    use crate::example_facts::facts;
     use ck_protocol::Text;
 
     #[test]
-    fn each_trouble_is_named() {
+    fn each_problem_has_a_line() {
         assert!(problems(&facts(|_| {}), &[]).is_empty());
         let bad = facts(|status| {
             (status.teardowns_failed, status.teardowns_abandoned, status.hooks_failed) = (1, 2, 3);
@@ -70,9 +71,12 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_that_does_not_say_how_it_is_is_not_well() {
+    fn missing_facts_are_a_problem() {
         let problems = problems(&Facts::from(Vec::new()), &[]);
         assert_eq!(problems.len(), NEEDED.len());
-        assert_eq!(problems[0], "the broker does not say teardowns_failed: install one release of all parts");
+        assert_eq!(
+            problems[0],
+            "the broker does not report teardowns_failed: install the same release of ck-broker and ckctl"
+        );
     }
 }

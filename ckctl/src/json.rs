@@ -1,5 +1,5 @@
-//! The JSON forms. Their field names are a contract; what is absent is `null`. [`ck_core::json`] has the form of a session and
-//! of a time.
+//! The JSON forms: docs/JSON.md. The names of members are a contract. An absent value is `null`. [`ck_core::json`] has the forms
+//! of a session and of a time.
 
 use crate::facts::Facts;
 use ck_core::json::{Value, escape, rfc3339};
@@ -7,7 +7,7 @@ use ck_protocol as protocol;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::borrow::Cow;
 
-/// The text of `value`, one field a line.
+/// The JSON of `value`, with one member on each line.
 ///
 /// # Errors
 /// Those of [`serde_json`].
@@ -15,7 +15,7 @@ pub fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
     serde_json::to_string_pretty(value).map(|json| escaped(&json))
 }
 
-/// The text of `value`, all of it in one line.
+/// The JSON of `value`, on one line.
 ///
 /// # Errors
 /// Those of [`serde_json`].
@@ -23,12 +23,12 @@ pub fn line(value: &impl Serialize) -> serde_json::Result<String> {
     serde_json::to_string(value).map(|json| escaped(&json))
 }
 
-/// The JSON with everything escaped that could steer a terminal, and a line feed.
+/// The JSON with every character escaped that could steer a terminal, and a line feed.
 fn escaped(json: &str) -> String {
     let mut text = String::new();
     for c in json.chars() {
-        // JSON lets DEL, the C1 controls and what reorders text stand in a string, and somebody looks
-        // at this on a terminal. Between strings there is only ASCII, and the line feed.
+        // JSON allows DEL, C1 controls and characters that reorder text in a string, and somebody may look at this on a
+        // terminal. Between strings there is only ASCII, and the line feed.
         if c == '\n' {
             text.push(c);
         } else {
@@ -39,16 +39,16 @@ fn escaped(json: &str) -> String {
     text
 }
 
-/// The broker's own state: what this `ckctl` knows of it, what is wrong, and what a newer broker says besides.
+/// The state of the broker: the known facts, the problems, and the facts that only a newer broker reports.
 #[derive(Debug)]
 pub struct Status<'s> {
-    /// What the broker says of itself.
+    /// The facts about the broker.
     pub facts: &'s Facts,
-    /// What somebody should look at.
+    /// The problems.
     pub problems: &'s [String],
 }
 
-/// The field of [`Status`] that is no fact.
+/// The member of [`Status`] that is not a fact.
 const PROBLEMS: &str = "problems";
 
 impl Serialize for Status<'_> {
@@ -96,7 +96,7 @@ impl<'t> From<&'t protocol::TeardownDetail> for Teardown<'t> {
     }
 }
 
-/// A user who is here.
+/// A user.
 #[derive(Debug, Serialize)]
 pub struct User<'u> {
     uid: u32,
@@ -140,17 +140,17 @@ impl<'s> From<&'s protocol::Seat> for Seat<'s> {
     }
 }
 
-/// The answer to `terminate`, `lock`, `unlock` and `activate`.
+/// The result of `terminate`, `lock`, `unlock` and `activate`.
 #[derive(Debug, Serialize)]
 pub struct Done {
-    /// How many sessions that was about.
+    /// The number of sessions that were acted on.
     pub sessions: u64,
 }
 
-/// The answer to `teardown retry`.
+/// The result of `teardown retry`.
 #[derive(Debug, Serialize)]
 pub struct Retrying {
-    /// How many teardowns are tried again.
+    /// The number of teardowns that are tried again.
     pub retrying: u64,
 }
 
@@ -160,7 +160,7 @@ mod tests {
     use ck_protocol::is_printable;
 
     #[test]
-    fn no_string_can_steer_a_terminal_and_all_read_back() {
+    fn no_string_can_steer_a_terminal_and_all_can_be_read_back() {
         let hostile = "a\n\u{1b}[31m\u{7f}\u{9b}2J\u{202e}\u{2028}Zoë\\\"";
         let text = pretty(&[hostile]).unwrap();
         assert!(text.chars().all(|c| c == '\n' || is_printable(c)), "{text:?}");

@@ -1,27 +1,35 @@
-//! What the administrator types: `ckctl` asks the session broker on `admin.sock` and shows the
-//! answer, as tables for people or as JSON for programs.
+//! The administrator's command. `ckctl` asks the session broker on `admin.sock`, and prints the reply as a table for people, or
+//! as JSON or CSV for programs.
 //!
-//! [`arguments`] is the command line, [`account`] finds users by name, [`client`] is the conversation, [`history`] is read without one, [`linger`]
-//! looks up who is meant; [`json`] and [`table`] are the two ways to show things, [`metrics`] a third one for the
-//! broker's own state: that is made of [`facts`], and [`health`] says what is wrong with it. [`watch`] shows changes as they happen, in lines
-//! that [`news`] writes. [`screen`] knows the terminal, and [`run`] puts all together.
-#![forbid(unsafe_code)]
+//! - [`run`]: from the command line to what is printed
+//! - [`arguments`]: the command line; [`manual`]: what the manual pages and `--help` explain
+//! - [`client`]: the connection to the broker
+//! - [`show`], [`history`], [`linger`], [`watch`]: one verb each
+//! - [`table`], [`json`], [`metrics`], [`events`]: the forms of what is printed; [`output`] chooses one, [`layout`] makes lists
+//! - [`facts`]: what the broker reports about itself; [`health`] finds problems in it
+//! - [`account`]: users by name or uid; [`time`]: local times; [`screen`]: the terminal
+#![deny(unsafe_code)]
 
 pub mod account;
 pub mod arguments;
 pub mod client;
+pub mod events;
+#[cfg(test)]
+mod example_facts;
 pub mod facts;
 pub mod health;
 pub mod history;
 pub mod json;
+pub mod layout;
 pub mod linger;
-#[allow(dead_code, reason = "the file is the module's, which also looks for links themselves")]
-#[path = "../../pam_ck/src/lookup.rs"]
 mod lookup;
+pub mod manual;
 pub mod metrics;
-pub mod news;
+pub mod output;
 pub mod run;
 pub mod screen;
+pub mod show;
+mod sys;
 pub mod table;
 pub mod time;
 pub mod watch;

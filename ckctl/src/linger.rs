@@ -1,168 +1,117 @@
-//! Who keeps a runtime directory without a session. Names are looked up here: the broker asks no name service.
+//! `ckctl linger`: which users keep a runtime directory without a session.
 
 use crate::{
+    account::{self, Account, AccountError},
     client::{Client, ClientError},
-    json::{self, pretty},
-    screen::Screen,
-    table::{self, or_none},
+    json,
+    output::{Format, Output, OutputError},
+    table,
 };
-use ck_protocol::{Gid, Linger, Text, Uid, User, UserName};
+use ck_protocol::{Gid, Linger, Uid, UserName};
 use clap::Subcommand;
-use nix::unistd;
 use serde::Serialize;
+use std::{borrow::Cow, ffi::OsString, os::unix::ffi::OsStrExt};
 
 /// What to do about lingering.
 #[derive(Clone, Debug, Subcommand)]
 pub enum LingerVerb {
-    /// Let a user keep the runtime directory without a session, from the system's start on
+    /// Keep the runtime directory of a user without a session, also after a boot
     On {
-        /// A name or a uid, for root and administrators; without one, yourself
-        user: Option<String>,
+        /// A name or a uid, for root and administrators; yourself if none is given
+        user: Option<OsString>,
     },
-    /// Let a user keep it no longer
+    /// Remove the runtime directory of a user with the last session
     Off {
-        /// A name or a uid, for root and administrators; without one, yourself
-        user: Option<String>,
+        /// A name or a uid, for root and administrators; yourself if none is given
+        user: Option<OsString>,
     },
     /// List the users who linger
     List {
-        /// Only this one
-        user: Option<String>,
+        /// Only this user: a name or a uid
+        user: Option<OsString>,
     },
 }
 
-/// Why nothing was done.
+/// Why lingering was not turned on or off, or the list is not shown.
 #[derive(Debug, thiserror::Error)]
 pub enum LingerError {
-    /// The broker said no, or nothing.
+    /// The broker refused, or there is no usable reply.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// Nobody is called that.
-    #[error("no user is called {0}")]
-    Unknown(Text<64>),
-    /// The name service does not answer.
-    #[error("cannot look {name} up: {errno}")]
-    Lookup {
-        /// Who was looked for.
-        name: Text<64>,
-        /// Why.
-        errno: nix::errno::Errno,
-    },
-    /// What it says cannot be true.
-    #[error("the user database has a number or a name for {0} that cannot be used")]
-    Unusable(Text<64>),
-    /// The answer could not be written.
-    #[error("cannot write the JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    /// The user was not found, or cannot linger.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// The reply could not be written in the requested form.
+    #[error(transparent)]
+    Output(#[from] OutputError),
 }
 
-impl LingerError {
-    /// As [`ClientError::exit_code`].
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Client(error) => error.exit_code(),
-            _ => 1,
-        }
-    }
-}
-
-/// A user of this system.
-#[derive(Debug, Serialize)]
-struct Account {
-    uid: u32,
-    #[serde(skip)]
-    gid: Option<u32>,
-    user: String,
-}
-
-/// The answer to `on` and `off`.
+/// The JSON of `on` and `off`.
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
-    #[serde(flatten)]
-    account: &'a Account,
+    uid: u32,
+    user: Cow<'a, str>,
     linger: bool,
     sessions: u64,
 }
 
-/// Asks the broker; returns what is to be printed.
+/// Sends the request; returns what is printed.
 ///
 /// # Errors
 /// [`LingerError`]
-pub fn text(
-    client: &mut Client,
-    verb: &LingerVerb,
-    json: bool,
-    screen: Screen,
-) -> Result<String, LingerError> {
+pub fn text(client: &mut Client, verb: &LingerVerb, output: &Output<'_>) -> Result<String, LingerError> {
     match verb {
         LingerVerb::On { user } => {
-            let account = account(user.as_deref())?;
-            let unusable = || LingerError::Unusable(Text::clipped(&account.user));
-            let uid = Uid::try_from(account.uid).map_err(|_| unusable())?;
-            let gid = account.gid.ok_or_else(|| LingerError::Unknown(Text::clipped(&account.user)))?;
-            let gid = Gid::try_from(gid).map_err(|_| unusable())?;
-            let user = UserName::new(&account.user).map_err(|_| unusable())?;
-            let sessions = client.linger(Linger::On { uid, gid, user })?;
-            answer(&account, true, sessions, json)
+            let account = account::find_or_self(user.as_deref())?;
+            let sessions = client.linger(on(&account)?)?;
+            answer(&account, true, sessions, output)
         }
         LingerVerb::Off { user } => {
-            let account = account(user.as_deref())?;
-            let uid = Uid::try_from(account.uid)
-                .map_err(|_| LingerError::Unusable(Text::clipped(&account.user)))?;
+            let account = account::find_or_self(user.as_deref())?;
+            let uid = Uid::try_from(account.uid).map_err(|_| invalid(&account))?;
             let sessions = client.linger(Linger::Off(uid))?;
-            answer(&account, false, sessions, json)
+            answer(&account, false, sessions, output)
         }
         LingerVerb::List { user } => {
             let mut users = client.lingerers()?;
             if let Some(user) = user {
-                let uid = account(Some(user))?.uid;
-                users.retain(|user| user.uid.get() == uid);
+                account::keep_items_of(&mut users, user, |user| (user.uid.get(), user.name.as_bytes()))?;
             }
-            list(&users, json, screen)
+            if users.is_empty() && output.format == Format::Table && output.screen.legend {
+                return Ok("Nobody lingers.\n".to_owned());
+            }
+            Ok(output.list(&table::LINGERING, &users, json::User::from)?)
         }
     }
 }
 
-/// The user called `name`, or of that uid, whom the user database need not know; or who asks.
-fn account(name: Option<&str>) -> Result<Account, LingerError> {
-    let number = name.map_or(Some(unistd::getuid().as_raw()), |name| name.parse::<u32>().ok());
-    let shown = name.map_or_else(|| number.unwrap_or_default().to_string(), str::to_owned);
-    let failed = |errno| LingerError::Lookup { name: Text::clipped(&shown), errno };
-    let mut found = name.map(unistd::User::from_name).transpose().map_err(failed)?.flatten();
-    if let (None, Some(uid)) = (&found, number) {
-        found = unistd::User::from_uid(uid.into()).map_err(failed)?;
-    }
-    match (found, number) {
-        (Some(user), _) => {
-            Ok(Account { uid: user.uid.as_raw(), gid: Some(user.gid.as_raw()), user: user.name })
+/// The request for `account`, with everything that the broker must know about the user.
+fn on(account: &Account) -> Result<Linger, AccountError> {
+    let uid = Uid::try_from(account.uid).map_err(|_| invalid(account))?;
+    let gid = account.gid.ok_or_else(|| AccountError::Unknown(account::shown(&account.name)))?;
+    let gid = Gid::try_from(gid).map_err(|_| invalid(account))?;
+    let user = UserName::new(account.name.as_bytes()).map_err(|_| invalid(account))?;
+    Ok(Linger::On { uid, gid, user })
+}
+
+fn invalid(account: &Account) -> AccountError {
+    AccountError::Invalid(account::shown(&account.name))
+}
+
+fn answer(
+    account: &Account,
+    linger: bool,
+    sessions: u64,
+    output: &Output<'_>,
+) -> Result<String, LingerError> {
+    let Account { uid, name, .. } = account;
+    let text = || {
+        let name = account::shown(name);
+        if linger {
+            format!("{name} ({uid}) lingers: the runtime directory stays without a session.\n")
+        } else {
+            format!("{name} ({uid}) does not linger.\n")
         }
-        (None, Some(uid)) => Ok(Account { uid, gid: None, user: shown }),
-        (None, None) => Err(LingerError::Unknown(Text::clipped(&shown))),
-    }
-}
-
-fn answer(account: &Account, linger: bool, sessions: u64, json: bool) -> Result<String, LingerError> {
-    if json {
-        return Ok(pretty(&Answer { account, linger, sessions })?);
-    }
-    let (name, uid) = (ck_protocol::printable(&account.user), account.uid);
-    Ok(if linger {
-        format!("{name} ({uid}) lingers: the runtime directory stays without a session.\n")
-    } else {
-        format!("{name} ({uid}) does not linger.\n")
-    })
-}
-
-fn list(users: &[User], json: bool, screen: Screen) -> Result<String, LingerError> {
-    if json {
-        return Ok(pretty(&users.iter().map(json::User::from).collect::<Vec<_>>())?);
-    }
-    if users.is_empty() && screen.legend {
-        return Ok("Nobody lingers.\n".to_owned());
-    }
-    Ok(table::list(users, "user", "UID\tUSER\tSESSIONS\tSTATE\tRUNTIME DIRECTORY", screen, |user| {
-        let dir = or_none(user.runtime_dir.as_ref());
-        table::row(&[&user.uid, &user.name, &user.sessions, &user.state, &dir])
-    }))
+    };
+    Ok(output.one(&Answer { uid: *uid, user: name.to_string_lossy(), linger, sessions }, text)?)
 }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 const END: &str = "# EOF\n";
 
-/// What is said of a broker that does not answer.
+/// The metrics of a broker that does not answer.
 #[must_use]
 pub fn down() -> String {
     let mut text = String::new();
@@ -15,7 +15,7 @@ pub fn down() -> String {
     text + END
 }
 
-/// What is said of one that does.
+/// The metrics of a broker that answers.
 #[must_use]
 pub fn metrics(facts: &Facts, problems: usize) -> String {
     let mut text = String::new();
@@ -51,7 +51,7 @@ pub fn metrics(facts: &Facts, problems: usize) -> String {
     text + END
 }
 
-/// A number that only a newer broker tells, by its key, if that makes a name which nothing has yet.
+/// A number that only a newer broker reports. Its key is part of the name, if that name is valid and not used yet.
 fn unknown(text: &mut String, Fact { key, value }: &Fact) {
     let FactValue::Number(number) = value else { return };
     let name = format!("ck_{key}");
@@ -67,7 +67,7 @@ fn gauge(text: &mut String, name: &str, help: &str, samples: &[(&str, Option<u64
     family(text, "gauge", name, help, samples);
 }
 
-/// A metric with its samples, each by what follows the name. What is not known is no sample.
+/// A metric with its samples. Each sample has a suffix of the name and a value. An unknown value is left out.
 fn family(text: &mut String, kind: &str, name: &str, help: &str, samples: &[(&str, Option<u64>)]) {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "# TYPE {name} {kind}\n# HELP {name} {help}");
@@ -79,10 +79,10 @@ fn family(text: &mut String, kind: &str, name: &str, help: &str, samples: &[(&st
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::tests::facts;
+    use crate::example_facts::facts;
 
     #[test]
-    fn every_line_is_a_sample_or_says_what_follows_and_the_end_is_marked() {
+    fn every_line_is_a_sample_or_metadata_and_the_end_is_marked() {
         let text = metrics(&facts(|_| {}), 0);
         assert!(text.starts_with("# TYPE ck_up gauge\n# HELP ck_up ") && text.ends_with("\n# EOF\n"));
         for line in text.lines().filter(|line| !line.starts_with('#')) {

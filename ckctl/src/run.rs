@@ -4,27 +4,31 @@ use crate::{
     account::{self, AccountError},
     arguments::{Arguments, TeardownVerb, Verb},
     client::{Client, ClientError},
+    events::EventFormat,
     facts::Facts,
     health,
     history::{self, HistoryError},
-    json::{self, pretty},
+    json,
     linger::{self, LingerError},
     metrics,
-    news::Form,
+    output::{Format, Output, OutputError},
     screen::Screen,
-    table,
+    show::{self, ShowError},
+    sys, table,
     watch::{self, WatchError},
 };
-use ck_protocol::{AdminRequest, SessionId, Target};
-use clap::Parser;
+use ck_protocol::{AdminRequest, SessionId, Target, printable};
 use std::{
+    env,
     io::{self, Write},
     process::ExitCode,
 };
 
-/// Why nothing was shown.
+/// Why the command failed.
 #[derive(Debug, thiserror::Error)]
 enum RunError {
+    #[error("{0}")]
+    CommandLine(String),
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error(transparent)]
@@ -32,11 +36,15 @@ enum RunError {
     #[error(transparent)]
     Linger(#[from] LingerError),
     #[error(transparent)]
+    Show(#[from] ShowError),
+    #[error(transparent)]
     Account(#[from] AccountError),
-    #[error("cannot write the JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Output(#[from] OutputError),
     #[error("cannot write to standard output: {0}")]
     Print(io::Error),
+    #[error("standard output is closed: redirect it to a file or to /dev/null")]
+    Closed,
     #[error(transparent)]
     Watch(#[from] WatchError),
 }
@@ -44,8 +52,14 @@ enum RunError {
 impl RunError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Client(error) | Self::Watch(WatchError::Client(error)) => error.exit_code(),
-            Self::Linger(error) => error.exit_code(),
+            Self::CommandLine(_)
+            | Self::Output(OutputError::Column(_))
+            | Self::History(HistoryError::Output(OutputError::Column(_)))
+            | Self::Linger(LingerError::Output(OutputError::Column(_))) => 2,
+            Self::Client(error)
+            | Self::Watch(WatchError::Client(error))
+            | Self::Linger(LingerError::Client(error))
+            | Self::Show(ShowError::Client(error)) => error.exit_code(),
             _ => 1,
         }
     }
@@ -54,9 +68,7 @@ impl RunError {
 /// Runs the command; returns its exit status.
 #[must_use]
 pub fn main() -> ExitCode {
-    // A wrong command line ends here with status 2.
-    let arguments = Arguments::parse();
-    match text(&arguments).and_then(|text| print(&text)) {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -65,95 +77,137 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Asks the broker; returns what is to be printed, but for what is printed as it comes.
-fn text(arguments: &Arguments) -> Result<String, RunError> {
-    let json = arguments.json;
+fn run() -> Result<(), RunError> {
+    let arguments = match Arguments::read(env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(error) => return print_help(&error),
+    };
+    if let Some(Verb::Help { verb }) = arguments.verb {
+        let words = ["ckctl".into()].into_iter().chain(verb).chain(["--help".into()]);
+        return Arguments::read(words).map(drop).or_else(|error| print_help(&error));
+    }
+    let verb = arguments.verb.clone().unwrap_or(Verb::List { user: None });
+    text(&arguments, verb).and_then(|text| print(&text))
+}
+
+/// Prints the help or the version that was requested. Any other message of clap is an error, on one line.
+fn print_help(error: &clap::Error) -> Result<(), RunError> {
+    let text = error.render().to_string();
+    if !error.use_stderr() {
+        return print(&format!("{}\n", text.trim_end()));
+    }
+    let (mut parts, mut command) = (Vec::new(), "ckctl".to_owned());
+    for part in text.split("\n\n").filter(|part| !part.trim().is_empty()) {
+        if let Some(usage) = part.trim().strip_prefix("Usage: ckctl ") {
+            let is_verb = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase());
+            usage.split_whitespace().take_while(is_verb).for_each(|verb| command += &format!(" {verb}"));
+        } else if !part.trim().starts_with("For more information") {
+            let words: Vec<&str> = part.split_whitespace().collect();
+            parts.push(printable(words.join(" ").trim_start_matches("error: ")).to_string());
+        }
+    }
+    Err(RunError::CommandLine(format!("{}; see `{command} --help`", parts.join("; "))))
+}
+
+/// Asks the broker; returns what is to be printed at the end. `watch` prints by itself.
+fn text(arguments: &Arguments, verb: Verb) -> Result<String, RunError> {
+    let format = if arguments.json { Format::Json } else { arguments.output.unwrap_or_default() };
     let screen = Screen::of_stdout(!arguments.no_legend);
+    let output = Output { format, selection: &arguments.selection, screen };
+    check(&output, &verb)?;
     let client = || Client::connect(&arguments.socket);
-    Ok(match arguments.verb.clone().unwrap_or(Verb::List) {
-        Verb::History(query) => {
-            let stays = history::stays(&query, &arguments.socket)?;
-            if json { history::json(&stays)? } else { history::table(&stays, screen) }
-        }
-        Verb::Linger(verb) => linger::text(&mut client()?, &verb, json, screen)?,
-        Verb::List => {
-            let sessions = client()?.list()?;
-            if json {
-                pretty(&sessions.iter().map(ck_core::json::session).collect::<Vec<_>>())?
-            } else {
-                table::sessions(&sessions, screen)
+    Ok(match verb {
+        Verb::History(query) => history::text(&query, &arguments.socket, &output)?,
+        Verb::Linger(verb) => linger::text(&mut client()?, &verb, &output)?,
+        Verb::List { user } => {
+            let mut sessions = client()?.list()?;
+            if let Some(user) = user {
+                account::keep_items_of(&mut sessions, &user, |session| {
+                    (session.uid.get(), session.user.as_bytes())
+                })?;
             }
+            output.list(&table::SESSIONS, &sessions, ck_core::json::session)?
         }
-        Verb::Show { id } => {
-            let session = client()?.show(id)?;
-            if json { pretty(&ck_core::json::session(&session))? } else { table::session(&session) }
-        }
-        Verb::Users => {
-            let users = client()?.users()?;
-            if json {
-                pretty(&users.iter().map(json::User::from).collect::<Vec<_>>())?
-            } else {
-                table::users(&users, screen)
+        Verb::Show { what, user } => show::text(&mut client()?, what.as_deref(), user.as_deref(), &output)?,
+        Verb::Users { user } => {
+            let mut users = client()?.users()?;
+            if let Some(user) = user {
+                account::keep_items_of(&mut users, &user, |user| (user.uid.get(), user.name.as_bytes()))?;
             }
+            output.list(&table::USERS, &users, json::User::from)?
         }
-        Verb::Seats => {
-            let seats = client()?.seats()?;
-            if json {
-                pretty(&seats.iter().map(json::Seat::from).collect::<Vec<_>>())?
-            } else {
-                table::seats(&seats, screen)
-            }
-        }
-        Verb::Activate { id } => done(client()?.act(AdminRequest::Activate(id))?, json)?,
+        Verb::Seats => output.list(&table::SEATS, &client()?.seats()?, json::Seat::from)?,
+        Verb::Activate { id } => done(client()?.act(AdminRequest::Activate(id))?, &output)?,
         Verb::Terminate { user: Some(name), .. } => {
             let target = Target::User(account::uid(&name)?);
-            done(client()?.act(AdminRequest::Terminate(target))?, json)?
+            done(client()?.act(AdminRequest::Terminate(target))?, &output)?
+        }
+        Verb::Terminate { user: None, ids } if ids.is_empty() => {
+            let needed = "terminate needs session ids or --user USER: see `ckctl list`";
+            return Err(RunError::CommandLine(needed.to_owned()));
         }
         Verb::Terminate { user: None, ids } => {
             let request = |id| AdminRequest::Terminate(Target::Session(id));
-            done(act_on_each(&mut client()?, &ids, request)?, json)?
+            done(act_on_each(&mut client()?, &ids, request)?, &output)?
         }
-        Verb::Lock { ids } => done(act_on_each(&mut client()?, &ids, AdminRequest::Lock)?, json)?,
-        Verb::Unlock { ids } => done(act_on_each(&mut client()?, &ids, AdminRequest::Unlock)?, json)?,
-        Verb::Status { metrics } => {
-            let asked = client().and_then(|mut client| Ok((client.facts()?, client.problems()?)));
-            let (facts, told) = asked.inspect_err(|_| {
-                if metrics {
-                    // Who collects them is to see that it is down; why is said on standard error.
-                    let _ = print(&metrics::down());
-                }
-            })?;
-            let facts = Facts::from(facts);
-            let problems = health::problems(&facts, &told);
-            if metrics {
-                metrics::metrics(&facts, problems.len())
-            } else if json {
-                pretty(&json::Status { facts: &facts, problems: &problems })?
-            } else {
-                table::status(&facts, &problems, screen)
-            }
-        }
+        Verb::Lock { ids } => done(act_on_each(&mut client()?, &ids, AdminRequest::Lock)?, &output)?,
+        Verb::Unlock { ids } => done(act_on_each(&mut client()?, &ids, AdminRequest::Unlock)?, &output)?,
+        Verb::Status { metrics } => status(client(), metrics, &output)?,
         Verb::Teardown(TeardownVerb::List) => {
             let teardowns = client()?.teardowns()?;
-            if json {
-                pretty(&teardowns.iter().map(json::Teardown::from).collect::<Vec<_>>())?
-            } else {
-                table::teardowns(&teardowns, screen)
-            }
+            output.list(&table::TEARDOWNS, &teardowns, json::Teardown::from)?
         }
         Verb::Teardown(TeardownVerb::Retry { id }) => {
             let retrying = client()?.retry_teardowns(id)?;
-            if json { pretty(&json::Retrying { retrying })? } else { format!("{retrying} tried again.\n") }
+            output.one(&json::Retrying { retrying }, || format!("{retrying} tried again.\n"))?
         }
+        Verb::Watch if sys::stdout_was_closed() => return Err(RunError::Closed),
         Verb::Watch => {
-            watch::watch(&mut client()?, Form { json, legend: !arguments.no_legend })?;
+            let json = format == Format::Json;
+            watch::watch(&mut client()?, EventFormat { json, legend: screen.legend })?;
             String::new()
         }
+        // `run` has answered it.
+        Verb::Help { .. } => String::new(),
     })
 }
 
-/// Has something done with each session. One that refuses keeps no other from it: it is named, and the
-/// last of them is the error.
+/// Refuses options that would have no effect.
+fn check(output: &Output<'_>, verb: &Verb) -> Result<(), RunError> {
+    let selects = !output.selection.columns.is_empty() || output.selection.sort.is_some();
+    let problem = if !verb.is_list() && (selects || output.format == Format::Csv) {
+        "-o csv, --columns and --sort are for lists: list, users, seats, history, linger list, teardown list"
+    } else if selects && output.format == Format::Json {
+        "--columns and --sort are for tables and CSV: use jq to select and sort JSON"
+    } else {
+        return Ok(());
+    };
+    Err(RunError::CommandLine(problem.to_owned()))
+}
+
+fn status(
+    client: Result<Client, ClientError>,
+    metrics: bool,
+    output: &Output<'_>,
+) -> Result<String, RunError> {
+    let asked = client.and_then(|mut client| Ok((client.facts()?, client.problems()?)));
+    let (facts, reported) = asked.inspect_err(|_| {
+        if metrics {
+            // A collector must see that the broker does not answer. The reason is on standard error.
+            let _ = print(&metrics::down());
+        }
+    })?;
+    let facts = Facts::from(facts);
+    let problems = health::problems(&facts, &reported);
+    if metrics {
+        return Ok(metrics::metrics(&facts, problems.len()));
+    }
+    let json = json::Status { facts: &facts, problems: &problems };
+    Ok(output.one(&json, || table::status(&facts, &problems, output.screen))?)
+}
+
+/// Sends a request for each session. A refusal does not keep the others from being sent. All refusals are reported, the last
+/// one as the error.
 fn act_on_each(
     client: &mut Client,
     ids: &[SessionId],
@@ -174,9 +228,9 @@ fn act_on_each(
     failed.map_or(Ok(done), |error| Err(error.into()))
 }
 
-/// What was done is seen in `ckctl list`, so people are told nothing.
-fn done(sessions: u64, json: bool) -> serde_json::Result<String> {
-    if json { pretty(&json::Done { sessions }) } else { Ok(String::new()) }
+/// The result of a verb that acts on sessions. People see it in `ckctl list`, so only JSON has it.
+fn done(sessions: u64, output: &Output<'_>) -> Result<String, OutputError> {
+    output.one(&json::Done { sessions }, String::new)
 }
 
 fn complain(error: &dyn std::error::Error) {
@@ -185,8 +239,11 @@ fn complain(error: &dyn std::error::Error) {
 }
 
 fn print(text: &str) -> Result<(), RunError> {
+    if sys::stdout_was_closed() && !text.is_empty() {
+        return Err(RunError::Closed);
+    }
     match io::stdout().write_all(text.as_bytes()) {
-        // `ckctl list | head` is no failure.
+        // `ckctl list | head` is not a failure.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed.map_err(RunError::Print),
     }

@@ -1,10 +1,10 @@
-//! What standard output is, and what is done for it: lines that fit a terminal, and colour there.
+//! The properties of standard output: the width of a terminal, and whether it has colours.
 
 use rustix::termios::{isatty, tcgetwinsize};
 use std::{env, fmt::Write, io};
 use unicode_width::UnicodeWidthChar;
 
-/// What takes the place of what does not fit.
+/// Stands for the rest of a line that does not fit.
 const ELLIPSIS: char = '…';
 const UNDERLINED: &str = "\x1b[4m";
 const RED: &str = "\x1b[1;31m";
@@ -14,16 +14,16 @@ const PLAIN: &str = "\x1b[0m";
 /// How tables are shown.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Screen {
-    /// Whether there is a head line, and a count below.
+    /// Whether a table has a heading and a count.
     pub legend: bool,
-    /// The columns of the terminal; `None` where the lines may have any length.
+    /// The width of the terminal. `None`: lines may have any length.
     pub width: Option<usize>,
-    /// Whether something may be coloured.
+    /// Whether colours are used.
     pub colour: bool,
 }
 
 impl Screen {
-    /// As standard output is.
+    /// The properties of standard output.
     #[must_use]
     pub fn of_stdout(legend: bool) -> Self {
         let stdout = io::stdout();
@@ -35,7 +35,7 @@ impl Screen {
         Self { legend, width: width.filter(|_| terminal), colour: terminal && !forbidden && !dumb }
     }
 
-    /// The lines cut to the terminal's width. The first one is the head, if there is a legend.
+    /// The lines, cut to the width of the terminal. The first line is underlined if there is a legend.
     #[must_use]
     pub fn fit(self, table: &str) -> String {
         let mut fitted = String::with_capacity(table.len());
@@ -48,13 +48,13 @@ impl Screen {
         fitted
     }
 
-    /// Something that is as it should be.
+    /// A good state, in colour.
     #[must_use]
     pub fn good(self, text: &str) -> String {
         self.paint(GREEN, text)
     }
 
-    /// Something that somebody should look at.
+    /// A problem, in colour.
     #[must_use]
     pub fn bad(self, text: &str) -> String {
         self.paint(RED, text)
@@ -84,14 +84,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_cut_to_the_width_that_they_take() {
+    fn lines_are_cut_by_their_width_on_the_terminal() {
         let narrow = Screen { width: Some(5), ..Screen::default() };
         assert_eq!(narrow.fit("12345\n123456\n日本語\n"), "12345\n1234…\n日本…\n");
         assert_eq!(Screen::default().fit("123456\n"), "123456\n");
     }
 
     #[test]
-    fn only_the_head_is_underlined_and_only_in_colour() {
+    fn only_the_heading_is_underlined_and_only_in_colour() {
         let screen = Screen { legend: true, colour: true, width: None };
         assert_eq!(screen.fit("A\nb\n"), "\x1b[4mA\x1b[0m\nb\n");
         assert_eq!(Screen { colour: false, ..screen }.fit("A\nb\n"), "A\nb\n");

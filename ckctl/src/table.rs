@@ -1,107 +1,265 @@
-//! Tables for people, as loginctl(1) lays them out.
+//! The columns of the lists that the broker replies with, and the fields of a session and of the broker.
 
-use crate::{facts::Facts, screen::Screen, time};
-use ck_protocol::{Seat, Session, TeardownDetail, User};
-use std::{
-    fmt::{Display, Write as _},
-    io::{self, Write},
+use crate::{
+    facts::Facts,
+    layout::{Column, Layout, named},
+    screen::Screen,
 };
-use tabwriter::{Alignment, TabWriter};
+use ck_protocol::{Seat, Session, SessionId, TeardownDetail, User, Vt};
 
-/// What is shown where there is nothing to show.
-pub(crate) const NONE: &str = "-";
+/// Sessions, as `ckctl list` shows them.
+pub const SESSIONS: Layout<Session> = Layout {
+    noun: "session",
+    columns: &[
+        Column {
+            name: "SESSION",
+            meaning: "The id of the session. It is not used again until the next boot.",
+            cell: |session| session.id.get().into(),
+        },
+        Column { name: "UID", meaning: "The uid of the user.", cell: |session| session.uid.get().into() },
+        Column { name: "USER", meaning: "The name of the user.", cell: |session| (&session.user).into() },
+        Column {
+            name: "SERVICE",
+            meaning: "The PAM service that the user logged in through, such as sshd.",
+            cell: |session| (&session.service).into(),
+        },
+        Column {
+            name: "TTY",
+            meaning: "The terminal, without /dev/.",
+            cell: |session| session.tty.as_ref().into(),
+        },
+        Column {
+            name: "SEAT",
+            meaning: "The seat. A remote session has none.",
+            cell: |session| session.seat.as_ref().into(),
+        },
+        Column {
+            name: "STATE",
+            meaning: "The state of the session.",
+            cell: |session| session.state.as_str().into(),
+        },
+        Column { name: "SINCE", meaning: "The time of the login.", cell: |session| session.opened_at.into() },
+        Column {
+            name: "REMOTE HOST",
+            meaning: "The host that the user logged in from.",
+            cell: |session| session.remote_host.as_ref().into(),
+        },
+    ],
+    least_useful: &["SEAT", "UID", "SERVICE", "STATE", "TTY", "SINCE", "SESSION"],
+};
 
-/// A line a session, then their count.
-#[must_use]
-pub fn sessions(sessions: &[Session], screen: Screen) -> String {
-    let heading = "SESSION\tUID\tUSER\tSERVICE\tTTY\tSEAT\tSTATE\tSINCE\tREMOTE HOST";
-    list(sessions, "session", heading, screen, |session| {
-        // Text displays itself with everything escaped that could steer a terminal.
-        row(&[
-            &session.id,
-            &session.uid,
-            &session.user,
-            &session.service,
-            &or_none(session.tty.as_ref()),
-            &or_none(session.seat.as_ref()),
-            &session.state,
-            &time::for_people(session.opened_at),
-            &or_none(session.remote_host.as_ref()),
-        ])
-    })
-}
+/// Users, as `ckctl users` shows them.
+pub const USERS: Layout<User> = Layout {
+    noun: "user",
+    columns: &[
+        UID,
+        USER,
+        COUNT,
+        Column {
+            name: "LINGER",
+            meaning: "Whether the user keeps the runtime directory without a session.",
+            cell: |user| user.linger.into(),
+        },
+        STATE,
+        DIRECTORY,
+    ],
+    least_useful: &["RUNTIME DIRECTORY", "LINGER", "STATE", "UID"],
+};
 
-/// A line a user, then their count.
-#[must_use]
-pub fn users(users: &[User], screen: Screen) -> String {
-    let heading = "UID\tUSER\tSESSIONS\tLINGER\tSTATE\tRUNTIME DIRECTORY";
-    list(users, "user", heading, screen, |user| {
-        let linger = yes_or_no(user.linger);
-        row(&[
-            &user.uid,
-            &user.name,
-            &user.sessions,
-            &linger,
-            &user.state,
-            &or_none(user.runtime_dir.as_ref()),
-        ])
-    })
-}
+/// Users, as `ckctl linger list` shows them.
+pub const LINGERING: Layout<User> = Layout {
+    noun: "user",
+    columns: &[UID, USER, COUNT, STATE, DIRECTORY],
+    least_useful: &["RUNTIME DIRECTORY", "STATE", "UID"],
+};
 
-/// A line a seat, then their count.
-#[must_use]
-pub fn seats(seats: &[Seat], screen: Screen) -> String {
-    list(seats, "seat", "SEAT\tACTIVE SESSION\tSESSIONS\tVIRTUAL TERMINALS", screen, |seat| {
-        row(&[&seat.id, &or_none(seat.active.as_ref()), &seat.sessions, &yes_or_no(seat.has_vts)])
-    })
-}
+const UID: Column<User> =
+    Column { name: "UID", meaning: "The uid of the user.", cell: |user| user.uid.get().into() };
+const USER: Column<User> =
+    Column { name: "USER", meaning: "The name of the user.", cell: |user| (&user.name).into() };
+const COUNT: Column<User> = Column {
+    name: "SESSIONS",
+    meaning: "The number of sessions of the user.",
+    cell: |user| user.sessions.into(),
+};
+const STATE: Column<User> =
+    Column { name: "STATE", meaning: "The state of the user.", cell: |user| user.state.as_str().into() };
+const DIRECTORY: Column<User> = Column {
+    name: "RUNTIME DIRECTORY",
+    meaning: "The value of XDG_RUNTIME_DIR in the sessions of the user.",
+    cell: |user| user.runtime_dir.as_ref().into(),
+};
 
-/// A line a teardown, then their count.
-#[must_use]
-pub fn teardowns(teardowns: &[TeardownDetail], screen: Screen) -> String {
-    let heading = "TEARDOWN\tUID\tSTATE\tSINCE\tBYTES\tFAILURES\tNEXT TRY\tDIRECTORY\tREASON";
-    list(teardowns, "teardown", heading, screen, |TeardownDetail { teardown, bytes, since }| {
-        row(&[
-            &teardown.id,
-            &teardown.uid,
-            &teardown.state,
-            &time::for_people(*since),
-            &or_none(bytes.as_ref()),
-            &teardown.failures,
-            &or_none(teardown.next_try.map(time::for_people).as_ref()),
-            &teardown.path,
-            &or_none(teardown.reason.as_ref()),
-        ])
-    })
-}
+/// Seats, as `ckctl seats` shows them.
+pub const SEATS: Layout<Seat> = Layout {
+    noun: "seat",
+    columns: &[
+        Column { name: "SEAT", meaning: "The name of the seat.", cell: |seat| (&seat.id).into() },
+        Column {
+            name: "ACTIVE SESSION",
+            meaning: "The session in the foreground.",
+            cell: |seat| seat.active.map(SessionId::get).into(),
+        },
+        Column {
+            name: "SESSIONS",
+            meaning: "The number of sessions on the seat.",
+            cell: |seat| seat.sessions.into(),
+        },
+        Column {
+            name: "VIRTUAL TERMINALS",
+            meaning: "Whether the seat has the virtual terminals of the kernel.",
+            cell: |seat| seat.has_vts.into(),
+        },
+    ],
+    least_useful: &["VIRTUAL TERMINALS", "SESSIONS"],
+};
 
-/// A line a fact, its name in front.
+/// Teardowns, as `ckctl teardown list` shows them.
+pub const TEARDOWNS: Layout<TeardownDetail> = Layout {
+    noun: "teardown",
+    columns: &[
+        Column {
+            name: "TEARDOWN",
+            meaning: "The id of the teardown.",
+            cell: |detail| detail.teardown.id.get().into(),
+        },
+        Column {
+            name: "UID",
+            meaning: "The uid of the user whose runtime directory is removed.",
+            cell: |detail| detail.teardown.uid.get().into(),
+        },
+        Column {
+            name: "STATE",
+            meaning: "The state of the teardown.",
+            cell: |detail| detail.teardown.state.as_str().into(),
+        },
+        Column {
+            name: "SINCE",
+            meaning: "The time at which the user left, or at which a broker found the directory.",
+            cell: |detail| detail.since.into(),
+        },
+        Column {
+            name: "BYTES",
+            meaning: "The bytes in the directory at the logout, where that is known.",
+            cell: |detail| detail.bytes.into(),
+        },
+        Column {
+            name: "FAILURES",
+            meaning: "The number of tries that failed.",
+            cell: |detail| detail.teardown.failures.into(),
+        },
+        Column {
+            name: "NEXT TRY",
+            meaning: "The time of the next try.",
+            cell: |detail| detail.teardown.next_try.into(),
+        },
+        Column {
+            name: "DIRECTORY",
+            meaning: "The path of what is left.",
+            cell: |detail| (&detail.teardown.path).into(),
+        },
+        Column {
+            name: "REASON",
+            meaning: "The reason why the last try failed.",
+            cell: |detail| detail.teardown.reason.as_ref().into(),
+        },
+    ],
+    least_useful: &["BYTES", "SINCE", "NEXT TRY", "FAILURES"],
+};
+
+/// The fields of a session, as `ckctl show` shows them.
+pub const SESSION: [Column<Session>; 18] = [
+    Column { name: "Session", meaning: "The id of the session.", cell: |session| session.id.get().into() },
+    Column {
+        name: "Parent",
+        meaning: "The session in which the user logged in.",
+        cell: |session| session.parent.map(SessionId::get).into(),
+    },
+    Column { name: "User", meaning: "The name of the user.", cell: |session| (&session.user).into() },
+    Column { name: "UID", meaning: "The uid of the user.", cell: |session| session.uid.get().into() },
+    Column {
+        name: "Leader PID",
+        meaning: "The process that opened the session, such as sshd. The session ends with it.",
+        cell: |session| session.leader_pid.get().unsigned_abs().into(),
+    },
+    Column {
+        name: "Service",
+        meaning: "The PAM service that the user logged in through.",
+        cell: |session| (&session.service).into(),
+    },
+    Column {
+        name: "Class",
+        meaning: "The purpose: user, greeter, lock-screen or background.",
+        cell: |session| session.class.as_str().into(),
+    },
+    Column {
+        name: "Type",
+        meaning: "The kind of display: unspecified, tty, x11, wayland, mir or web.",
+        cell: |session| session.kind.as_str().into(),
+    },
+    Column {
+        name: "TTY",
+        meaning: "The terminal, without /dev/.",
+        cell: |session| session.tty.as_ref().into(),
+    },
+    Column {
+        name: "Remote",
+        meaning: "Whether the user logged in from another machine.",
+        cell: |session| session.remote.into(),
+    },
+    Column {
+        name: "Remote host",
+        meaning: "The host that the user logged in from.",
+        cell: |session| session.remote_host.as_ref().into(),
+    },
+    Column {
+        name: "Remote user",
+        meaning: "The user on that host, if PAM was told.",
+        cell: |session| session.remote_user.as_ref().into(),
+    },
+    Column { name: "Display", meaning: "The X display.", cell: |session| session.display.as_ref().into() },
+    Column { name: "Seat", meaning: "The seat.", cell: |session| session.seat.as_ref().into() },
+    Column {
+        name: "VT",
+        meaning: "The number of the virtual terminal.",
+        cell: |session| session.vt.map(|vt: Vt| u32::from(vt.get())).into(),
+    },
+    Column {
+        name: "State",
+        meaning: "The state of the session.",
+        cell: |session| session.state.as_str().into(),
+    },
+    Column { name: "Since", meaning: "The time of the login.", cell: |session| session.opened_at.into() },
+    Column {
+        name: "Runtime directory",
+        meaning: "The value of XDG_RUNTIME_DIR in the session.",
+        cell: |session| session.runtime_dir.as_ref().into(),
+    },
+];
+
+/// The lines of `ckctl status` and their meanings.
+pub const STATUS: [(&str, &str); 9] = [
+    ("State", "All is well, or one line for each problem."),
+    ("Broker", "The release and the process of the broker."),
+    ("Running since", "The time at which the broker was started."),
+    ("Configured", "The time at which the broker read its configuration."),
+    ("Sessions", "The number of sessions, and how many there can be."),
+    ("Users", "The number of users with a session or with lingering on."),
+    (
+        "Teardowns",
+        "Runtime directories that are being removed, that wait for it, and that could not be removed.",
+    ),
+    ("Hooks", "Hooks that run, and changes that wait for hooks."),
+    ("Subscribers", "Programs that are sent every event, such as ckctl watch."),
+];
+
+/// The fields of a session, one on each line.
 #[must_use]
 pub fn session(session: &Session) -> String {
-    let facts: [(&str, &dyn Display); 18] = [
-        ("Session", &session.id),
-        ("Parent", &or_none(session.parent.as_ref())),
-        ("User", &session.user),
-        ("UID", &session.uid),
-        ("Leader PID", &session.leader_pid),
-        ("Service", &session.service),
-        ("Class", &session.class),
-        ("Type", &session.kind),
-        ("TTY", &or_none(session.tty.as_ref())),
-        ("Remote", &yes_or_no(session.remote)),
-        ("Remote host", &or_none(session.remote_host.as_ref())),
-        ("Remote user", &or_none(session.remote_user.as_ref())),
-        ("Display", &or_none(session.display.as_ref())),
-        ("Seat", &or_none(session.seat.as_ref())),
-        ("VT", &or_none(session.vt.map(ck_protocol::Vt::get).as_ref())),
-        ("State", &session.state),
-        ("Since", &time::for_people(session.opened_at)),
-        ("Runtime directory", &or_none(session.runtime_dir.as_ref())),
-    ];
-    named(&facts)
+    named(SESSION.iter().map(|field| (field.name, (field.cell)(session).shown())))
 }
 
-/// A line a fact; first whether all is well, and what to do where it is not.
+/// The state of the broker, one fact on each line. The problems come first.
 #[must_use]
 pub fn status(facts: &Facts, problems: &[String], screen: Screen) -> String {
     let state = if problems.is_empty() {
@@ -113,86 +271,37 @@ pub fn status(facts: &Facts, problems: &[String], screen: Screen) -> String {
     let waiting = |what: &str| {
         format!("{} running, {} waiting", of(&format!("{what}_running")), of(&format!("{what}_waiting")))
     };
-    let rows: [(&str, &dyn Display); 9] = [
-        ("State", &state),
-        ("Broker", &format!("ck-broker {}, pid {}", of("version"), of("pid"))),
-        ("Running since", &of("started_at")),
-        ("Configured", &of("configured_at")),
-        ("Sessions", &format!("{} of at most {}", of("sessions"), of("sessions_limit"))),
-        ("Users", &of("users")),
-        ("Teardowns", &format!("{}, {} failed", waiting("teardowns"), of("teardowns_failed"))),
-        ("Hooks", &waiting("hooks")),
-        ("Subscribers", &of("subscribers")),
+    let values = [
+        state,
+        format!("ck-broker {}, pid {}", of("version"), of("pid")),
+        of("started_at"),
+        of("configured_at"),
+        format!("{} of at most {}", of("sessions"), of("sessions_limit")),
+        of("users"),
+        format!("{}, {} failed", waiting("teardowns"), of("teardowns_failed")),
+        waiting("hooks"),
+        of("subscribers"),
     ];
-    named(&rows)
-}
-
-/// A row for each of `items`, aligned. If there is a legend, the heading above them and their count below. `what` names
-/// one of them.
-pub(crate) fn list<T>(
-    items: &[T],
-    what: &str,
-    heading: &str,
-    screen: Screen,
-    row: impl Fn(&T) -> String,
-) -> String {
-    let rows: String = items.iter().map(row).collect();
-    match (screen.legend, items.len()) {
-        (true, 0) => format!("No {what}s.\n"),
-        (true, count) => {
-            let table = screen.fit(&aligned(&format!("{heading}\n{rows}")));
-            format!("{table}\n{count} {what}{} listed.\n", if count == 1 { "" } else { "s" })
-        }
-        (false, 0) => String::new(),
-        (false, _) => screen.fit(&aligned(&rows)),
-    }
-}
-
-/// A row of [`list`].
-pub(crate) fn row(cells: &[&dyn Display]) -> String {
-    let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
-    cells.join("\t") + "\n"
-}
-
-pub(crate) fn or_none<T: Display>(value: Option<&T>) -> String {
-    value.map_or_else(|| NONE.to_owned(), ToString::to_string)
-}
-
-fn yes_or_no(truth: bool) -> &'static str {
-    if truth { "yes" } else { "no" }
-}
-
-fn named(facts: &[(&str, &dyn Display)]) -> String {
-    let mut rows = String::new();
-    for (name, value) in facts {
-        let _ = writeln!(rows, "{name}:\t{value}");
-    }
-    aligned(&rows)
-}
-
-/// Aligns tab-separated cells by the width that they take on a terminal.
-fn aligned(rows: &str) -> String {
-    let mut writer = TabWriter::new(Vec::new()).padding(2).alignment(Alignment::Left);
-    let written = writer.write_all(rows.as_bytes()).and_then(|()| writer.flush());
-    let aligned = written.and_then(|()| {
-        writer.into_inner().map_err(|error| io::Error::other(error.to_string())).map(String::from_utf8)
-    });
-    // Writing to memory does not fail; unaligned would still be readable.
-    aligned.ok().and_then(Result::ok).unwrap_or_else(|| rows.to_owned())
+    named(STATUS.iter().map(|(name, _)| *name).zip(values))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn columns_line_up_by_their_width_on_a_terminal() {
-        assert_eq!(aligned("a\tb\n日本\tc\n"), "a     b\n日本  c\n");
+    fn assert_names_exist<T>(layout: &Layout<T>) {
+        for name in layout.least_useful {
+            assert!(layout.columns.iter().any(|column| column.name == *name), "{name}");
+        }
+        assert!(layout.least_useful.len() < layout.columns.len());
     }
 
     #[test]
-    fn an_empty_list_says_so() {
-        assert_eq!(sessions(&[], Screen { legend: true, ..Screen::default() }), "No sessions.\n");
-        assert_eq!(sessions(&[], Screen::default()), "");
+    fn columns_that_can_be_left_out_exist() {
+        assert_names_exist(&SESSIONS);
+        assert_names_exist(&USERS);
+        assert_names_exist(&LINGERING);
+        assert_names_exist(&SEATS);
+        assert_names_exist(&TEARDOWNS);
     }
 }

@@ -1,21 +1,46 @@
-//! Times, as people read them. [`ck_core::json`] writes them for programs.
+//! Times for people. [`ck_core::json`] writes times for programs.
 
+use crate::account;
 use ck_protocol::Timestamp;
 use jiff::tz::TimeZone;
-use std::time::Duration;
+use std::{
+    env,
+    io::{self, Write},
+    sync::OnceLock,
+    time::Duration,
+};
 
-/// The moment in the local time zone, to the second.
+/// A time in the local time zone, to the second.
 #[must_use]
-pub fn for_people(moment: Timestamp) -> String {
-    // The broker's clock can be anywhere; what jiff cannot show is shown as its own limits.
-    let moment = jiff::Timestamp::from_microsecond(moment.as_micros()).unwrap_or(jiff::Timestamp::MAX);
-    moment.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+pub fn local(time: Timestamp) -> String {
+    // The broker's clock can have any value. A time beyond jiff's range is shown as the last one in the range.
+    let time = jiff::Timestamp::from_microsecond(time.as_micros()).unwrap_or(jiff::Timestamp::MAX);
+    time.to_zoned_datetime(zone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// How long something lasted, to the second: `08:30:15`, or `2d 08:30:15`.
+/// The local time zone: that of the variable TZ, else that of the system. If TZ names an unknown zone, the first call says so
+/// on standard error, and the zone is UTC.
 #[must_use]
-pub fn duration(lasted: Duration) -> String {
-    let seconds = lasted.as_secs();
+pub fn zone() -> TimeZone {
+    static ZONE: OnceLock<TimeZone> = OnceLock::new();
+    let zone = ZONE.get_or_init(|| {
+        TimeZone::try_system().unwrap_or_else(|_| {
+            if let Some(name) = env::var_os("TZ") {
+                let name = account::shown(&name);
+                let advice = "times are in UTC: correct TZ, or install the zone database (tzdata)";
+                // Nobody reads standard error if this fails.
+                let _ = writeln!(io::stderr(), "ckctl: unknown time zone `{name}`: {advice}");
+            }
+            TimeZone::UTC
+        })
+    });
+    zone.clone()
+}
+
+/// A duration to the second: `08:30:15`, or `2d 08:30:15`.
+#[must_use]
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     let clock = format!("{hours:02}:{minutes:02}:{:02}", seconds % 60);
     if days > 0 { format!("{days}d {clock}") } else { clock }
@@ -26,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_has_days_only_where_it_needs_them() {
+    fn a_duration_has_days_only_from_one_day_on() {
         assert_eq!(duration(Duration::from_millis(59_999)), "00:00:59");
         assert_eq!(duration(Duration::from_secs(2 * 86_400 + 3_600 + 61)), "2d 01:01:01");
     }

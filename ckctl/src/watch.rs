@@ -1,8 +1,8 @@
-//! Showing changes as they happen, until somebody has seen enough.
+//! Shows events as they happen, until a signal ends it or nobody reads any more.
 
 use crate::{
-    client::{Client, ClientError, PATIENCE},
-    news::{Form, News},
+    client::{Client, ClientError, REPLY_TIMEOUT},
+    events::{EventFormat, EventLines},
 };
 use ck_protocol::Reply;
 use nix::sys::{
@@ -15,69 +15,69 @@ use rustix::{
 };
 use std::{io, time::SystemTime};
 
-/// How much is written at once. That much fits into a pipe that says it has room: `PIPE_BUF` of pipe(7).
+/// How much is written at once. So much fits into a pipe that poll(2) calls writable: `PIPE_BUF` of pipe(7).
 const AT_ONCE: usize = 4096;
 
-/// Why nothing more is shown.
+/// Why no more events are shown.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
-    /// The broker said no, or has gone.
+    /// The broker refused, or closed the connection.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A line could not be made.
+    /// The JSON of an event could not be made.
     #[error("cannot write the JSON: {0}")]
     Json(#[from] serde_json::Error),
     /// A line could not be written.
     #[error("cannot write to standard output: {0}")]
     Print(Errno),
-    /// Signals could not be received.
+    /// signalfd(2) failed.
     #[error("cannot receive signals: {0}")]
     Signals(nix::errno::Errno),
-    /// Nothing could be waited for.
+    /// poll(2) failed.
     #[error("cannot wait for the broker: {0}")]
-    Wait(Errno),
+    Poll(Errno),
 }
 
-/// What was waited for.
+/// The result of a wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Came {
-    /// It is there.
+enum Wait {
+    /// The broker has sent something.
     Ready,
-    /// Nothing, in the time that there was.
-    Nothing,
-    /// A signal, or nobody reads what is shown.
+    /// The broker has sent nothing within the time limit.
+    TimedOut,
+    /// A signal came, or nobody reads the output.
     End,
 }
 
-/// Shows what there is, then every change, each line at once. Returns when a signal says so, or when nobody
-/// reads any more.
+/// Shows the snapshot, then every event, each line at once. Returns at SIGINT or SIGTERM, or when nobody reads the output any
+/// more.
 ///
 /// # Errors
 /// [`WatchError`]
-pub fn watch(client: &mut Client, form: Form) -> Result<(), WatchError> {
+pub fn watch(client: &mut Client, format: EventFormat) -> Result<(), WatchError> {
     let signals = signals().map_err(WatchError::Signals)?;
     client.subscribe()?;
-    let mut news = News::new(form);
-    // Until all that there is has been told, the broker is to answer in time.
-    let mut limit = Timespec::try_from(PATIENCE).ok();
+    let mut lines = EventLines::new(format);
+    // Only the snapshot has a time limit. Events can be hours apart.
+    let mut limit = Timespec::try_from(REPLY_TIMEOUT).ok();
     loop {
-        match await_told(client, &signals, limit.as_ref()).map_err(WatchError::Wait)? {
-            Came::End => return Ok(()),
-            Came::Nothing => return Err(ClientError::Receive(Errno::TIMEDOUT).into()),
-            Came::Ready => {}
+        match await_reply(client, &signals, limit.as_ref()).map_err(WatchError::Poll)? {
+            Wait::End => return Ok(()),
+            Wait::TimedOut => return Err(ClientError::TimedOut.into()),
+            Wait::Ready => {}
         }
-        let told = client.next_told()?;
-        if matches!(told, Reply::Synced(_)) {
+        let reply = client.next_told()?;
+        if matches!(reply, Reply::Synced(_)) {
             limit = None;
         }
-        let line = news.line(&told, SystemTime::now().into())?.ok_or(ClientError::Unexpected)?;
+        let line = lines.line(&reply, SystemTime::now().into())?.ok_or(ClientError::Unexpected)?;
         if !show(line.as_bytes(), &signals)? {
             return Ok(());
         }
     }
 }
 
-/// Takes SIGINT and SIGTERM from here on as something that can be waited for.
+/// From here on, SIGINT and SIGTERM can be waited for, and do not end the process.
 fn signals() -> nix::Result<SignalFd> {
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGINT);
@@ -86,9 +86,8 @@ fn signals() -> nix::Result<SignalFd> {
     SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
-/// Waits until there is something from the broker. A pipe whose other end is closed is noticed also while
-/// nothing changes.
-fn await_told(client: &Client, signals: &SignalFd, limit: Option<&Timespec>) -> Result<Came, Errno> {
+/// Waits for the broker. It also ends if the other end of a pipe is closed, although nothing is written.
+fn await_reply(client: &Client, signals: &SignalFd, limit: Option<&Timespec>) -> Result<Wait, Errno> {
     let stdout = io::stdout();
     let mut sources = [
         PollFd::new(signals, PollFlags::IN),
@@ -100,23 +99,23 @@ fn await_told(client: &Client, signals: &SignalFd, limit: Option<&Timespec>) -> 
             return Err(errno);
         }
     }
-    let [signal, stdout, told] = sources.map(|source| !source.revents().is_empty());
-    Ok(match (signal || stdout, told) {
-        (true, _) => Came::End,
-        (false, true) => Came::Ready,
-        (false, false) => Came::Nothing,
+    let [signal, stdout, reply] = sources.map(|source| !source.revents().is_empty());
+    Ok(match (signal || stdout, reply) {
+        (true, _) => Wait::End,
+        (false, true) => Wait::Ready,
+        (false, false) => Wait::TimedOut,
     })
 }
 
-/// Writes all of it; false: a signal came first, or nobody reads any more.
+/// Writes all of `line`. `false`: a signal came first, or nobody reads any more.
 fn show(mut line: &[u8], signals: &SignalFd) -> Result<bool, WatchError> {
     let stdout = io::stdout();
     while !line.is_empty() {
-        // A reader that has stopped reading is not to keep us from being interrupted.
+        // A signal also ends the wait for a reader that has stopped reading.
         let mut sources = [PollFd::new(signals, PollFlags::IN), PollFd::new(&stdout, PollFlags::OUT)];
         match poll(&mut sources, None) {
             Err(Errno::INTR) => continue,
-            Err(errno) => return Err(WatchError::Wait(errno)),
+            Err(errno) => return Err(WatchError::Poll(errno)),
             Ok(_) if !sources[0].revents().is_empty() => return Ok(false),
             Ok(_) => {}
         }

@@ -3,15 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may panic, also outside functions marked #[test]")]
 
-use ckctl::arguments::Arguments;
-use clap::CommandFactory;
+use ckctl::{arguments, arguments::Arguments, manual};
+use clap::{CommandFactory, builder::Resettable};
 use clap_complete::Shell;
 use std::{collections::BTreeMap, env, fs, path::Path};
 
 const PACKAGING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging");
 
 /// When these pages last said something else. Without a date, the version would be taken for one.
-const DATE: &str = "2026-11-24";
+const DATE: &str = "2026-11-28";
 /// What to read besides: for ckctl(1), and for the pages of its verbs.
 const SEE_ALSO: &str = ".BR broker.toml (5),\n.BR ck\\-broker\\-ipc (7),\n.BR ck\\-hooks (7),\n\
     .BR ck\\-broker (8),\n.BR pam_ck (8)";
@@ -50,15 +50,35 @@ fn manual_pages_are_of_this_command_line() {
 /// The page of a command, and those of the verbs below it.
 fn page(command: &clap::Command, name: &str, files: &mut Files) {
     let mut text = Vec::new();
-    let man = clap_mangen::Man::new(command.clone()).title(name.to_uppercase()).section("1").date(DATE);
+    // The sections of `manual` say more.
+    let plain = command.clone().after_help(Resettable::Reset);
+    let man = clap_mangen::Man::new(plain).title(name.to_uppercase()).section("1").date(DATE);
     man.source(concat!("ck ", env!("CARGO_PKG_VERSION"))).manual("Login sessions").render(&mut text).unwrap();
-    let text = String::from_utf8(text).unwrap().replace(".SH EXTRA\nExit status: ", ".SH EXIT STATUS\n");
+    // mandoc(1) warns of an empty line between two breaks, which clap_mangen writes before possible values.
+    let mut text = String::from_utf8(text).unwrap().trim_end().replace(".br\n\n.br\n", ".br\n");
     assert!(!text.contains("EXTRA"), "{text}");
+    let sections = manual::sections(&name.replace('-', " "));
+    assert_eq!(sections.last().map(|section| section.heading), Some("EXAMPLES"), "{name}");
+    for manual::Section { heading, entries } in sections {
+        text += &format!(
+            "\n.SH {}",
+            if heading.contains(' ') { format!("\"{heading}\"") } else { heading.to_owned() }
+        );
+        for (word, meaning) in entries {
+            text += &format!("\n.TP\n\\fB{}\\fR\n{}", roff(word), roff(meaning));
+        }
+    }
     let see_also = if name == command.get_name() { SEE_ALSO } else { VERBS_SEE_ALSO };
-    files.insert(format!("{name}.1"), format!("{}\n.SH \"SEE ALSO\"\n{see_also}\n", text.trim_end()));
+    files.insert(format!("{name}.1"), format!("{text}\n.SH \"SEE ALSO\"\n{see_also}\n"));
     for verb in command.get_subcommands() {
         page(verb, &format!("{name}-{}", verb.get_name()), files);
     }
+}
+
+/// A line of text as roff has it.
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
+    if text.starts_with('.') { format!("\\&{text}") } else { text }
 }
 
 #[test]
@@ -66,7 +86,7 @@ fn completions_are_of_this_command_line() {
     let mut files = Files::new();
     for (shell, name) in [(Shell::Bash, "ckctl"), (Shell::Zsh, "_ckctl"), (Shell::Fish, "ckctl.fish")] {
         let mut text = Vec::new();
-        clap_complete::generate(shell, &mut Arguments::command(), "ckctl", &mut text);
+        clap_complete::generate(shell, &mut arguments::command(), "ckctl", &mut text);
         files.insert(name.to_owned(), String::from_utf8(text).unwrap());
     }
     generated("completions", &files);

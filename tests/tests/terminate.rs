@@ -55,9 +55,9 @@ fn what_is_not_there_is_named_and_keeps_no_other_alive() {
     machine.await_nothing_left();
     for (arguments, code, word) in [
         (&["--user", "alice"][..], 1, "2001"),
-        (&["--user", "nobody-here"], 1, "no user nobody-here"),
+        (&["--user", "nobody-here"], 1, "unknown user `nobody-here`"),
         (&["one"], 2, "invalid"),
-        (&[], 2, "Usage"),
+        (&[], 2, "needs session ids or --user USER"),
         (&["--user", "alice", "1"], 2, "cannot be used"),
     ] {
         let output = machine.host.run(&[&["ckctl", "terminate"], arguments].concat());

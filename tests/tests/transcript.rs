@@ -12,9 +12,13 @@ const HEAD: &str = "# What ckctl shows\n\n\
     Made by a test from what the commands print on a host with two logins; times, process ids and the limit of sessions\n\
     are replaced. `man ckctl` has all verbs and options, `ckctl VERB --help` those of one.\n";
 /// The views, and when to look: each command, and what is said of it.
-const VIEWS: [(&str, &str); 9] = [
+const VIEWS: [(&str, &str); 10] = [
     ("ckctl", "Who is here:"),
     ("ckctl show 2", "All that is known of a session:"),
+    (
+        "ckctl list alice -o csv --columns session,service,state",
+        "Some columns of the sessions of a user, as CSV:",
+    ),
     ("ckctl users", "The users:"),
     ("ckctl seats --no-legend", "The seats, here one of the configuration:"),
     ("ckctl linger list", "Who keeps a runtime directory without a session:"),

@@ -1,49 +1,49 @@
-//! What one line of the file says.
+//! One line of the history file: docs/HISTORY.md.
 
 use ck_protocol::Timestamp;
 use serde::{Deserialize, Deserializer, de};
 
-/// A line. What it has besides is not looked at.
+/// A line. Other members are ignored.
 #[derive(Debug, Deserialize)]
 pub(super) struct Line {
-    /// By the clock on the wall.
+    /// The time by the clock.
     #[serde(deserialize_with = "moment")]
     pub(super) time: Timestamp,
-    /// In seconds since the start of the system.
+    /// The time in seconds since the boot.
     pub(super) up: f64,
-    /// Which run of the system that is.
+    /// The boot: the first digits of its id.
     pub(super) boot: String,
     #[serde(flatten)]
     pub(super) event: Event,
 }
 
-/// What happened.
+/// The event that a line records.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Event {
     SystemStarted,
     BrokerStarted,
     BrokerStopped,
-    SessionOpened(About),
+    SessionOpened(SessionInfo),
     SessionEnded {
         #[serde(flatten)]
-        about: About,
+        info: SessionInfo,
         #[serde(deserialize_with = "moment")]
         opened_at: Timestamp,
-        /// In seconds; only of a broker that saw it begin, too.
+        /// The duration in seconds. Only a broker that also saw the login writes it.
         duration: Option<f64>,
-        /// Nobody saw it end.
+        /// No broker saw the end.
         #[serde(default)]
         late: bool,
     },
-    /// Of a later release.
+    /// An event of a later release.
     #[serde(other)]
     Unknown,
 }
 
-/// Which session it is, and whose.
+/// The session that an event is about.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct About {
+pub(super) struct SessionInfo {
     pub(super) id: String,
     pub(super) uid: u32,
     pub(super) user: String,

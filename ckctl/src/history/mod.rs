@@ -1,22 +1,21 @@
-//! Who was here, and when: read from the file that the broker has written (`docs/HISTORY.md`), as last(1) shows it.
+//! The history of sessions, as last(1) shows it. It is read from the file that the broker has written: docs/HISTORY.md.
 //!
-//! `line` is what one line of the file says, `stay` what all of them together do.
+//! `line` reads one line of the file. `entry` makes sessions out of all lines.
 
+mod entry;
 mod line;
 mod since;
-mod stay;
 
-pub use since::{BadTime, Since};
-pub use stay::{End, Stay};
+pub use entry::{End, Entry};
+pub use since::{InvalidTime, Since};
 
 use crate::{
+    account::{self, AccountError},
     client::Client,
-    json,
-    screen::Screen,
-    table::{self, NONE},
-    time,
+    layout::{Cell, Column, Layout},
+    output::{Output, OutputError},
 };
-use ck_protocol::{Session, Timestamp, printable};
+use ck_protocol::{Session, Timestamp};
 use line::Line;
 use std::{
     ffi::OsString,
@@ -28,88 +27,104 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How long the line of a session that has just ended may need to get into the file.
+/// How long it takes until the end of a session is in the file.
 const LAG: Duration = Duration::from_millis(100);
-/// How often the files may be exchanged while they are being opened.
+/// How often the files are opened again if they were rotated meanwhile.
 const TRIES: usize = 4;
-/// The longest line that is looked at, in bytes: ten times what the broker writes.
+/// The longest line that is read, in bytes: ten times what the broker writes.
 const LONGEST: usize = 4000;
-/// Names this run of the system: proc_sys_kernel(5). The file has its first eight digits.
+/// The id of this boot: proc_sys_kernel(5). The history has its first eight digits.
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 const BOOT_LENGTH: usize = 8;
 
-/// What is to be shown.
+/// Which part of the history is shown.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Query {
-    /// Only of this user: a name, or a uid
-    pub user: Option<String>,
+    /// Only sessions of this user: a name or a uid
+    pub user: Option<OsString>,
 
-    /// Only who was here at some time since: "2026-11-01", "2026-11-01 08:30", "08:30", "yesterday", "2h"
+    /// Only sessions that were open at this time or later: "2026-11-01", "2026-11-01 08:30", "08:30", "yesterday", "2h"
     #[arg(long, value_name = "TIME")]
     pub since: Option<Since>,
 
-    /// Only the last so many
-    #[arg(short = 'n', long, value_name = "N")]
+    /// Only the last N sessions
+    #[arg(short = 'n', long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub limit: Option<usize>,
 
-    /// The file, if the broker is configured to write another
+    /// The file of the history, if history.file in broker.toml(5) names another one
     #[arg(long, value_name = "PATH", default_value = "/var/log/ck/history.jsonl")]
     pub file: PathBuf,
 }
 
-/// The history could not be read.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read {}: {source}; {}", path.display(), advice(source))]
-pub struct HistoryError {
-    path: PathBuf,
-    source: io::Error,
+/// A number of sessions, as it is written on the command line.
+fn count(text: &str) -> Result<usize, &'static str> {
+    text.parse().map_err(|_| "use a whole number such as 10")
 }
 
-/// What to do about it. The broker cannot read the file for others: its disk might hang.
+/// Why the history is not shown.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The file could not be read.
+    #[error("cannot read {}: {source}; {}", path.display(), advice(source))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The error.
+        source: io::Error,
+    },
+    /// The user is unknown, and not in the history either.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// The history could not be written in the requested form.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+/// What to do about an error. The broker does not read the file for others, because its disk might hang.
 fn advice(error: &io::Error) -> &'static str {
     if error.kind() == io::ErrorKind::PermissionDenied {
         "where admin.list = \"own\", the history is for root and administrators: ask them"
     } else {
-        "--file names another"
+        "give the right file with --file"
     }
 }
 
-/// The sessions that `query` asks for, the newest first. Whether one lasts is asked of the broker at `socket`.
+/// The sessions that `query` asks for, the newest first. The broker at `socket` says which of them are open.
 ///
 /// # Errors
 /// [`HistoryError`]
-pub fn stays(query: &Query, socket: &Path) -> Result<Vec<Stay>, HistoryError> {
-    // First: so what is open by the file, and not by the broker, has ended, and that is told soon.
+pub fn entries(query: &Query, socket: &Path) -> Result<Vec<Entry>, HistoryError> {
+    // The broker is asked first. So a session that is open in the file, and that the broker does not list, has ended, and
+    // its end will soon be in the file.
     let asked_at = SystemTime::now().into();
     let open = Client::connect(socket).and_then(|mut client| client.list()).ok();
-    let mut stays = read(&query.file, open.as_deref(), asked_at)?;
-    if stays.iter().any(|stay| stay.end == End::Gone) {
+    let mut entries = read(&query.file, open.as_deref(), asked_at)?;
+    if entries.iter().any(|entry| entry.end == End::Gone) {
         sleep(LAG);
-        stays = read(&query.file, open.as_deref(), asked_at)?;
+        entries = read(&query.file, open.as_deref(), asked_at)?;
     }
-    let uid = query.user.as_ref().and_then(|user| user.parse::<u32>().ok());
-    stays.retain(|stay| {
-        let is_theirs = query.user.as_ref().is_none_or(|user| stay.user == *user || uid == Some(stay.uid));
-        is_theirs && query.since.is_none_or(|since| stay.lasted_until(since.0))
-    });
-    stays.reverse();
-    stays.truncate(query.limit.unwrap_or(usize::MAX));
-    Ok(stays)
+    if let Some(user) = &query.user {
+        account::keep_items_of(&mut entries, user, |entry| (entry.uid, entry.user.as_bytes()))?;
+    }
+    entries.retain(|entry| query.since.is_none_or(|since| entry.lasted_until(since.0)));
+    entries.reverse();
+    entries.truncate(query.limit.unwrap_or(usize::MAX));
+    Ok(entries)
 }
 
 /// All sessions, the oldest first.
-fn read(path: &Path, open: Option<&[Session]>, asked_at: Timestamp) -> Result<Vec<Stay>, HistoryError> {
-    let failed = |source| HistoryError { path: path.to_owned(), source };
+fn read(path: &Path, open: Option<&[Session]>, asked_at: Timestamp) -> Result<Vec<Entry>, HistoryError> {
+    let failed = |source| HistoryError::Read { path: path.to_owned(), source };
     let boot = std::fs::read_to_string(BOOT).unwrap_or_default();
     let boot: String = boot.chars().filter(char::is_ascii_hexdigit).take(BOOT_LENGTH).collect();
-    let mut stays = stay::Stays::default();
+    let mut entries = entry::Entries::default();
     for file in files(path).map_err(failed)? {
-        lines(BufReader::new(file), |line| stays.take(line)).map_err(failed)?;
+        lines(BufReader::new(file), |line| entries.take(line)).map_err(failed)?;
     }
-    Ok(stays.finish(&boot, open, asked_at))
+    Ok(entries.finish(&boot, open, asked_at))
 }
 
-/// The file before, and the file, as far as they are there. The second may become the first meanwhile.
+/// The rotated file and the current file, as far as they exist. The current file can be rotated meanwhile.
 fn files(path: &Path) -> io::Result<Vec<File>> {
     let mut name = OsString::from(path);
     name.push(".1");
@@ -131,7 +146,7 @@ fn files(path: &Path) -> io::Result<Vec<File>> {
     }
 }
 
-/// Takes what is a line; what is none, as one that was not written to its end, is left out.
+/// Reads the lines. A line that is not valid, such as one that was not written to its end, is skipped.
 fn lines(mut file: impl BufRead, mut take: impl FnMut(Line)) -> io::Result<()> {
     let mut bytes = Vec::new();
     loop {
@@ -147,44 +162,60 @@ fn lines(mut file: impl BufRead, mut take: impl FnMut(Line)) -> io::Result<()> {
     }
 }
 
-/// A line a session, then their count.
-#[must_use]
-pub fn table(stays: &[Stay], screen: Screen) -> String {
-    let heading = "USER\tSERVICE\tTTY\tREMOTE HOST\tFROM\tTO\tDURATION";
-    table::list(stays, "session", heading, screen, |stay| {
-        let shown = |text: Option<&String>| text.map_or(NONE.to_owned(), |text| printable(text).to_string());
-        table::row(&[
-            &printable(&stay.user),
-            &printable(&stay.service),
-            &shown(stay.tty.as_ref()),
-            &shown(stay.remote_host.as_ref()),
-            &time::for_people(stay.opened_at),
-            &to(stay),
-            &lasted(stay),
-        ])
-    })
-}
+/// The columns of the history.
+pub const LAYOUT: Layout<Entry> = Layout {
+    noun: "session",
+    columns: &[
+        Column { name: "USER", meaning: "The name of the user.", cell: |entry| entry.user.as_str().into() },
+        Column {
+            name: "SERVICE",
+            meaning: "The PAM service that the user logged in through.",
+            cell: |entry| entry.service.as_str().into(),
+        },
+        Column {
+            name: "TTY",
+            meaning: "The terminal, without /dev/.",
+            cell: |entry| entry.tty.as_deref().into(),
+        },
+        Column {
+            name: "REMOTE HOST",
+            meaning: "The host that the user logged in from.",
+            cell: |entry| entry.remote_host.as_deref().into(),
+        },
+        Column { name: "FROM", meaning: "The time of the login.", cell: |entry| entry.opened_at.into() },
+        Column { name: "TO", meaning: "The time of the end, or one of the words below.", cell: to },
+        Column {
+            name: "DURATION",
+            meaning: "How long the session lasted. It has lasted at most so long if \"up to\" precedes it.",
+            cell: |entry| entry.duration.map(|lasted| Cell::Duration(lasted, entry.end == End::Late)).into(),
+        },
+    ],
+    least_useful: &["SERVICE", "TTY", "DURATION", "TO"],
+};
 
-fn to(stay: &Stay) -> String {
-    match stay.end {
-        End::Open => "still logged in".to_owned(),
-        End::Ended | End::Late => stay.ended_at.map_or(NONE.to_owned(), time::for_people),
-        other => other.as_str().to_owned(),
+/// The words in the column TO and their meanings.
+pub const ENDS: [(&str, &str); 4] = [
+    ("still logged in", "The session has not ended."),
+    ("down", "The system was shut down."),
+    ("crash", "The system stopped without being shut down."),
+    ("gone", "The session has ended, and the history does not say when."),
+];
+
+fn to(entry: &Entry) -> Cell {
+    match entry.end {
+        End::Open => "still logged in".into(),
+        End::Ended | End::Late => entry.ended_at.into(),
+        other => other.as_str().into(),
     }
 }
 
-fn lasted(stay: &Stay) -> String {
-    let Some(lasted) = stay.duration else { return NONE.to_owned() };
-    let shown = time::duration(lasted);
-    if stay.end == End::Late { format!("up to {shown}") } else { shown }
-}
-
-/// An object a line.
+/// Reads the history; returns what is printed.
 ///
 /// # Errors
-/// Those of [`serde_json`].
-pub fn json(stays: &[Stay]) -> serde_json::Result<String> {
-    stays.iter().map(|stay| json::line(&stay::Json::from(stay))).collect()
+/// [`HistoryError`]
+pub fn text(query: &Query, socket: &Path, output: &Output<'_>) -> Result<String, HistoryError> {
+    let found = entries(query, socket)?;
+    Ok(output.lines(&LAYOUT, &found, entry::Json::from)?)
 }
 
 #[cfg(test)]
@@ -192,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_line_is_left_out() {
+    fn invalid_lines_are_skipped() {
         let good = r#"{"time":"2026-11-23T15:51:11.000001Z","up":1.5,"boot":"ab","event":"broker_started","new":[1]}"#;
         let text = format!("{good}\n\n{{\"time\":\"2026-\n{good}\n[]\n\u{0}\u{0}\n{good}\n{{\"time\":\"20");
         let mut count = 0;

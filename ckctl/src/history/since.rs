@@ -1,29 +1,30 @@
-//! Moments, as people write them.
+//! Times of the past, as people write them.
 
+use crate::time;
 use ck_protocol::Timestamp;
 use jiff::{Span, ZonedDateTime, civil};
 use std::str::FromStr;
 
-/// A moment in the past.
+/// A time in the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Since(pub Timestamp);
 
-/// Words that name no moment.
+/// The text is not a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no time: write a date as 2026-11-01, with a time as \"2026-11-01 08:30\", today's as 08:30, today, yesterday, or how long ago as 2h or 3d"
+    "use a date as 2026-11-01, a date and time as \"2026-11-01 08:30\", a time of today as 08:30, today, yesterday, or an age as 2h or 3d"
 )]
-pub struct BadTime;
+pub struct InvalidTime;
 
 impl FromStr for Since {
-    type Err = BadTime;
+    type Err = InvalidTime;
 
-    fn from_str(text: &str) -> Result<Self, BadTime> {
-        at(text.trim(), &ZonedDateTime::now())
+    fn from_str(text: &str) -> Result<Self, InvalidTime> {
+        at(text.trim(), &jiff::Timestamp::now().to_zoned_datetime(time::zone()))
     }
 }
 
-fn at(text: &str, now: &ZonedDateTime) -> Result<Since, BadTime> {
+fn at(text: &str, now: &ZonedDateTime) -> Result<Since, InvalidTime> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Ok(Since(Timestamp::from_micros(moment.as_microsecond())));
     }
@@ -35,12 +36,12 @@ fn at(text: &str, now: &ZonedDateTime) -> Result<Since, BadTime> {
     } else if let Some(time) = text.parse::<civil::Time>().ok().filter(|_| text.contains(':')) {
         now.date().to_datetime(time).to_zoned_datetime(zone)
     } else {
-        let ago: Span = text.parse().map_err(|_| BadTime)?;
+        let ago: Span = text.parse().map_err(|_| InvalidTime)?;
         now.checked_sub(ago.abs())
     };
     moment
         .map(|moment| Since(Timestamp::from_micros(moment.timestamp().as_microsecond())))
-        .map_err(|_| BadTime)
+        .map_err(|_| InvalidTime)
 }
 
 fn day(text: &str, now: &ZonedDateTime) -> Option<civil::Date> {
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_read_as_people_write_them() {
+    fn times_are_read_as_people_write_them() {
         let now: ZonedDateTime = "2026-11-23T15:51:11+01:00[+01:00]".parse().unwrap();
         for (text, moment) in [
             ("2026-11-01", "2026-10-31T23:00:00Z"),
@@ -79,7 +80,7 @@ mod tests {
             assert_eq!(at(text, &now), Ok(expected), "{text}");
         }
         for bad in ["", "soon", "2026-13-01", "2026-11-31", "25:00", "2x", "-", "99999999y", "1", "12"] {
-            assert_eq!(at(bad, &now), Err(BadTime), "{bad}");
+            assert_eq!(at(bad, &now), Err(InvalidTime), "{bad}");
         }
     }
 }

@@ -108,7 +108,7 @@ fn it_says_so_when_the_broker_goes_or_is_not_there() {
     let mut watch = watch(&machine, &["ckctl", "watch"], "0 sessions are here; changes follow\n");
     machine.broker().signal(Signal::KILL);
     assert_eq!(watch.wait(SOON).and_then(|status| status.code()), Some(3));
-    assert_eq!(watch.stderr(), "ckctl: ck-broker has gone: it ended the connection\n");
+    assert_eq!(watch.stderr(), "ckctl: ck-broker has closed the connection: start `ckctl watch` again\n");
     machine.broker = None;
     let absent = machine.host.run(&["ckctl", "watch"]);
     assert_eq!(absent.status.code(), Some(3));

@@ -53,7 +53,7 @@ fn one_may_ask_for_a_user_a_time_and_a_number() {
     }
     await_events(&machine, "session_ended", 5);
     let count = |arguments: &[&str]| stays(&machine, arguments).len();
-    assert_eq!([count(&[]), count(&["alice"]), count(&["2002"]), count(&["carol"])], [5, 3, 2, 0]);
+    assert_eq!([count(&[]), count(&["alice"]), count(&["2002"]), count(&["root"])], [5, 3, 2, 0]);
     assert_eq!([count(&["-n", "2"]), count(&["bob", "-n1"]), count(&["-n", "0"])], [2, 1, 0]);
     let since = |time| count(&["--since", time]);
     assert_eq!(
@@ -71,7 +71,10 @@ fn one_may_ask_for_a_user_a_time_and_a_number() {
         assert_eq!(refused.status.code(), Some(status), "{refused:?}");
         assert!(refused.stderr.contains(word), "{refused:?}");
     }
-    assert_eq!(history(&machine, &["carol"]), "No sessions.");
+    assert_eq!(history(&machine, &["root"]), "No sessions.");
+    let unknown = machine.host.run(&["ckctl", "history", "carol"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert_eq!(unknown.stderr, "ckctl: unknown user `carol`: give the name or uid of a user\n");
     // Nobody need answer for what is written.
     end_broker(&mut machine, Signal::TERM);
     assert_eq!(stays(&machine, &[]).len(), 5);

@@ -75,9 +75,9 @@ fn what_cannot_be_is_refused_with_a_word() {
     for (arguments, status, word) in [
         (&["on"][..], 1, "root has no runtime directory"),
         (&["on", "0"], 1, "root has no runtime directory"),
-        (&["on", "carol"], 1, "no user is called carol"),
-        (&["off", "car\u{1b}ol"], 1, r"no user is called car\u{1b}ol"),
-        (&["on", "4711"], 1, "no user is called 4711"),
+        (&["on", "carol"], 1, "unknown user `carol`"),
+        (&["off", "car\u{1b}ol"], 1, r"unknown user `car\u{1b}ol`"),
+        (&["on", "4711"], 1, "unknown user `4711`"),
         (&["on", "4294967295"], 1, "4294967295"),
         (&["sometimes"], 2, "sometimes"),
         (&[], 2, "linger"),

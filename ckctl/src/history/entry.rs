@@ -1,6 +1,6 @@
-//! What the lines say together: who was here from when to when.
+//! Sessions of the past and of now, as the lines of the history tell them together.
 
-use super::line::{About, Event, Line};
+use super::line::{Event, Line, SessionInfo};
 use ck_core::json::rfc3339;
 use ck_protocol::{Session, Timestamp};
 use serde::Serialize;
@@ -9,25 +9,25 @@ use std::{
     time::Duration,
 };
 
-/// How a session ended, or not.
+/// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It lasts.
+    /// It has not ended.
     Open,
-    /// It was seen to end.
+    /// A broker saw it end.
     Ended,
-    /// It ended while no broker ran, at the latest when the next one was started.
+    /// It ended while no broker ran. The time of its end is the start of the next broker, which is an upper limit.
     Late,
     /// The system was shut down.
     Down,
     /// The system stopped without being shut down.
     Crash,
-    /// It is over, and nothing says when.
+    /// It has ended, and the history does not say when.
     Gone,
 }
 
 impl End {
-    /// The name, as tables and JSON have it.
+    /// The word in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,14 +41,14 @@ impl End {
     }
 }
 
-/// A session, from its beginning to its end.
+/// A session in the history.
 #[derive(Clone, Debug)]
-pub struct Stay {
-    /// Its id, which another run of the system may have given again.
+pub struct Entry {
+    /// The id. A session of another boot can have the same one.
     pub id: String,
-    /// Whose it was.
+    /// The uid of the user.
     pub uid: u32,
-    /// The user's name.
+    /// The name of the user.
     pub user: String,
     /// The PAM service.
     pub service: String,
@@ -56,27 +56,27 @@ pub struct Stay {
     pub tty: Option<String>,
     /// The remote host.
     pub remote_host: Option<String>,
-    /// When it was opened.
+    /// The time of the login.
     pub opened_at: Timestamp,
-    /// When it ended, where that is known.
+    /// The time of the end, where that is known.
     pub ended_at: Option<Timestamp>,
-    /// How long it lasted, whatever was done to the clock meanwhile.
+    /// The duration. A change of the clock meanwhile does not change it.
     pub duration: Option<Duration>,
     /// How it ended.
     pub end: End,
     boot: String,
-    /// When it was opened, in seconds since the start of the system.
+    /// The time of the login in seconds since the boot.
     up: Option<f64>,
 }
 
-impl Stay {
-    fn new(about: About, opened_at: Timestamp, boot: String, up: Option<f64>) -> Self {
-        let About { id, uid, user, service, tty, remote_host } = about;
+impl Entry {
+    fn new(info: SessionInfo, opened_at: Timestamp, boot: String, up: Option<f64>) -> Self {
+        let SessionInfo { id, uid, user, service, tty, remote_host } = info;
         let (ended_at, duration, end) = (None, None, End::Open);
         Self { id, uid, user, service, tty, remote_host, opened_at, ended_at, duration, end, boot, up }
     }
 
-    /// Whether the user was here at `moment`, or came later.
+    /// Whether the session lasted until `moment`, or began later.
     #[must_use]
     pub fn lasted_until(&self, moment: Timestamp) -> bool {
         self.end == End::Open
@@ -84,11 +84,11 @@ impl Stay {
             || self.ended_at.is_some_and(|ended| ended >= moment)
     }
 
-    /// Ended at `line`; `told` is how long it lasted by that line.
-    fn ended(&mut self, line: &Line, told: Option<f64>, late: bool) {
-        let same_run = self.up.filter(|_| self.boot == line.boot);
+    /// Ends the session at `line`. `reported` is the duration in that line.
+    fn ended(&mut self, line: &Line, reported: Option<f64>, late: bool) {
+        let same_boot = self.up.filter(|_| self.boot == line.boot);
         let by_clocks = || u64::try_from(line.time.as_micros() - self.opened_at.as_micros()).ok();
-        let seconds = told.or_else(|| same_run.map(|up| line.up - up));
+        let seconds = reported.or_else(|| same_boot.map(|up| line.up - up));
         let lasted = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         self.duration = lasted.or_else(|| by_clocks().map(Duration::from_micros));
         self.ended_at = Some(line.time);
@@ -96,21 +96,21 @@ impl Stay {
     }
 }
 
-/// All of them, line after line.
+/// The sessions of the lines that were read so far.
 #[derive(Debug, Default)]
-pub(super) struct Stays {
-    /// Whose beginning is in no file, or not any more.
-    early: Vec<Stay>,
-    stays: Vec<Stay>,
-    /// Where those are that have no end yet.
+pub(super) struct Entries {
+    /// Sessions whose login is in no file, or not any more.
+    early: Vec<Entry>,
+    entries: Vec<Entry>,
+    /// The places in `entries` of the sessions that have not ended, by id.
     open: HashMap<String, usize>,
-    /// The run of the system that the last line was written in.
+    /// The boot in which the last line was written.
     boot: String,
-    /// When the broker was stopped in it, unless it was started again.
+    /// The time at which the broker was stopped in that boot, unless it was started again.
     stopped: Option<Timestamp>,
 }
 
-impl Stays {
+impl Entries {
     pub(super) fn take(&mut self, line: Line) {
         if line.boot != self.boot {
             self.system_ended();
@@ -120,30 +120,30 @@ impl Stays {
             Event::SystemStarted | Event::Unknown => {}
             Event::BrokerStarted => self.stopped = None,
             Event::BrokerStopped => self.stopped = Some(line.time),
-            Event::SessionOpened(about) => {
-                if let Some(before) = self.open.insert(about.id.clone(), self.stays.len()) {
+            Event::SessionOpened(info) => {
+                if let Some(before) = self.open.insert(info.id.clone(), self.entries.len()) {
                     self.close(before, End::Gone, None);
                 }
-                self.stays.push(Stay::new(about, line.time, line.boot, Some(line.up)));
+                self.entries.push(Entry::new(info, line.time, line.boot, Some(line.up)));
             }
-            Event::SessionEnded { ref about, opened_at, duration, late } => {
-                let known = self.open.get(&about.id).and_then(|&index| self.stays.get_mut(index));
-                match known.filter(|stay| stay.opened_at == opened_at) {
-                    Some(stay) => {
-                        stay.ended(&line, duration, late);
-                        self.open.remove(&about.id);
+            Event::SessionEnded { ref info, opened_at, duration, late } => {
+                let known = self.open.get(&info.id).and_then(|&index| self.entries.get_mut(index));
+                match known.filter(|entry| entry.opened_at == opened_at) {
+                    Some(entry) => {
+                        entry.ended(&line, duration, late);
+                        self.open.remove(&info.id);
                     }
                     None => {
-                        let mut stay = Stay::new(about.clone(), opened_at, line.boot.clone(), None);
-                        stay.ended(&line, duration, late);
-                        self.early.push(stay);
+                        let mut entry = Entry::new(info.clone(), opened_at, line.boot.clone(), None);
+                        entry.ended(&line, duration, late);
+                        self.early.push(entry);
                     }
                 }
             }
         }
     }
 
-    /// Nobody stays when the system does not.
+    /// Ends all open sessions, because the system has stopped.
     fn system_ended(&mut self) {
         let stopped = self.stopped.take();
         let end = if stopped.is_some() { End::Down } else { End::Crash };
@@ -153,54 +153,54 @@ impl Stays {
     }
 
     fn close(&mut self, index: usize, end: End, at: Option<Timestamp>) {
-        if let Some(stay) = self.stays.get_mut(index) {
-            stay.end = end;
-            stay.ended_at = at;
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.end = end;
+            entry.ended_at = at;
         }
     }
 
-    /// All of them, the oldest first, when the system runs as `boot`, and the broker said at `asked_at` which
-    /// sessions are open, if it said anything.
-    pub(super) fn finish(mut self, boot: &str, open: Option<&[Session]>, asked_at: Timestamp) -> Vec<Stay> {
+    /// All sessions, the oldest first. `boot` is the current boot. `open` are the open sessions that the broker listed
+    /// at `asked_at`, if it answered.
+    pub(super) fn finish(mut self, boot: &str, open: Option<&[Session]>, asked_at: Timestamp) -> Vec<Entry> {
         if self.boot != boot {
             self.system_ended();
         }
         let mut listed: HashMap<(String, Timestamp), &Session> = HashMap::new();
         listed.extend(open.iter().copied().flatten().map(|s| ((s.id.to_string(), s.opened_at), s)));
         for index in std::mem::take(&mut self.open).into_values() {
-            let Some(stay) = self.stays.get(index) else { continue };
-            let is_listed = listed.remove(&(stay.id.clone(), stay.opened_at)).is_some();
-            if !is_listed && open.is_some() && stay.opened_at < asked_at {
+            let Some(entry) = self.entries.get(index) else { continue };
+            let is_listed = listed.remove(&(entry.id.clone(), entry.opened_at)).is_some();
+            if !is_listed && open.is_some() && entry.opened_at < asked_at {
                 self.close(index, End::Gone, None);
             }
         }
-        // Whose beginning is in no file, and who are still here; unless they have ended since the broker was asked.
-        let all = || self.stays.iter().chain(&self.early);
-        let known: HashSet<_> = all().map(|stay| (stay.id.clone(), stay.opened_at)).collect();
+        // Open sessions whose login is in no file. Sessions that have ended since the broker was asked are left out.
+        let all = || self.entries.iter().chain(&self.early);
+        let known: HashSet<_> = all().map(|entry| (entry.id.clone(), entry.opened_at)).collect();
         self.early
-            .extend(listed.into_iter().filter(|(key, _)| !known.contains(key)).map(|(_, s)| Stay::from(s)));
-        self.early.sort_by_key(|stay| stay.opened_at);
-        merged(self.stays, self.early.into())
+            .extend(listed.into_iter().filter(|(key, _)| !known.contains(key)).map(|(_, s)| Entry::from(s)));
+        self.early.sort_by_key(|entry| entry.opened_at);
+        merged(self.entries, self.early.into())
     }
 }
 
-/// The `stays`, in the order in which they were written down, with those between whose beginning was not.
-fn merged(stays: Vec<Stay>, mut early: VecDeque<Stay>) -> Vec<Stay> {
-    let mut all = Vec::with_capacity(stays.len() + early.len());
-    for stay in stays {
-        while early.front().is_some_and(|first| first.opened_at < stay.opened_at) {
+/// `entries` in the order in which they were written, with those of `early` between them by their time.
+fn merged(entries: Vec<Entry>, mut early: VecDeque<Entry>) -> Vec<Entry> {
+    let mut all = Vec::with_capacity(entries.len() + early.len());
+    for entry in entries {
+        while early.front().is_some_and(|first| first.opened_at < entry.opened_at) {
             all.extend(early.pop_front());
         }
-        all.push(stay);
+        all.push(entry);
     }
     all.extend(early);
     all
 }
 
-impl From<&Session> for Stay {
+impl From<&Session> for Entry {
     fn from(session: &Session) -> Self {
         let text = |text: Option<&str>| text.map(str::to_owned);
-        let about = About {
+        let info = SessionInfo {
             id: session.id.to_string(),
             uid: session.uid.get(),
             user: session.user.to_text().into_owned(),
@@ -208,11 +208,11 @@ impl From<&Session> for Stay {
             tty: text(session.tty.as_ref().map(ck_protocol::Text::as_str)),
             remote_host: text(session.remote_host.as_ref().map(ck_protocol::Text::as_str)),
         };
-        Self::new(about, session.opened_at, String::new(), None)
+        Self::new(info, session.opened_at, String::new(), None)
     }
 }
 
-/// Its JSON form.
+/// The JSON form of an entry.
 #[derive(Debug, Serialize)]
 pub(super) struct Json<'s> {
     id: &'s str,
@@ -223,24 +223,24 @@ pub(super) struct Json<'s> {
     remote_host: Option<&'s str>,
     opened_at: String,
     ended_at: Option<String>,
-    /// In seconds.
+    /// The duration in seconds.
     duration: Option<f64>,
     state: &'static str,
 }
 
-impl<'s> From<&'s Stay> for Json<'s> {
-    fn from(stay: &'s Stay) -> Self {
+impl<'s> From<&'s Entry> for Json<'s> {
+    fn from(entry: &'s Entry) -> Self {
         Self {
-            id: &stay.id,
-            uid: stay.uid,
-            user: &stay.user,
-            service: &stay.service,
-            tty: stay.tty.as_deref(),
-            remote_host: stay.remote_host.as_deref(),
-            opened_at: rfc3339(stay.opened_at),
-            ended_at: stay.ended_at.map(rfc3339),
-            duration: stay.duration.map(|lasted| lasted.as_secs_f64()),
-            state: stay.end.as_str(),
+            id: &entry.id,
+            uid: entry.uid,
+            user: &entry.user,
+            service: &entry.service,
+            tty: entry.tty.as_deref(),
+            remote_host: entry.remote_host.as_deref(),
+            opened_at: rfc3339(entry.opened_at),
+            ended_at: entry.ended_at.map(rfc3339),
+            duration: entry.duration.map(|lasted| lasted.as_secs_f64()),
+            state: entry.end.as_str(),
         }
     }
 }
@@ -273,7 +273,7 @@ mod tests {
         line(at, boot, "session_ended", &rest)
     }
 
-    fn listed(id: u64, opened_at: u32) -> Session {
+    fn open_session(id: u64, opened_at: u32) -> Session {
         Session {
             id: SessionId::new(id),
             parent: None,
@@ -296,49 +296,55 @@ mod tests {
         }
     }
 
-    /// Id, beginning and end of each.
-    fn told(lines: Vec<Line>, open: Option<&[Session]>) -> Vec<(String, i64, End)> {
-        let mut stays = Stays::default();
-        lines.into_iter().for_each(|line| stays.take(line));
-        let stays = stays.finish(BOOT, open, second(1000));
-        stays.into_iter().map(|stay| (stay.id, stay.opened_at.as_micros() / 1_000_000, stay.end)).collect()
+    /// Id, login and end of each session.
+    fn ends_of(lines: Vec<Line>, open: Option<&[Session]>) -> Vec<(String, i64, End)> {
+        let mut entries = Entries::default();
+        lines.into_iter().for_each(|line| entries.take(line));
+        let entries = entries.finish(BOOT, open, second(1000));
+        entries
+            .into_iter()
+            .map(|entry| (entry.id, entry.opened_at.as_micros() / 1_000_000, entry.end))
+            .collect()
     }
 
     #[test]
-    fn whose_beginning_is_in_no_file_any_more_is_told_from_the_end_or_by_the_broker() {
+    fn a_login_that_is_in_no_file_is_taken_from_the_end_or_from_the_broker() {
         let lines = || vec![opened(5, BOOT, 3), ended(6, BOOT, 1, 2)];
         let all =
             [("1".to_owned(), 2, End::Ended), ("2".to_owned(), 4, End::Open), ("3".to_owned(), 5, End::Open)];
-        assert_eq!(told(lines(), Some(&[listed(2, 4), listed(3, 5)])), all);
-        assert_eq!(told(lines(), None), [all[0].clone(), all[2].clone()]);
+        assert_eq!(ends_of(lines(), Some(&[open_session(2, 4), open_session(3, 5)])), all);
+        assert_eq!(ends_of(lines(), None), [all[0].clone(), all[2].clone()]);
         // The broker was asked before this one ended.
-        assert_eq!(told(lines(), Some(&[listed(1, 2), listed(2, 4), listed(3, 5)])), all);
+        assert_eq!(
+            ends_of(lines(), Some(&[open_session(1, 2), open_session(2, 4), open_session(3, 5)])),
+            all
+        );
     }
 
     #[test]
-    fn whom_the_broker_does_not_know_has_gone_or_has_just_come() {
+    fn a_session_that_the_broker_does_not_list_has_ended_or_is_new() {
         let lines = || vec![opened(1, BOOT, 1), opened(2, BOOT, 2), opened(1001, BOOT, 3)];
         let ends = |open: Option<&[Session]>| {
-            told(lines(), open).into_iter().map(|(_, _, end)| end).collect::<Vec<_>>()
+            ends_of(lines(), open).into_iter().map(|(_, _, end)| end).collect::<Vec<_>>()
         };
-        assert_eq!(ends(Some(&[listed(2, 2)])), [End::Gone, End::Open, End::Open]);
+        assert_eq!(ends(Some(&[open_session(2, 2)])), [End::Gone, End::Open, End::Open]);
         assert_eq!(ends(None), [End::Open; 3]);
     }
 
-    /// As when somebody has removed the state directory.
+    /// This happens when somebody has removed the state directory.
     #[test]
-    fn an_id_that_was_given_again_is_another_session() {
+    fn an_id_that_is_used_again_is_another_session() {
         let lines = vec![opened(1, BOOT, 1), opened(5, BOOT, 1), ended(6, BOOT, 1, 5)];
         let all = [("1".to_owned(), 1, End::Gone), ("1".to_owned(), 5, End::Ended)];
-        assert_eq!(told(lines, None), all);
+        assert_eq!(ends_of(lines, None), all);
         let next_boot = vec![opened(1, "00000001", 1), ended(6, BOOT, 1, 5)];
         let all = [("1".to_owned(), 1, End::Crash), ("1".to_owned(), 5, End::Ended)];
-        assert_eq!(told(next_boot, None), all);
+        assert_eq!(ends_of(next_boot, None), all);
     }
 
     #[test]
-    fn events_of_a_later_release_are_passed_over() {
+    fn events_of_a_later_release_are_skipped() {
         let lines = vec![opened(1, BOOT, 1), line(2, BOOT, "moon_rose", r#","id":7"#), ended(3, BOOT, 1, 1)];
-        assert_eq!(told(lines, None), [("1".to_owned(), 1, End::Ended)]);
+        assert_eq!(ends_of(lines, None), [("1".to_owned(), 1, End::Ended)]);
     }
 }

@@ -1,58 +1,58 @@
-//! What a subscriber is told, as lines for people or for programs.
+//! Events, as lines for people or for programs.
 
 use crate::{json, time};
 use ck_core::json::{Members, rfc3339};
 use ck_protocol::{Event, Reply, Seat, Session, SessionId, ShortName, Text, Timestamp, Uid};
 use serde::Serialize;
 
-/// What the lines are to look like.
+/// The form of the lines.
 #[derive(Clone, Copy, Debug)]
-pub struct Form {
-    /// A JSON object each.
+pub struct EventFormat {
+    /// Whether each line is a JSON object.
     pub json: bool,
-    /// Say when all that was there before has been told.
+    /// Whether a line says that the snapshot is complete.
     pub legend: bool,
 }
 
-/// Writes the lines.
+/// Makes a line of each reply to a subscriber.
 #[derive(Debug)]
-pub struct News {
-    form: Form,
-    /// How many sessions were there before.
+pub struct EventLines {
+    format: EventFormat,
+    /// The number of sessions in the snapshot.
     present: usize,
 }
 
-/// A line for programs. The field names are a contract; what is absent is `null`.
+/// A line for programs. The names of the members are a contract. An absent value is `null`.
 #[derive(Debug, Default, Serialize)]
-struct Told<'r> {
-    /// When it was heard of.
+struct EventJson<'r> {
+    /// The time at which `ckctl` received the event.
     time: String,
-    /// The number of the change.
+    /// The number of the event.
     sequence: Option<u64>,
     event: &'static str,
-    /// The session that it is about.
+    /// The session that the event is about.
     id: Option<String>,
-    /// The user whom it is about.
+    /// The user whom the event is about.
     uid: Option<u32>,
-    /// The session as it is now.
+    /// The session after the event.
     session: Option<Members<'r>>,
     seat: Option<&'r str>,
-    /// The session in the foreground of the seat, and the one that was.
+    /// The session in the foreground of the seat, and the one before it.
     active: Option<String>,
     before: Option<String>,
-    /// How many changes are missing.
+    /// The number of events that were lost.
     lost: Option<u64>,
 }
 
-impl News {
-    /// In that form.
+impl EventLines {
+    /// No line has been made yet.
     #[must_use]
-    pub fn new(form: Form) -> Self {
-        Self { form, present: 0 }
+    pub fn new(format: EventFormat) -> Self {
+        Self { format, present: 0 }
     }
 
-    /// The line that says it, with its line feed, or nothing; `None` when no subscriber should be told that.
-    /// It was heard of `now`.
+    /// The line for `reply`, which was received at `now`, with its line feed. It is empty if the format has no line for the
+    /// reply. `None`: the reply is not one to a subscriber.
     ///
     /// # Errors
     /// Those of [`serde_json`].
@@ -60,18 +60,18 @@ impl News {
         if matches!(reply, Reply::Session(_)) {
             self.present += 1;
         }
-        if !self.form.json {
+        if !self.format.json {
             return Ok(self.for_people(reply, now));
         }
-        Told::of(reply).map(|told| json::line(&Told { time: rfc3339(now), ..told })).transpose()
+        EventJson::of(reply).map(|event| json::line(&EventJson { time: rfc3339(now), ..event })).transpose()
     }
 
     fn for_people(&self, reply: &Reply, now: Timestamp) -> Option<String> {
-        let at = time::for_people(now);
-        // Whatever comes from outside escapes itself when it is displayed.
+        let at = time::local(now);
+        // Texts from outside escape themselves when they are displayed.
         Some(match reply {
             Reply::Session(session) => {
-                let opened = time::for_people(session.opened_at);
+                let opened = time::local(session.opened_at);
                 format!("{opened}  already here: {}\n", Event::SessionAdded(session.clone()))
             }
             Reply::Seat(seat) => {
@@ -79,7 +79,7 @@ impl News {
                 let event = Event::SeatChanged { seat: id.clone(), active: *active, before: None };
                 format!("{at}  already here: {event}\n")
             }
-            Reply::Synced(_) if !self.form.legend => String::new(),
+            Reply::Synced(_) if !self.format.legend => String::new(),
             Reply::Synced(_) => match self.present {
                 1 => format!("{at}  1 session is here; changes follow\n"),
                 count => format!("{at}  {count} sessions are here; changes follow\n"),
@@ -92,7 +92,7 @@ impl News {
     }
 }
 
-impl<'r> Told<'r> {
+impl<'r> EventJson<'r> {
     fn of(reply: &'r Reply) -> Option<Self> {
         Some(match reply {
             Reply::Session(session) => Self::session("session_present", session),
@@ -170,16 +170,16 @@ mod tests {
         }
     }
 
-    fn told() -> [Reply; 4] {
+    fn replies() -> [Reply; 4] {
         let event = Event::SessionAdded(Box::new(hostile()));
         let change = Box::new(Change { sequence: 4, event });
         [Reply::Session(Box::new(hostile())), Reply::Synced(4), Reply::Change(change), Reply::Lost(12)]
     }
 
     #[test]
-    fn people_get_a_line_each_and_nothing_in_it_steers_their_terminal() {
-        let mut news = News::new(Form { json: false, legend: true });
-        let lines = told().map(|reply| news.line(&reply, Timestamp::from_micros(0)).unwrap().unwrap());
+    fn people_get_one_line_per_event_without_control_characters() {
+        let mut events = EventLines::new(EventFormat { json: false, legend: true });
+        let lines = replies().map(|reply| events.line(&reply, Timestamp::from_micros(0)).unwrap().unwrap());
         let what = lines.each_ref().map(|line| line.split_once("  ").unwrap().1);
         let opened = r"session 7 opened for al\u{1b}[2Jice (2001) by sshd[9] from a\u{a}b";
         assert_eq!(what[0], format!("already here: {opened}\n"));
@@ -189,9 +189,9 @@ mod tests {
     }
 
     #[test]
-    fn programs_get_an_object_a_line_all_with_the_same_fields() {
-        let mut news = News::new(Form { json: true, legend: true });
-        let lines = told().map(|reply| news.line(&reply, Timestamp::from_micros(0)).unwrap().unwrap());
+    fn programs_get_one_object_per_event_all_with_the_same_members() {
+        let mut events = EventLines::new(EventFormat { json: true, legend: true });
+        let lines = replies().map(|reply| events.line(&reply, Timestamp::from_micros(0)).unwrap().unwrap());
         let fields =
             "time sequence event id uid session seat active before lost".split(' ').collect::<Vec<_>>();
         let objects = lines.map(|line| {
@@ -203,8 +203,8 @@ mod tests {
             assert!(fields.iter().all(|field| object.get(field).is_some()), "{object}");
             assert_eq!(object.as_object().unwrap().len(), fields.len());
         }
-        let events = objects.each_ref().map(|object| object["event"].as_str().unwrap());
-        assert_eq!(events, ["session_present", "synced", "session_added", "lost"]);
+        let names = objects.each_ref().map(|object| object["event"].as_str().unwrap());
+        assert_eq!(names, ["session_present", "synced", "session_added", "lost"]);
         assert_eq!(
             (&objects[1]["sequence"], &objects[2]["sequence"], &objects[3]["lost"]),
             (&4.into(), &4.into(), &12.into())
@@ -214,10 +214,10 @@ mod tests {
     }
 
     #[test]
-    fn what_no_subscriber_is_told_is_no_news() {
+    fn a_reply_that_no_subscriber_is_sent_has_no_line() {
         for json in [false, true] {
-            let mut news = News::new(Form { json, legend: true });
-            assert_eq!(news.line(&Reply::Closed, Timestamp::from_micros(0)).unwrap(), None);
+            let mut events = EventLines::new(EventFormat { json, legend: true });
+            assert_eq!(events.line(&Reply::Closed, Timestamp::from_micros(0)).unwrap(), None);
         }
     }
 }
