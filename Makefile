@@ -96,13 +96,13 @@ fuzz: setup stage
 	@tests/setup g++
 	tests/fuzz/run --seconds $(FUZZ_SECONDS)
 	tests/host/build bookworm
-	$(CARGO) test --locked --package ck-tests --test hostile_peer million -- --ignored --nocapture
+	$(CARGO) test --locked --package ck-tests --test hosts hostile_peer::million -- --ignored --nocapture
 
 # Real sshd, login and su, on whole throw-away hosts.
 hosts: stage faulty deb
 	tests/host/build bookworm --with openrc,systemd,sysvinit
 	tests/host/build trixie --only systemd
-	$(CARGO) test --locked --package ck-tests --tests --no-fail-fast -- --test-threads=4
+	$(CARGO) test --locked --package ck-tests --test hosts -- --test-threads=4
 
 # What tests bring to those hosts, and no install takes along: a module that panics where it is told
 # to, and a PAM application that does what it is told to.
@@ -170,13 +170,12 @@ bench: setup stage
 
 bench-tests:
 	-$(CARGO) test --locked --profile program --package ck-remove-directory --test remover speed -- --ignored --nocapture --test-threads=1
-	-$(CARGO) test --locked --package ck-tests --test isolation --test limits -- --ignored --nocapture --test-threads=1
-	-$(CARGO) test --locked --package ck-tests --test upkeep -- --ignored --nocapture --test-threads=1
+	-$(CARGO) test --locked --package ck-tests --test hosts -- --ignored --nocapture --test-threads=1 isolation:: limits:: upkeep::
 
 msrv: setup
 	tests/msrv
 
-# No part of `make check`, for the time that building cargo-deny takes: tests/tests/dependencies.rs holds most of it there.
+# No part of `make check`, for the time that building cargo-deny takes: tests/tests/hosts/dependencies.rs holds most of it there.
 deny: setup
 	tests/deny
 
