@@ -102,7 +102,7 @@ fuzz: setup stage
 hosts: stage faulty deb
 	tests/host/build bookworm --with openrc,systemd,sysvinit
 	tests/host/build trixie --only systemd
-	$(CARGO) test --locked --package ck-tests --test hosts -- --test-threads=4
+	tests/run-hosts
 
 # What tests bring to those hosts, and no install takes along: a module that panics where it is told
 # to, and a PAM application that does what it is told to.
