@@ -77,7 +77,7 @@ fmt:
 lint:
 	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
 	$(CARGO) clippy --locked --quiet --workspace --all-targets -- -D warnings && \
-	$(CARGO) clippy --locked --quiet --package pam_ck --features fault --all-targets -- -D warnings; \
+	$(CARGO) clippy --locked --quiet --workspace --features pam_ck/fault --all-targets -- -D warnings; \
 	else echo "lint: left out, there is no cargo clippy here"; [ -z "$$CI" ]; fi
 
 doc:
