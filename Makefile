@@ -18,7 +18,7 @@
 #   make deb       a Debian package, target/debian/ck-broker_VERSION_ARCH.deb
 #   make rpm       a package for machines with systemd and rpm, target/generate-rpm/ck-broker-VERSION-1.ARCH.rpm
 #   make msrv      build with the oldest supported Rust, Debian 13's own
-#   make deny      licences, duplicates and sources of all crates, by cargo-deny: built first, which takes minutes
+#   make deny      licences, duplicates and sources of all crates, by cargo-deny: built once for a machine, which takes minutes
 #   make advisories  what is known against them: fetches the database of rustsec.org
 #   make clean     remove target/; the cache of the test hosts stays, see tests/host/README.md
 
@@ -59,7 +59,7 @@ FUZZ_RUNS    ?= 1000000
 demo: setup
 	@tests/demo
 
-check: setup fmt lint doc unit fuzz-check hosts
+check: setup fmt lint doc unit deny fuzz-check hosts
 
 check-fast: fmt lint unit
 
@@ -77,7 +77,7 @@ fmt:
 lint:
 	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
 	$(CARGO) clippy --locked --quiet --workspace --all-targets -- -D warnings && \
-	$(CARGO) clippy --locked --quiet --package pam_ck --features fault --all-targets -- -D warnings; \
+	$(CARGO) clippy --locked --quiet --workspace --features pam_ck/fault --all-targets -- -D warnings; \
 	else echo "lint: left out, there is no cargo clippy here"; [ -z "$$CI" ]; fi
 
 doc:
@@ -96,13 +96,13 @@ fuzz: setup stage
 	@tests/setup g++
 	tests/fuzz/run --seconds $(FUZZ_SECONDS)
 	tests/host/build bookworm
-	$(CARGO) test --locked --package ck-tests --test hostile_peer million -- --ignored --nocapture
+	$(CARGO) test --locked --package ck-tests --test hosts hostile_peer::million -- --ignored --nocapture
 
 # Real sshd, login and su, on whole throw-away hosts.
 hosts: stage faulty deb
 	tests/host/build bookworm --with openrc,systemd,sysvinit
 	tests/host/build trixie --only systemd
-	$(CARGO) test --locked --package ck-tests --tests --no-fail-fast -- --test-threads=4
+	tests/run-hosts
 
 # What tests bring to those hosts, and no install takes along: a module that panics where it is told
 # to, and a PAM application that does what it is told to.
@@ -132,31 +132,23 @@ install-files:
 uninstall:
 	@$(foreach name,$(export_all),$(name)='$($(name))') packaging/install-files uninstall
 
-# The tool is installed once, into target/: nothing of it is part of the product.
-CARGO_DEB := target/tools/bin/cargo-deb
-$(CARGO_DEB):
-	$(CARGO) install --locked --quiet --version 3.8.0 --no-default-features --root target/tools cargo-deb
-
 # What the package holds is what `make install` puts, with service files for what Debian has.
 DEB_STAGE := target/deb-stage
-deb: setup build $(CARGO_DEB)
+deb: setup build
 	@tests/setup deb
 	rm -rf $(DEB_STAGE) target/debian
 	mkdir -p target/debian
 	$(MAKE) --no-print-directory install-files DESTDIR=$(DEB_STAGE) PREFIX=/usr INIT="systemd sysvinit"
-	$(CARGO_DEB) --no-build --locked --quiet --package ck-broker --output target/debian/
-
-# The tool is installed once, into target/: nothing of it is part of the product.
-CARGO_RPM := target/tools/bin/cargo-generate-rpm
-$(CARGO_RPM):
-	$(CARGO) install --locked --quiet --version 0.21.1 --root target/tools cargo-generate-rpm
+	program=$$(tests/tool cargo-deb 3.8.0 --no-default-features) && \
+	"$$program" --no-build --locked --quiet --package ck-broker --output target/debian/
 
 RPM_STAGE := target/rpm-stage
-rpm: setup build $(CARGO_RPM)
+rpm: setup build
 	rm -rf $(RPM_STAGE)
 	mkdir -p target/generate-rpm
 	$(MAKE) --no-print-directory install-files DESTDIR=$(RPM_STAGE) PREFIX=/usr PAMDIR=/usr/lib64/security INIT=systemd
-	$(CARGO_RPM) generate-rpm --package ck-broker --auto-req builtin --output target/generate-rpm/
+	program=$$(tests/tool cargo-generate-rpm 0.21.1) && \
+	"$$program" generate-rpm --package ck-broker --auto-req builtin --output target/generate-rpm/
 
 # Ratios, not times: whatever is compared is measured in one run, side by side. One table of all, with results.json and plots
 # in target/bench; BENCH=--quick takes a minute, BENCH=logins measures only that. Before it, the benchmarks that are tests.
@@ -170,13 +162,12 @@ bench: setup stage
 
 bench-tests:
 	-$(CARGO) test --locked --profile program --package ck-remove-directory --test remover speed -- --ignored --nocapture --test-threads=1
-	-$(CARGO) test --locked --package ck-tests --test isolation --test limits -- --ignored --nocapture --test-threads=1
-	-$(CARGO) test --locked --package ck-tests --test upkeep -- --ignored --nocapture --test-threads=1
+	-$(CARGO) test --locked --package ck-tests --test hosts -- --ignored --nocapture --test-threads=1 isolation:: limits:: upkeep::
 
 msrv: setup
 	tests/msrv
 
-# No part of `make check`, for the time that building cargo-deny takes: tests/tests/dependencies.rs holds most of it there.
+# cargo-deny is built once for a machine: tests/tool.
 deny: setup
 	tests/deny
 

@@ -11,7 +11,7 @@
 //! - [`order`] decides which work is due next: hooks and teardowns.
 //! - [`json`] writes facts for programs: the history, hooks and `ckctl` share one form.
 //!
-//! The crate depends on `ck-protocol` and `serde` alone. `clippy.toml` and `tests/tests/dependencies.rs` enforce this.
+//! The crate depends on `ck-protocol` and `serde` alone. `clippy.toml` and `tests/tests/hosts/dependencies.rs` enforce this.
 #![forbid(unsafe_code)]
 
 pub mod events;

@@ -5,7 +5,7 @@
 //! crosses a mount. Nothing outside the directory is therefore touched, whatever the user puts, swaps or mounts there
 //! meanwhile.
 //!
-//! The modules, from top to bottom. A module uses only modules that follow it in this list (`tests/tests/house.rs` finds
+//! The modules, from top to bottom. A module uses only modules that follow it in this list (`tests/tests/hosts/house.rs` finds
 //! circles).
 //!
 //! - A run: `removal` removes a destination layer by layer. `passes` decides which pass comes next and when to stop.

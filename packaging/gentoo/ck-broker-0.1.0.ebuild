@@ -1,7 +1,7 @@
 # Distributed under the terms of the MIT license or the Apache License, Version 2.0
 #
 # A template for Gentoo. It was not built by who wrote it: there was no Gentoo at hand. What can be seen without one, a
-# test sees (tests/tests/supervisors): that a shell reads it, its version, and its paths.
+# test sees (tests/tests/hosts/supervisors): that a shell reads it, its version, and its paths.
 #
 # What a musl profile changes is what the head of ../alpine/APKBUILD says; here, USE flags of the C library decide it.
 #
