@@ -152,6 +152,11 @@ fn the_start_of_a_child_waits_for_nobody() {
     drop(login);
     wait_until(SOON, "the broker goes on", || machine.broker().stderr().contains("user 2001 has left"));
     wait_until(SOON, "another one was started", || !["", &history].contains(&children().as_str()));
+    // Other managers are looked for among all processes.
+    machine.broker().signal(Signal::HUP);
+    wait_until(SOON, "it has reloaded", || {
+        machine.broker().stderr().contains("configuration has been read again")
+    });
     drop(attacks);
     machine.child("ck-history");
 }

@@ -69,13 +69,21 @@ fn hooks_get_what_workers_get() {
     assert_eq!(sets(&found()), [workers, workers, 0, 0, workers]);
 }
 
-/// Without `CAP_SYS_PTRACE` it could not tell when a leader started, and would refuse every login.
+/// Without `CAP_SYS_PTRACE` it could not tell when a leader started, and would refuse every login. With a /proc of its own it can.
 #[test]
-fn where_proc_hides_processes_it_keeps_a_fifth() {
-    let mut machine = Machine::installed();
-    machine.host.run_ok(&["mount", "-o", "remount,hidepid=2,gid=4711", "/proc"]);
+fn where_proc_hides_processes_and_it_has_none_of_its_own_it_keeps_another() {
+    let hidden = || {
+        let machine = Machine::installed();
+        machine.host.run_ok(&["mount", "-o", "remount,hidepid=2,gid=4711", "/proc"]);
+        machine
+    };
+    let mut machine = hidden();
     machine.start_broker(&[]);
-    let own = mask(&[&BROKERS[..], &[SYS_PTRACE]].concat());
+    assert_eq!(of_broker(&machine)[..2], [mask(&BROKERS); 2]);
+    let mut machine = hidden();
+    machine.start_broker_by(&["setpriv", "--bounding-set=-sys_admin", "/usr/sbin/ck-broker"], &[]);
+    let others = BROKERS.into_iter().filter(|capability| *capability != SYS_ADMIN);
+    let own = mask(&others.chain([SYS_PTRACE]).collect::<Vec<_>>());
     assert_eq!(of_broker(&machine)[..2], [own, own]);
     assert_eq!(machine.host.run_ok(&["su", "alice", "-c", "echo $XDG_RUNTIME_DIR"]), ALICES);
     machine.await_nothing_left();
