@@ -12,6 +12,7 @@
 //! | `other` | changes to the other handle of the process, which is made at the first use |
 //! | `spawn CMD` `exec CMD` | runs a shell command beside this process, or in its place |
 //! | `await PATH` | waits until the file exists |
+//! | `become UID` | gives up root for good, as ftp daemons do |
 //! | `leave` | ends at once, without pam_end(3) |
 #![deny(unsafe_code)]
 #![allow(
@@ -62,6 +63,10 @@ fn main() {
             Some("spawn") => drop(shell(&next(&mut words)).spawn().unwrap()),
             Some("exec") => panic!("{}", shell(&next(&mut words)).exec()),
             Some("await") => await_file(Path::new(&next(&mut words))),
+            Some("become") => {
+                let uid = next(&mut words).to_str().unwrap().parse().unwrap();
+                nix::unistd::setuid(nix::unistd::Uid::from_raw(uid)).unwrap();
+            }
             Some("leave") => process::exit(0),
             _ => set(&mut handles[0], word.as_bytes()),
         }

@@ -11,6 +11,7 @@ use crate::{
 use ck_protocol::{Open, Opened, Refusal, Reply, SessionRef, SessionRequest, Token};
 use rustix::{
     io::Errno,
+    process::geteuid,
     rand::{GetRandomFlags, getrandom},
 };
 use std::{ffi::CStr, time::Duration};
@@ -80,6 +81,16 @@ pub(crate) fn close<H: Host>(host: &mut H, options: &Options) -> Status {
     match try_close(host, options, session) {
         Ok(()) if options.debug => host.log(Level::Info, "session closed"),
         Ok(()) => {}
+        // Some hosts, such as ftp daemons, have become the user before they close. Only root can ask the broker, and it does not need to
+        // be asked.
+        Err(_) if !geteuid().is_root() => {
+            if options.debug {
+                host.log(
+                    Level::Info,
+                    "not closed, as this process is no longer root: the session ends with it",
+                );
+            }
+        }
         Err(error) => {
             // If the session was never confirmed, the login has already logged the reason.
             if session.id.is_some() {

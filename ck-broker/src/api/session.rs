@@ -1,9 +1,16 @@
 //! What modules ask on session.sock, where every peer is root.
 
-use crate::process::{self, Proc};
+use crate::{
+    lookup::{Last, find},
+    process::{self, Proc},
+};
 use ck_core::model::Login;
 use ck_protocol::{Open, Pid, Refusal, RefusalCode};
-use std::{io, os::fd::OwnedFd, time::SystemTime};
+use rustix::fs::{FileType, fstat, major};
+use std::{io, ops::RangeInclusive, os::fd::OwnedFd, path::Path, time::SystemTime};
+
+/// The major numbers of pseudo-terminals (devices.txt of Linux).
+const UNIX98_PTYS: RangeInclusive<u32> = 136..=143;
 
 /// The login that a module reports: what it says of it, and its process. `has_sessions`: there are sessions that the login could be
 /// part of.
@@ -31,7 +38,19 @@ pub(crate) fn login(
         Refusal::new(RefusalCode::Failed, message)
     })?;
     let ancestors = if has_sessions { process::ancestors(proc, process, pid) } else { Vec::new() };
-    Ok(Login { open, leader, ancestors, now: SystemTime::now().into() })
+    let is_pty = open.tty.as_ref().is_some_and(|tty| is_pty(tty.as_str()));
+    Ok(Login { open, leader, ancestors, is_pty, now: SystemTime::now().into() })
+}
+
+/// True if the terminal, which may be called like a virtual one, is a pseudo-terminal. Only such names are looked up.
+fn is_pty(tty: &str) -> bool {
+    let name = tty.strip_prefix("/dev/").unwrap_or(tty);
+    let is_meant = name.strip_prefix("tty").is_some_and(|number| number.parse::<u8>().is_ok());
+    let place = is_meant.then(|| find(&Path::new("/dev").join(name), Last::Follow).ok()).flatten();
+    let device = place
+        .and_then(|place| fstat(place.handle?).ok())
+        .filter(|device| FileType::from_raw_mode(device.st_mode) == FileType::CharacterDevice);
+    device.is_some_and(|device| UNIX98_PTYS.contains(&major(device.st_rdev)))
 }
 
 /// Whether the facts of a login can be used.

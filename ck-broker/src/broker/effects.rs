@@ -34,6 +34,19 @@ impl Broker {
                 log::debug!("a login is part of session {}", opened.id);
                 peer.map(|key| self.net.send(key, &Reply::Opened(opened)));
             }
+            Effect::AccountChanged { uid, before, now, shares } => {
+                let what = if shares {
+                    "both use one runtime directory"
+                } else {
+                    "it gets a fresh runtime directory"
+                };
+                log::warn!("uid {uid} is {now}, and was {before}: {what}");
+            }
+            Effect::ForgetLinger(uid) => {
+                if let Err(error) = self.sessions.linger.remove(uid) {
+                    log::error!("{error}");
+                }
+            }
             Effect::RetireRuntimeDir(uid) => {
                 // An error is logged, and tried again.
                 let _ = self.directories.retire(uid);

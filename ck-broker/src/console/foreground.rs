@@ -1,5 +1,6 @@
 //! Reads the foreground virtual terminal from the kernel.
 
+use crate::lookup::{Last, find};
 use ck_protocol::Vt;
 use std::{
     fs::File,
@@ -8,10 +9,13 @@ use std::{
         fd::{AsFd, BorrowedFd},
         unix::fs::FileExt,
     },
+    path::Path,
 };
 
 /// The file of the kernel, since Linux 2.6.38. A change wakes processes that poll it.
 const ACTIVE: &str = "/sys/class/tty/tty0/active";
+/// The device that stands for the foreground terminal: console(4).
+const CONSOLE: &str = "/dev/tty0";
 /// The maximum number of bytes that are read: more than the name of any virtual terminal has.
 const NAME: usize = 16;
 
@@ -22,6 +26,8 @@ pub(super) struct Foreground(File);
 impl Foreground {
     /// `None` on a machine without virtual terminals.
     pub(super) fn open() -> Option<Self> {
+        // A container can see the terminals of its host in sysfs, and has none of them.
+        find(Path::new(CONSOLE), Last::Follow).ok()?;
         match File::open(ACTIVE) {
             Ok(file) => Some(Self(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,

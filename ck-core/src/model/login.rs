@@ -26,6 +26,8 @@ pub struct Login {
     pub leader: Leader,
     /// The ancestors of the leader, its parent first. Empty if no session is open, because then none can be the parent.
     pub ancestors: Vec<Pid>,
+    /// True if the terminal is a pseudo-terminal, whatever it is called: containers have one that is called `tty1`.
+    pub is_pty: bool,
     /// The time of the request.
     pub now: Timestamp,
 }
@@ -36,7 +38,8 @@ impl Login {
     pub fn session(&self, id: SessionId, parent: Option<&Session>, services: &Services) -> Session {
         let open = &self.open;
         let tty = open.tty.as_ref().and_then(terminal);
-        let vt = tty.as_ref().and_then(virtual_terminal).filter(|_| open.remote_host.is_none());
+        let vt =
+            tty.as_ref().and_then(virtual_terminal).filter(|_| open.remote_host.is_none() && !self.is_pty);
         Session {
             id,
             parent: parent.map(|parent| parent.id),
@@ -46,7 +49,7 @@ impl Login {
             service: open.service.clone(),
             class: open.class.unwrap_or_else(|| services.class(&open.service)),
             kind: open.kind.unwrap_or_else(|| kind(open, tty.as_ref())),
-            remote: !is_local(open, tty.as_ref(), parent),
+            remote: !is_local(open, tty.as_ref().filter(|_| !self.is_pty), parent),
             tty,
             remote_host: open.remote_host.clone(),
             remote_user: open.remote_user.clone(),
@@ -126,7 +129,7 @@ pub(crate) mod tests {
             runtime_dir: true,
         };
         let leader = Leader { pid: Pid::try_from(9).unwrap(), started: 1, inode: None };
-        Login { open, leader, ancestors: Vec::new(), now: Timestamp::from_micros(0) }
+        Login { open, leader, ancestors: Vec::new(), is_pty: false, now: Timestamp::from_micros(0) }
     }
 
     fn session(tty: &str, remote_host: Option<&str>) -> Session {

@@ -1,7 +1,7 @@
 //! The inputs of the registry, and the effects that it returns.
 
 use crate::model::{HookEvent, Lingerer, Login, RuntimeDir};
-use ck_protocol::{Event, Gid, Opened, Reply, Session, SessionId, SessionRef, Uid, Vt};
+use ck_protocol::{Event, Gid, Opened, Reply, Session, SessionId, SessionRef, Uid, UserName, Vt};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -51,6 +51,20 @@ pub enum Effect {
         /// The primary group of the user.
         gid: Gid,
     },
+    /// Log that the uid belongs to another account than before. `shares`: it uses the directory all the same, as sessions of the
+    /// account before are open.
+    AccountChanged {
+        /// The uid.
+        uid: Uid,
+        /// The name of the account before.
+        before: UserName,
+        /// The name of the account that logs in.
+        now: UserName,
+        /// True if both have sessions.
+        shares: bool,
+    },
+    /// Remove the record that the user lingers.
+    ForgetLinger(Uid),
     /// Take the runtime directory of the user out of its place, and queue its teardown.
     RetireRuntimeDir(Uid),
     /// Keep the runtime directory of a user who has left. Apply [`Input::DelayOver`] after the configured delay.

@@ -1,8 +1,8 @@
 //! Ending a session, and what follows when its user has left.
 
-use super::{Effect, Registry, UserRecord};
+use super::{Effect, ParkedDir, Registry, UserRecord};
 use crate::model::{HookEvent, RuntimeDir};
-use ck_protocol::{Event, Session, SessionId, SessionRef, State, Uid};
+use ck_protocol::{Event, Session, SessionId, SessionRef, State, Uid, UserName};
 
 impl Registry {
     /// Removes a session from every table. A session that is not there has ended before, and nothing follows.
@@ -13,6 +13,7 @@ impl Registry {
         };
         let Some(record) = id.and_then(|id| self.slots.remove(id)) else { return Vec::new() };
         let Session { id, uid, leader_pid, state, .. } = record.session;
+        let name = record.session.user.clone();
         self.waiting.remove(&id);
         let changes = self.detach(&record.session);
         self.tokens.remove(&record.token);
@@ -30,22 +31,22 @@ impl Registry {
         }
         // The record of the session is removed first. A broker that dies in between finds a directory of its own
         // without a session at its next start, and retires it then.
-        effects.extend(departed.into_iter().flat_map(|user| self.gone(uid, user)));
+        effects.extend(departed.into_iter().flat_map(|user| self.gone(uid, user, name.clone())));
         effects
     }
 
-    /// The effects of the departure of a user.
-    pub(super) fn gone(&mut self, uid: Uid, user: UserRecord) -> Vec<Effect> {
-        let dir = user.dir.filter(|dir| dir.ours).map(|dir| self.release(uid, dir));
+    /// The effects of the departure of a user, whose account is called `name`.
+    pub(super) fn gone(&mut self, uid: Uid, user: UserRecord, name: UserName) -> Vec<Effect> {
+        let dir = user.dir.filter(|dir| dir.ours).map(|dir| self.release(uid, dir, name));
         dir.into_iter().chain([Effect::Announce(Event::UserRemoved(uid))]).collect()
     }
 
     /// Releases the directory of a user who has left: parks it if directories are kept for a while, or else retires it.
-    fn release(&mut self, uid: Uid, dir: RuntimeDir) -> Effect {
+    fn release(&mut self, uid: Uid, dir: RuntimeDir, name: UserName) -> Effect {
         if !self.parks {
             return Effect::RetireRuntimeDir(uid);
         }
-        self.parked.insert(uid, dir);
+        self.parked.insert(uid, ParkedDir { dir, name });
         Effect::ParkRuntimeDir(uid)
     }
 

@@ -14,7 +14,7 @@ impl Registry {
         self.lingerers.insert(uid, lingerer);
         let is_new = !self.users.contains_key(&uid);
         let user = self.users.entry(uid).or_default();
-        user.dir = user.dir.take().or_else(|| self.parked.remove(&uid)).or(kept);
+        user.dir = user.dir.take().or_else(|| self.parked.remove(&uid).map(|parked| parked.dir)).or(kept);
         let mut effects = Vec::new();
         if is_new {
             effects.push(Effect::Announce(Event::UserAdded(uid)));
@@ -28,11 +28,12 @@ impl Registry {
 
     /// Ends the lingering of the user.
     pub(super) fn linger_no_more(&mut self, uid: Uid) -> Vec<Effect> {
-        if self.lingerers.remove(&uid).is_none() || !self.sessions_of(uid).is_empty() {
+        let Some(lingerer) = self.lingerers.remove(&uid) else { return Vec::new() };
+        if !self.sessions_of(uid).is_empty() {
             return Vec::new();
         }
         let gone = self.users.remove(&uid);
-        gone.into_iter().flat_map(|user| self.gone(uid, user)).collect()
+        gone.into_iter().flat_map(|user| self.gone(uid, user, lingerer.name.clone())).collect()
     }
 
     /// The number of users who linger.

@@ -4,6 +4,7 @@
 //! and touches no file. It therefore cannot block, re-enter or fail half-way: a session has left the table before anything
 //! that follows from its end begins.
 
+mod account;
 mod change;
 mod end;
 mod linger;
@@ -17,7 +18,7 @@ mod users;
 pub use change::{Effect, Input};
 
 use crate::model::{Limit, Lingerer, RuntimeDir, Services, SessionRecord};
-use ck_protocol::{Event, Pid, Reply, SessionId, State, Token, Uid};
+use ck_protocol::{Event, Pid, Reply, SessionId, State, Token, Uid, UserName};
 use seats::Seats;
 use slots::Slots;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -27,6 +28,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 struct UserRecord {
     sessions: BTreeSet<SessionId>,
     dir: Option<RuntimeDir>,
+}
+
+/// The directory of a user who has left.
+#[derive(Debug)]
+struct ParkedDir {
+    dir: RuntimeDir,
+    /// The account that left it. A uid can be given to another one.
+    name: UserName,
 }
 
 /// The table of sessions and users.
@@ -40,7 +49,7 @@ pub struct Registry {
     /// The sessions that wait for a runtime directory that is being made.
     making: HashMap<Uid, Vec<SessionId>>,
     /// The directories of users who have left, kept for a while.
-    parked: HashMap<Uid, RuntimeDir>,
+    parked: HashMap<Uid, ParkedDir>,
     parks: bool,
     /// The users who keep a directory without a session.
     lingerers: BTreeMap<Uid, Lingerer>,

@@ -28,7 +28,7 @@ impl Registry {
             leader_inode: login.leader.inode,
         };
         self.next = id.next();
-        let mut effects = Vec::new();
+        let mut effects = self.other_account(uid, &login.open.user);
         if !self.users.contains_key(&uid) {
             effects.push(Effect::Announce(Event::UserAdded(uid)));
         }
@@ -93,7 +93,7 @@ impl Registry {
     /// Completes the session with the directory of its user. If there is none, requests one.
     fn want_runtime_dir(&mut self, id: SessionId, uid: Uid, gid: Gid) -> Vec<Effect> {
         if let Some(user) = self.users.get_mut(&uid) {
-            user.dir = user.dir.take().or_else(|| self.parked.remove(&uid));
+            user.dir = user.dir.take().or_else(|| self.parked.remove(&uid).map(|parked| parked.dir));
             if let Some(dir) = &user.dir {
                 let path = dir.path.clone();
                 return self.complete(id, Some(path));

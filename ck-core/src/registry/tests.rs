@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{self, Leader};
-use ck_protocol::{SessionRef, Text};
+use ck_protocol::{Gid, SessionRef, Text};
 
 /// A login of alice by the process `pid`.
 fn login(serial: u8, pid: i32) -> Input {
@@ -100,4 +100,55 @@ fn a_session_that_ends_while_its_login_waits_is_not_opened() {
     registry.apply(Input::End(SessionRef::Id(SessionId::FIRST)));
     assert_eq!(registry.apply(Input::HooksDone(SessionId::FIRST)), []);
     assert_eq!((registry.waiting.len(), registry.sessions()), (0, 0));
+}
+
+/// As [`login`], of another account with the same uid.
+fn login_of(name: &str, serial: u8) -> Input {
+    let Input::Open(mut login) = login(serial, i32::from(serial)) else { unreachable!("a login") };
+    login.open.user = UserName::clipped(name);
+    Input::Open(login)
+}
+
+fn retires_and_makes(effects: &[Effect]) -> (bool, bool) {
+    let retires = effects.iter().position(|effect| matches!(effect, Effect::RetireRuntimeDir(_)));
+    let makes = effects.iter().position(|effect| matches!(effect, Effect::MakeRuntimeDir { .. }));
+    assert!(retires.is_none() || retires < makes, "{effects:?}");
+    (retires.is_some(), makes.is_some())
+}
+
+#[test]
+fn another_account_with_the_same_uid_gets_a_fresh_directory() {
+    let leaves = |registry: &mut Registry, id| {
+        registry.apply(Input::End(SessionRef::Id(SessionId::new(id))));
+    };
+    let mut registry = empty();
+    registry.park(true);
+    registry.apply(login(1, 1));
+    registry.apply(made());
+    leaves(&mut registry, 1);
+    assert_eq!(retires_and_makes(&registry.apply(login(2, 2))), (false, false), "it is hers");
+    leaves(&mut registry, 2);
+    let effects = registry.apply(login_of("carol", 3));
+    assert_eq!(retires_and_makes(&effects), (true, true));
+    assert!(matches!(&effects[0], Effect::AccountChanged { shares: false, .. }), "{effects:?}");
+    registry.apply(made());
+    // While both are here they share it, and the one who came last is shown.
+    let effects = registry.apply(login_of("dave", 4));
+    assert_eq!(retires_and_makes(&effects), (false, false));
+    assert!(matches!(&effects[0], Effect::AccountChanged { shares: true, .. }), "{effects:?}");
+    let shown = registry.users_from(Uid::try_from(2001).unwrap()).next().unwrap();
+    assert_eq!((shown.name.to_text().as_ref(), shown.sessions), ("dave", 2));
+}
+
+#[test]
+fn nobody_lingers_for_an_account_that_has_the_uid_no_more() {
+    let (mut registry, uid) = (empty(), Uid::try_from(2001).unwrap());
+    let lingerer = Lingerer { gid: Gid::try_from(100).unwrap(), name: UserName::clipped("alice") };
+    registry.apply(Input::Linger { uid, lingerer, kept: None });
+    registry.apply(made());
+    assert_eq!(retires_and_makes(&registry.apply(login(1, 1))), (false, false), "it is hers");
+    registry.apply(Input::End(SessionRef::Id(SessionId::FIRST)));
+    let effects = registry.apply(login_of("carol", 2));
+    assert_eq!(retires_and_makes(&effects), (true, true));
+    assert!(effects.contains(&Effect::ForgetLinger(uid)) && !registry.lingers(uid), "{effects:?}");
 }

@@ -14,16 +14,17 @@ impl Registry {
     fn shown(&self, uid: Uid, user: &UserRecord) -> Option<User> {
         let sessions =
             || user.sessions.iter().filter_map(|id| self.slots.get(*id)).map(|record| &record.session);
-        let first: Option<&Session> = sessions().next();
+        // The account that has logged in last: a uid can be given to another one.
+        let last: Option<&Session> = sessions().next_back();
         let lingerer = self.lingerers.get(&uid);
-        let state = match first {
+        let state = match last {
             None => UserState::Lingering,
             Some(_) if sessions().any(|session| session.state == State::Active) => UserState::Active,
             Some(_) => UserState::Online,
         };
         Some(User {
             uid,
-            name: first.map(|session| &session.user).or(lingerer.map(|lingerer| &lingerer.name))?.clone(),
+            name: last.map(|session| &session.user).or(lingerer.map(|lingerer| &lingerer.name))?.clone(),
             sessions: u64::try_from(user.sessions.len()).unwrap_or(u64::MAX),
             linger: lingerer.is_some(),
             state,

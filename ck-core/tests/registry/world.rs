@@ -266,7 +266,7 @@ impl World {
         };
         let leader = Leader { pid: module.pid, started: 1, inode: None };
         let ancestors = module.parent.into_iter().collect();
-        Login { open, leader, ancestors, now: Timestamp::from_micros(0) }
+        Login { open, leader, ancestors, is_pty: false, now: Timestamp::from_micros(0) }
     }
 
     /// Performs what follows from the input, unless the broker dies on the way. Returns the reply.

@@ -31,6 +31,7 @@ mod links;
 mod logging;
 mod manuals;
 mod names;
+mod neighbours;
 mod older_kernel;
 mod package;
 mod permissions;

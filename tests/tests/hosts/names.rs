@@ -88,3 +88,35 @@ fn a_name_is_bytes() {
         assert_eq!(told, format!("/run/user/{uid}\n{shown}\n1\n{shown}\n{uid}"), "{name}");
     }
 }
+
+/// An account is deleted, and another one is given its uid.
+#[test]
+fn another_account_with_the_same_uid_finds_no_files_of_the_one_before() {
+    let mut machine = Machine::installed();
+    machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
+    machine.host.write_file("/etc/ck/broker.toml", "[runtime_dir]\nstop_delay = \"60s\"\n", 0o644);
+    machine.start_broker(&[]);
+    let come = |name: &str, script: &str| machine.host.run_ok(&["su", name, "-s", "/bin/sh", "-c", script]);
+    let rename = |from: &str, to: &str| {
+        let files = ["/etc/passwd", "/etc/shadow"];
+        machine.host.run_ok(&[&["sed", "-i", &format!("s/^{from}:/{to}:/")], &files[..]].concat());
+    };
+    let ls = "ls $XDG_RUNTIME_DIR";
+    come("alice", "touch $XDG_RUNTIME_DIR/alices");
+    assert_eq!(come("alice", ls), "alices", "she comes back in time");
+    rename("alice", "carol");
+    assert_eq!(come("carol", &format!("{ls}; touch $XDG_RUNTIME_DIR/carols")), "");
+    let log = machine.broker().stderr();
+    assert!(log.contains("uid 2001 is carol, and was alice: it gets a fresh runtime directory"), "{log}");
+
+    // Lingering is the account's as well.
+    machine.host.run_ok(&["ckctl", "linger", "on", "carol"]);
+    assert_eq!(come("carol", ls), "carols");
+    rename("carol", "dave");
+    assert_eq!(come("dave", ls), "");
+    assert_eq!(machine.host.run_ok(&["ckctl", "linger", "list"]), "Nobody lingers.");
+    let held = machine.host.spawn(&["su", "dave", "-c", "sleep 100"]);
+    machine.await_sessions(1);
+    assert_eq!(machine.host.run_ok(&["ckctl", "users", "--no-legend", "--columns", "user"]), "dave");
+    drop(held);
+}

@@ -272,11 +272,12 @@ fn the_real_terminals_where_there_are_any() {
     if !Path::new(ACTIVE).exists() {
         return;
     }
-    let machine = Machine::up();
+    let mut machine = Machine::installed();
+    machine.host.run_ok(&["mknod", CONSOLE, "c", "4", "0"]);
+    machine.start_broker(&[]);
     assert_eq!(seats(&machine)[0].0, "seat0");
     let number = |name: &str| name.trim().trim_start_matches("tty").parse::<u8>().expect("a number");
     let before = number(&machine.host.read_file(ACTIVE));
-    machine.host.run_ok(&["mknod", CONSOLE, "c", "4", "0"]);
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/fault/debug/examples/pam-application");
     machine.host.write_file("/usr/local/bin/pam-application", std::fs::read(program).expect("it"), 0o755);
     machine.host.write_file("/etc/pam.d/login-on", "session required pam_ck.so\n", 0o644);
@@ -290,4 +291,35 @@ fn the_real_terminals_where_there_are_any() {
     machine.host.run_ok(&["ckctl", "activate", "1"]);
     await_states(&machine, &["active", "online"]);
     assert_eq!(number(&machine.host.read_file(ACTIVE)), before);
+}
+
+/// A container sees the terminals of its host in sysfs. Its own `tty1` is a pseudo-terminal, and its foreground none of ours.
+#[test]
+fn a_pseudo_terminal_that_is_called_tty1_is_none_of_seat0() {
+    let tty1 = "exec 3<>/dev/ptmx; perl -e 'ioctl(STDIN, 0x40045431, pack(\"i\", 0)) or die' <&3; \
+                pty=/dev/pts/$(perl -e 'my $n = pack(\"i\", 0); ioctl(STDIN, 0x80045430, $n) or die; print unpack(\"i\", $n)' <&3); \
+                touch /dev/tty1; mount --bind $pty /dev/tty1; exec sleep 1000";
+    // Without /dev/tty0 there are no virtual terminals at all.
+    let mut machine = without_vts("");
+    machine.host.run_ok(&["mkdir", "-p", "/sys/class/tty/tty0"]);
+    machine.host.write_file(ACTIVE, "tty1\n", 0o644);
+    machine.host.run_ok(&["rm", "-f", CONSOLE]);
+    let _terminal = machine.host.spawn(&["sh", "-c", tty1]);
+    wait_until(SOON, "the terminal", || machine.host.run(&["test", "-c", "/dev/tty1"]).status.success());
+    machine.start_broker(&[]);
+    assert_eq!(seats(&machine), []);
+    let _login = login(&machine, "alice", "tty1");
+    let session = machine.session();
+    assert_eq!(
+        (&session["seat"], &session["vt"], &session["tty"]),
+        (&Value::Null, &Value::Null, &"tty1".into())
+    );
+    assert_eq!((&session["state"], &session["remote"]), (&"active".into(), &true.into()));
+
+    // Where there are some, this is none of them all the same.
+    let (machine, _console) = self::machine("");
+    let _terminal = machine.host.spawn(&["sh", "-c", tty1]);
+    wait_until(SOON, "the terminal", || machine.host.run(&["test", "-c", "/dev/tty1"]).status.success());
+    let _login = login(&machine, "alice", "tty1");
+    assert_eq!(machine.session()["seat"], Value::Null);
 }
