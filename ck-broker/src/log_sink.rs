@@ -8,8 +8,10 @@ use crate::{
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::{
     event::PollFlags,
-    fs::{FileType, fstat},
+    fs::{FileType, Mode, OFlags, fstat, open},
+    io::write,
     net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, send, sendto, socket_with},
+    termios::isatty,
 };
 use std::{
     env,
@@ -17,7 +19,10 @@ use std::{
     io::{self, Write as _},
     os::fd::{AsFd, OwnedFd},
     path::Path,
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// The maximum length of a line, in bytes: `PIPE_BUF`. A write of this length to a pipe is atomic, and does not block
@@ -54,6 +59,8 @@ enum Style {
 
 enum Sink {
     Stderr(Style, Stream),
+    /// A terminal, opened again so that writes to it do not wait. True while the last line is not complete there.
+    Terminal(Style, OwnedFd, AtomicBool),
     /// The socket is not connected, because a restarted daemon has a new socket with the same name.
     Syslog(OwnedFd),
 }
@@ -66,7 +73,7 @@ enum Stream {
     File,
     /// A socket, for example the journal's. A write with a flag does not wait.
     Socket,
-    /// A pipe or a terminal. It is polled first.
+    /// A pipe. It is polled first.
     Other,
 }
 
@@ -118,7 +125,10 @@ pub fn install(target: Destination, level: LevelFilter) -> io::Result<()> {
     let sink = match target {
         Destination::Stderr => {
             let style = if is_journal { Style::Journal } else { Style::Plain };
-            Sink::Stderr(style, Stream::of(io::stderr()))
+            match terminal() {
+                Some(terminal) => Sink::Terminal(style, terminal, AtomicBool::new(false)),
+                None => Sink::Stderr(style, Stream::of(io::stderr())),
+            }
         }
         Destination::Syslog => Sink::Syslog(socket()?),
     };
@@ -128,6 +138,22 @@ pub fn install(target: Destination, level: LevelFilter) -> io::Result<()> {
         let _ = INSTALLED.set(target);
     }
     Ok(())
+}
+
+/// Standard error, if it is a terminal. A terminal that stands still takes a part of a line, and then a write waits, unless the file
+/// was opened with a flag that all who share it would notice. So it is opened again.
+fn terminal() -> Option<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    isatty(io::stderr()).then(|| open("/proc/self/fd/2", flags, Mode::empty()).ok()).flatten()
+}
+
+/// Writes as much of the line as the terminal takes. The rest is lost, and the next line begins at its beginning.
+fn write_to(terminal: &OwnedFd, is_open: &AtomicBool, line: &[u8]) {
+    if is_open.load(Ordering::Relaxed) && write(terminal, b"\n") != Ok(1) {
+        return;
+    }
+    let written = write(terminal, line).unwrap_or(0);
+    is_open.store(0 < written && written < line.len(), Ordering::Relaxed);
 }
 
 fn socket() -> io::Result<OwnedFd> {
@@ -144,6 +170,9 @@ impl Log for Sink {
         let message = record.args().to_string();
         match self {
             Self::Stderr(style, stream) => stream.write(line(*style, record.level(), &message).as_bytes()),
+            Self::Terminal(style, terminal, is_open) => {
+                write_to(terminal, is_open, line(*style, record.level(), &message).as_bytes());
+            }
             Self::Syslog(socket) => {
                 let line = line(Style::Syslog, record.level(), &message);
                 let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;

@@ -7,6 +7,8 @@ impl Broker {
     /// Works by these settings from now on, but for the seats.
     pub(super) fn configure(&mut self, settings: &Settings) {
         log::set_max_level(settings.level);
+        settings.problems.iter().for_each(|problem| log::warn!("{problem}"));
+        self.configured.problems.clone_from(&settings.problems);
         let limits = Limits::within(self.configured.descriptors, settings.hooks.parallel);
         let (policy, made_none) = (self.net.policy(), self.directories.root.makes_none());
         for component in self.components() {

@@ -1,6 +1,7 @@
 //! The table `[admin]`: permissions on `admin.sock`.
 
 use ck_core::policy::Listing;
+use ck_protocol::printable;
 use serde::{Deserialize, Deserializer, de};
 use std::{fmt, fs};
 
@@ -60,6 +61,17 @@ impl de::Visitor<'_> for NameOrNumber {
 }
 
 impl Group {
+    /// What the administrator should know: a group that was configured does not exist.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let Self::Name(name) = self else { return None };
+        let is_missing = *self != Self::default() && self.gid().is_none();
+        is_missing.then(|| {
+            let name = printable(name);
+            format!("admin.group: there is no group {name} in {GROUPS}, so only root is an administrator: make it, then reload ck-broker, or correct the name")
+        })
+    }
+
     /// Its number. `None`: there is no such group, so no user is in it.
     #[must_use]
     pub fn gid(&self) -> Option<u32> {

@@ -16,6 +16,8 @@ pub(crate) struct Configured {
     seats: Vec<(ShortName, Vec<ShortName>)>,
     /// The maximum number of open descriptors.
     pub(crate) descriptors: usize,
+    /// What is wrong with the settings, although they can be used.
+    pub(crate) problems: Vec<String>,
     /// The time at which this process started.
     pub(crate) started_at: Timestamp,
     /// The time at which the settings were read.
@@ -33,7 +35,8 @@ impl Configured {
     pub(crate) fn new(source: Source, settings: &Settings, descriptors: usize) -> Self {
         let now = SystemTime::now().into();
         let seats = settings.seats.clone();
-        Self { source, seats, descriptors, started_at: now, at: now, problem: None }
+        let problems = settings.problems.clone();
+        Self { source, seats, descriptors, problems, started_at: now, at: now, problem: None }
     }
 
     /// Reads the settings again. After an error, the old settings stay, and [`Configured::problem`] says why.

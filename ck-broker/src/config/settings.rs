@@ -52,6 +52,8 @@ pub struct Settings {
     pub hooks: HookRules,
     /// The permissions on `admin.sock`.
     pub policy: Policy,
+    /// What is wrong with the configuration, although it can be used.
+    pub problems: Vec<String>,
     /// The settings of PAM services.
     pub services: Services,
     /// The seats other than `seat0`, each with its terminals.
@@ -107,6 +109,7 @@ impl Source {
 impl Settings {
     fn of(configuration: Configuration, yields_to: Option<OtherManager>) -> Self {
         let Configuration { runtime_dir, history, log, hooks, admin, seats, services } = configuration;
+        let problems = admin.group.problem().into_iter().collect();
         let policy = Policy { listing: admin.list, group: admin.group.gid() };
         let services = services.into_iter().map(|(name, service)| (name, service.into()));
         Self {
@@ -117,6 +120,7 @@ impl Settings {
             history: history.place(policy.into()),
             hooks: rules(hooks),
             policy,
+            problems,
             services: Services::new(services.collect()),
             seats: seats.0,
         }

@@ -65,10 +65,11 @@ impl Poller {
         }
     }
 
-    /// Stops watching `source`.
+    /// Stops watching `source`. A source that is not watched, such as a listener that was taken out before, is no error.
     pub(crate) fn unwatch(&self, source: impl AsFd) {
-        if let Err(errno) = self.0.delete(source.as_fd()) {
-            log::error!("cannot stop watching a descriptor: {errno}");
+        match self.0.delete(source.as_fd()) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => log::error!("cannot stop watching a descriptor: {errno}"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ck_tests::{Machine, wait_until};
+use rustix::process::Signal;
 
 const LOAD: &str = env!("CARGO_BIN_EXE_broker-load");
 const SOON: Duration = Duration::from_secs(10);
@@ -59,4 +60,43 @@ fn a_log_daemon_that_stops_or_is_not_there_holds_nobody_up() {
         lines(&machine).len() > before
     });
     machine.await_nothing_left();
+}
+
+/// A serial console that is paused (Ctrl-S), or any terminal that nobody reads, takes a part of a line and then no more.
+#[test]
+fn a_terminal_that_stands_still_holds_nobody_up() {
+    const ON_TERMINAL: &str = r#"
+        $^F = 100; # descriptors stay open
+        open(my $master, "+<", "/dev/ptmx") or die;
+        my $number = my $unlocked = pack("i", 0);
+        ioctl($master, 0x40045431, $unlocked) or die; ioctl($master, 0x80045430, $number) or die;
+        open(STDERR, ">", "/dev/pts/" . unpack("i", $number)) or die; exec @ARGV or die"#;
+    let mut machine = Machine::installed();
+    machine.start_broker_by(&["perl", "-e", ON_TERMINAL, "/usr/sbin/ck-broker"], &[]);
+    // What hooks print is logged. It is more than a terminal takes, in lines that are longer than what room it reports.
+    machine.host.run_ok(&["mkdir", "-p", "/etc/ck/run-session.d"]);
+    let hook = "#!/bin/sh\nline=$(head -c 900 /dev/zero | tr '\\0' x)\nfor n in $(seq 15); do echo $line; done\necho >>/tmp/ran\n";
+    machine.host.write_file("/etc/ck/run-session.d/x.ck", hook, 0o755);
+    let ran = || machine.host.run_ok(&["sh", "-c", "cat /tmp/ran 2>/dev/null | wc -l"]);
+    for _ in 0..10 {
+        machine.host.run_ok(&["su", "alice", "-c", "true"]);
+        machine.host.run_ok(&["ckctl"]);
+    }
+    wait_until(SOON, "hooks have run", || ran() == "20");
+    machine.host.run_ok(&["ckctl"]);
+}
+
+/// Settings are read before there is a log.
+#[test]
+fn a_group_of_administrators_that_does_not_exist_is_told() {
+    const TOLD: &str = "there is no group ck-adnim in /etc/group";
+    let mut machine = Machine::installed();
+    machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
+    machine.host.write_file("/etc/ck/broker.toml", "[admin]\ngroup = \"ck-adnim\"\n", 0o644);
+    machine.start_broker(&[]);
+    let status = || machine.host.run_ok(&["ckctl", "status"]);
+    assert!(machine.broker().stderr().contains(TOLD) && status().contains(TOLD), "{}", status());
+    machine.host.run_ok(&["groupadd", "ck-adnim"]);
+    machine.broker().signal(Signal::HUP);
+    wait_until(SOON, "all is well", || status().contains("all is well"));
 }
