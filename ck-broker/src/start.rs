@@ -2,7 +2,7 @@
 
 use crate::{
     arguments::{self, ArgumentError, Command, MakePlaces, Options},
-    broker::{self, Broker, BrokerError, Parts},
+    broker::{self, Broker, BrokerError, Startup},
     config::{Backing, ConfigurationError, SettingsError, Source},
     console,
     directories::{
@@ -257,9 +257,9 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
     let linger = LingerDir::open(&options.linger_dir);
     let directories =
         directories::Resources { root, teardowns, claims: Claims::open(state.users())?, places };
-    let parts = Parts { directories, unfinished, linger, descriptors, boot, passed, source, signals };
+    let startup = Startup { directories, unfinished, linger, descriptors, boot, passed, source, signals };
     let seats = settings.seats.clone();
-    let mut broker = Broker::open(state.path(), store, parts, settings)?;
+    let mut broker = Broker::open(state.path(), store, startup, settings)?;
     let has_vts = broker.open_seats(seats);
     if let Err(error) = privileges::drop_excess(has_vts, &proc) {
         log::warn!("goes on with more privileges than it needs: {error}");

@@ -78,7 +78,7 @@ fn session(id: u64, state: State) -> Session {
         leader_pid: Pid::try_from(1).unwrap(),
         service: Text::clipped("sshd"),
         class: Class::User,
-        kind: Kind::Tty,
+        session_type: SessionType::Tty,
         tty: None,
         remote: true,
         remote_host: None,

@@ -43,7 +43,7 @@ pub use printable::{is_printable, printable};
 pub use reply::{Change, Opened, Refusal, RefusalCode, Reply};
 pub use request::{AdminRequest, Linger, Open, SessionRef, SessionRequest, Target};
 pub use seat::Seat;
-pub use session::{Class, Kind, Session, State};
+pub use session::{Class, Session, SessionType, State};
 pub use status::Status;
 pub use teardown::{Teardown, TeardownDetail, TeardownState};
 pub use text::{Text, TooLong};

@@ -1,8 +1,8 @@
 //! The replies of the broker.
 
 use crate::{
-    Class, Event, Fact, Kind, Message, PathText, Seat, Session, SessionId, ShortName, Status, Teardown,
-    TeardownDetail, Text, User, Vt,
+    Class, Event, Fact, Message, PathText, Seat, Session, SessionId, SessionType, ShortName, Status,
+    Teardown, TeardownDetail, Text, User, Vt,
 };
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +63,7 @@ pub struct Opened {
     /// `XDG_SESSION_CLASS`.
     pub class: Class,
     /// `XDG_SESSION_TYPE`.
-    pub kind: Kind,
+    pub session_type: SessionType,
     /// `XDG_SEAT`.
     pub seat: Option<ShortName>,
     /// `XDG_VTNR`.

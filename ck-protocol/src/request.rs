@@ -1,6 +1,6 @@
 //! The requests to the broker.
 
-use crate::{Class, Gid, HostName, Kind, SessionId, ShortName, TeardownId, Token, Uid, UserName};
+use crate::{Class, Gid, HostName, SessionId, SessionType, ShortName, TeardownId, Token, Uid, UserName};
 use serde::{Deserialize, Serialize};
 
 /// A request on `session.sock`, where every peer is root. Variants are added only at the end, because their order is
@@ -39,7 +39,7 @@ pub struct Open {
     /// The option `class=`, if it was given.
     pub class: Option<Class>,
     /// The option `type=`, if it was given.
-    pub kind: Option<Kind>,
+    pub session_type: Option<SessionType>,
     /// `PAM_TTY`, as it came.
     pub tty: Option<ShortName>,
     /// `PAM_RHOST`, as it came.

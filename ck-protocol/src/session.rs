@@ -21,7 +21,7 @@ pub struct Session {
     /// The purpose of the session.
     pub class: Class,
     /// Its type, for example `tty` or `x11`.
-    pub kind: Kind,
+    pub session_type: SessionType,
     /// The terminal without `/dev/`, if the PAM host named a real one.
     pub tty: Option<ShortName>,
     /// True unless the broker knows that the user is at this machine.
@@ -59,7 +59,7 @@ named! {
 
 named! {
     /// The type of a session: `XDG_SESSION_TYPE` of pam_systemd(8).
-    Kind, "session type":
+    SessionType, "session type":
     /// Unknown, or not visible to the user.
     Unspecified = "unspecified",
     /// Text on a terminal.
@@ -96,9 +96,16 @@ mod tests {
         for class in [Class::User, Class::Greeter, Class::LockScreen, Class::Background] {
             assert_eq!(class.as_str().parse(), Ok(class));
         }
-        for kind in [Kind::Unspecified, Kind::Tty, Kind::X11, Kind::Wayland, Kind::Mir, Kind::Web] {
-            assert_eq!(kind.as_str().parse(), Ok(kind));
+        for session_type in [
+            SessionType::Unspecified,
+            SessionType::Tty,
+            SessionType::X11,
+            SessionType::Wayland,
+            SessionType::Mir,
+            SessionType::Web,
+        ] {
+            assert_eq!(session_type.as_str().parse(), Ok(session_type));
         }
-        assert!("TTY".parse::<Kind>().is_err());
+        assert!("TTY".parse::<SessionType>().is_err());
     }
 }

@@ -18,7 +18,7 @@ fn open_with_longest_facts() -> SessionRequest {
         user: UserName::clipped("u".repeat(1 << 16)),
         service: Text::clipped(&"s".repeat(1 << 16)),
         class: Some(Class::Background),
-        kind: Some(Kind::Web),
+        session_type: Some(SessionType::Web),
         tty: Some(Text::clipped(&"t".repeat(1 << 16))),
         remote_host: Some(Text::clipped(&"h".repeat(1 << 16))),
         remote_user: Some(UserName::clipped("r".repeat(1 << 16))),

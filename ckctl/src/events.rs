@@ -145,7 +145,7 @@ impl<'r> EventJson<'r> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ck_protocol::{Change, Class, Kind, Pid, State, UserName};
+    use ck_protocol::{Change, Class, Pid, SessionType, State, UserName};
 
     fn hostile() -> Session {
         Session {
@@ -156,7 +156,7 @@ mod tests {
             leader_pid: Pid::try_from(9).unwrap(),
             service: Text::clipped("sshd"),
             class: Class::User,
-            kind: Kind::Tty,
+            session_type: SessionType::Tty,
             tty: None,
             remote: true,
             remote_host: Some(Text::clipped("a\nb")),

@@ -195,7 +195,7 @@ pub const SESSION: [Column<Session>; 18] = [
     Column {
         name: "Type",
         meaning: "The kind of display: unspecified, tty, x11, wayland, mir or web.",
-        cell: |session| session.kind.as_str().into(),
+        cell: |session| session.session_type.as_str().into(),
     },
     Column {
         name: "TTY",

@@ -55,7 +55,7 @@ pub(crate) fn variables(opened: &Opened) -> impl Iterator<Item = (&'static str, 
     let always = [
         ("XDG_SESSION_ID", opened.id.to_string()),
         ("XDG_SESSION_CLASS", opened.class.to_string()),
-        ("XDG_SESSION_TYPE", opened.kind.to_string()),
+        ("XDG_SESSION_TYPE", opened.session_type.to_string()),
     ];
     let seat = opened.seat.as_ref().map(|seat| ("XDG_SEAT", seat.as_str().to_owned()));
     let vt = opened.vt.map(|vt| ("XDG_VTNR", vt.get().to_string()));
@@ -102,7 +102,7 @@ fn examine(path: &Path) -> Result<Statx, Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ck_protocol::{Class, Kind, SessionId, Text, Vt};
+    use ck_protocol::{Class, SessionId, SessionType, Text, Vt};
     use std::{
         env, fs,
         os::unix::fs::{PermissionsExt, chown, symlink},
@@ -111,8 +111,8 @@ mod tests {
     };
 
     fn session() -> Opened {
-        let (class, kind) = (Class::User, Kind::Tty);
-        Opened { id: SessionId::new(7), class, kind, seat: None, vt: None, runtime_dir: None }
+        let (class, session_type) = (Class::User, SessionType::Tty);
+        Opened { id: SessionId::new(7), class, session_type, seat: None, vt: None, runtime_dir: None }
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub(crate) fn gather(host: &impl Host, options: &Options, token: Token) -> Resul
         user: user.clone(),
         service: item_text(host, Item::Service).unwrap_or_default(),
         class: options.class,
-        kind: options.kind,
+        session_type: options.session_type,
         tty: item_text(host, Item::Tty),
         remote_host: item_text(host, Item::RemoteHost),
         remote_user: host.item(Item::RemoteUser).filter(|name| !name.is_empty()).map(UserName::clipped),

@@ -1,6 +1,6 @@
 //! The options of the module: the words after its name in the pam.d line.
 
-use ck_protocol::{Class, Kind, UnknownName};
+use ck_protocol::{Class, SessionType, UnknownName};
 use std::{ffi::CStr, path::PathBuf, time::Duration};
 
 /// The broker's socket if there is no `socket=`.
@@ -22,7 +22,7 @@ pub(crate) struct Options {
     /// `class=NAME`: the class of the session.
     pub(crate) class: Option<Class>,
     /// `type=NAME`: the type of the session.
-    pub(crate) kind: Option<Kind>,
+    pub(crate) session_type: Option<SessionType>,
     /// False with `runtime_dir=no`.
     pub(crate) runtime_dir: bool,
     /// `strict`: a failure refuses the login.
@@ -73,7 +73,7 @@ impl Default for Options {
             socket: DEFAULT_SOCKET.into(),
             timeout: DEFAULT_TIMEOUT,
             class: None,
-            kind: None,
+            session_type: None,
             runtime_dir: true,
             strict: false,
             debug: false,
@@ -102,7 +102,7 @@ impl Options {
             Some(("socket", path)) => self.socket = absolute(path)?,
             Some(("timeout", text)) => self.timeout = milliseconds(text)?,
             Some(("class", word)) => self.class = Some(word.parse().map_err(name)?),
-            Some(("type", word)) => self.kind = Some(word.parse().map_err(name)?),
+            Some(("type", word)) => self.session_type = Some(word.parse().map_err(name)?),
             Some(("runtime_dir", "no")) => self.runtime_dir = false,
             Some(("runtime_dir", word)) => return Err(OptionError::RuntimeDir(word.to_owned())),
             #[cfg(feature = "fault")]
@@ -152,7 +152,7 @@ mod tests {
             socket: "/s".into(),
             timeout: Duration::from_millis(250),
             class: Some(Class::Greeter),
-            kind: Some(Kind::X11),
+            session_type: Some(SessionType::X11),
             runtime_dir: false,
             strict: true,
             debug: true,

@@ -182,7 +182,7 @@ fn remove_session_id(host: &mut impl Host, session: Remembered) {
 mod tests {
     use super::*;
     use crate::fake_host::FakeHost;
-    use ck_protocol::{Class, Kind, SessionId};
+    use ck_protocol::{Class, SessionId, SessionType};
 
     /// Options with a socket path at which no broker listens.
     fn no_broker() -> Options {
@@ -223,8 +223,9 @@ mod tests {
     fn an_environment_that_cannot_be_set_is_a_warning() {
         let mut host = FakeHost::of("root").broken();
         let facts = gather(&host, &no_broker(), Token::new([1; 16])).unwrap();
-        let (class, kind) = (Class::User, Kind::Tty);
-        let opened = Opened { id: SessionId::new(7), class, kind, seat: None, vt: None, runtime_dir: None };
+        let (class, session_type) = (Class::User, SessionType::Tty);
+        let opened =
+            Opened { id: SessionId::new(7), class, session_type, seat: None, vt: None, runtime_dir: None };
         let error = set_environment(&mut host, &facts, &opened).unwrap_err();
         assert_eq!(error.to_string(), "cannot set XDG_SESSION_ID: PAM error 5, see _pam_types.h");
         host.broken = false;

@@ -109,7 +109,7 @@ pub fn login(uid: u32, token: Token) -> Open {
         user: UserName::clipped("somebody"),
         service: Text::clipped("test"),
         class: None,
-        kind: None,
+        session_type: None,
         tty: None,
         remote_host: None,
         remote_user: None,

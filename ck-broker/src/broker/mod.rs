@@ -12,7 +12,7 @@ mod open;
 mod requests;
 mod subscribers;
 
-pub(crate) use open::{Parts, receive_signals};
+pub(crate) use open::{Startup, receive_signals};
 
 use crate::{
     component::{Component, Outcome},

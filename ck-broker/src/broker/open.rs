@@ -30,7 +30,7 @@ use std::{collections::HashSet, mem::take, os::fd::OwnedFd, path::Path, time::In
 
 /// What a broker is started with.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct Startup {
     /// The runtime directories.
     pub(crate) directories: directories::Resources,
     /// What an earlier broker has left among them.
@@ -68,10 +68,11 @@ impl Broker {
     pub(crate) fn open(
         state_dir: &Path,
         (store, mut left): (Store, RecoveredState),
-        parts: Parts,
+        startup: Startup,
         settings: Settings,
     ) -> Result<Self, BrokerError> {
-        let Parts { directories, unfinished, linger, descriptors, boot, mut passed, source, signals } = parts;
+        let Startup { directories, unfinished, linger, descriptors, boot, mut passed, source, signals } =
+            startup;
         let poller = Poller::new().map_err(BrokerError::Wait)?;
         let configured = Configured::new(source, &settings, descriptors);
         let proc = configured.proc();

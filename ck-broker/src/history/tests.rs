@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::any_text::any_text;
-use ck_protocol::{Class, Kind, Pid, State, Timestamp, Uid, UserName};
+use ck_protocol::{Class, Pid, SessionType, State, Timestamp, Uid, UserName};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ fn session(text: &str) -> Session {
         leader_pid: Pid::try_from(i32::MAX).unwrap(),
         service: Text::clipped(text),
         class: Class::Background,
-        kind: Kind::Tty,
+        session_type: SessionType::Tty,
         tty: Some(Text::clipped(text)),
         remote: true,
         remote_host: Some(Text::clipped(text)),

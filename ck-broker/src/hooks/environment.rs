@@ -55,7 +55,7 @@ impl Variables {
         self.prefix = "CK_SESSION_";
         self.put("ID", session.id);
         self.put_text("SERVICE", Some(&session.service));
-        self.put("TYPE", session.kind);
+        self.put("TYPE", session.session_type);
         self.put("SEAT_ID", on_one_line(session.seat.as_ref().map_or("", Text::as_str)));
         self.put("USER_UID", session.uid);
         self.put_display(session);
@@ -78,7 +78,7 @@ impl Variables {
         let Some(session) = session else { return };
         self.prefix = prefix;
         self.put("ID", session.id);
-        self.put("TYPE", session.kind);
+        self.put("TYPE", session.session_type);
         self.put("USER_UID", session.uid);
         self.put_display(session);
         self.put_text("REMOTE_HOST_NAME", session.remote_host.as_ref());
@@ -119,7 +119,7 @@ pub(super) mod tests {
             leader_pid: Pid::try_from(11).unwrap(),
             service: Text::clipped("login"),
             class: Class::User,
-            kind: Kind::Tty,
+            session_type: SessionType::Tty,
             tty: Some(Text::clipped("tty2")),
             remote: false,
             remote_host: None,

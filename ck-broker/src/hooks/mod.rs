@@ -33,12 +33,12 @@ use std::{
     time::Instant,
 };
 
-/// The maximum number of hooks that are started in one round of the loop.
+/// The maximum number of hooks that are started in one pass of the loop.
 const MAX_STARTS_PER_ROUND: usize = 16;
 
 /// An event whose hooks are being run, one after another.
 #[derive(Debug)]
-struct Round {
+struct Batch {
     event: HookEvent,
     /// The hooks that have not been started yet.
     programs: VecDeque<PathBuf>,
@@ -47,7 +47,7 @@ struct Round {
 /// A running hook.
 #[derive(Debug)]
 struct Run {
-    round: Round,
+    batch: Batch,
     /// The beginning of its lines in the log.
     label: String,
     process: Process,
@@ -63,7 +63,7 @@ pub struct Hooks {
     complaints: Complaints,
     queue: HookQueue,
     /// The events that have begun and of which no hook is running at the moment.
-    between: VecDeque<Round>,
+    between: VecDeque<Batch>,
     running: HashMap<RunId, Run>,
     /// The hooks that SIGKILL has not ended, because they hang in the kernel, and the users of their events.
     hanging: HashMap<RunId, (Uid, Process)>,
@@ -164,8 +164,8 @@ impl Hooks {
     /// Starts the hooks that are due, up to the limits.
     fn start(&mut self, now: Instant) {
         for _ in 0..MAX_STARTS_PER_ROUND {
-            let Some(round) = self.between.pop_front().or_else(|| self.begin()) else { return };
-            let started = self.start_next(round, now);
+            let Some(batch) = self.between.pop_front().or_else(|| self.begin()) else { return };
+            let started = self.start_next(batch, now);
             let Some((id, run)) = started.and_then(|id| Some((id, self.running.get(&id)?))) else { continue };
             self.poller.watch_once(&run.process, Token::Hook(id));
             if let Some(output) = run.process.output.source() {
@@ -175,20 +175,20 @@ impl Hooks {
     }
 
     /// Begins the next event that is due, with the hooks that exist now.
-    fn begin(&mut self) -> Option<Round> {
+    fn begin(&mut self) -> Option<Batch> {
         let (key, event) = self.queue.begin()?;
         let programs = match key {
             OrderingKey::Session(_) => &mut self.session_programs,
             OrderingKey::Seat(_) => &mut self.seat_programs,
         };
-        Some(Round { event, programs: programs.list(&mut self.complaints).into() })
+        Some(Batch { event, programs: programs.list(&mut self.complaints).into() })
     }
 
-    /// Starts the next hook that can be run, or finishes the round.
-    fn start_next(&mut self, mut round: Round, now: Instant) -> Option<RunId> {
-        while let Some(program) = round.programs.pop_front() {
+    /// Starts the next hook that can be run, or finishes the batch.
+    fn start_next(&mut self, mut batch: Batch, now: Instant) -> Option<RunId> {
+        while let Some(program) = batch.programs.pop_front() {
             let started = match programs::judge(&program) {
-                Verdict::Run => Process::start(&program, &round.event, self.rules.deadline, now),
+                Verdict::Run => Process::start(&program, &batch.event, self.rules.deadline, now),
                 Verdict::Gone => Err(StartError::Gone),
                 Verdict::Mask => {
                     self.complaints.set_problem(&program, None);
@@ -201,23 +201,23 @@ impl Hooks {
             };
             self.complaints.set_problem(&program, None);
             match started {
-                Ok(process) => return Some(self.enter(round, &program, process)),
+                Ok(process) => return Some(self.enter(batch, &program, process)),
                 Err(error) => {
-                    log::warn!("hook {} ({}): {error}", program.display(), round.event);
+                    log::warn!("hook {} ({}): {error}", program.display(), batch.event);
                     self.failed += 1;
                 }
             }
         }
-        self.finish(&round.event);
+        self.finish(&batch.event);
         None
     }
 
-    fn enter(&mut self, round: Round, program: &Path, process: Process) -> RunId {
+    fn enter(&mut self, batch: Batch, program: &Path, process: Process) -> RunId {
         let id = self.next;
         self.next += 1;
         let name = program.file_name().unwrap_or_default().to_string_lossy();
-        let label = format!("hook {} ({})", printable(&name), round.event);
-        self.running.insert(id, Run { round, label, process });
+        let label = format!("hook {} ({})", printable(&name), batch.event);
+        self.running.insert(id, Run { batch, label, process });
         id
     }
 
@@ -253,7 +253,7 @@ impl Hooks {
             return;
         }
         let Some(status) = self.running.get_mut(&id).and_then(|run| run.process.outcome()) else { return };
-        let Some(Run { round, label, process }) = self.running.remove(&id) else { return };
+        let Some(Run { batch, label, process }) = self.running.remove(&id) else { return };
         let late = process.was_late();
         process.output.finish(&label);
         if late {
@@ -264,7 +264,7 @@ impl Hooks {
             log::debug!("{label}: done");
         }
         self.failed += u64::from(late || !status.success());
-        self.between.push_back(round);
+        self.between.push_back(batch);
     }
 
     /// Handles the hooks that have exceeded their time limit: sends SIGTERM, then SIGKILL, then abandons them.
@@ -284,12 +284,12 @@ impl Hooks {
     }
 
     fn abandon(&mut self, id: RunId) {
-        let Some(Run { round, label, process }) = self.running.remove(&id) else { return };
+        let Some(Run { batch, label, process }) = self.running.remove(&id) else { return };
         log::error!("{label}: process {} hangs in the kernel, abandoned", process.pid());
         self.failed += 1;
-        self.queue.hangs(round.event.uid());
-        self.hanging.insert(id, (round.event.uid(), process));
-        self.between.push_back(round);
+        self.queue.hangs(batch.event.uid());
+        self.hanging.insert(id, (batch.event.uid(), process));
+        self.between.push_back(batch);
     }
 
     /// The number of running hooks.

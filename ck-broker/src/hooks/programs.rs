@@ -1,6 +1,6 @@
 //! The programs that are hooks, as they are in their directories now.
 
-use super::trust::{self, Distrust, Trail};
+use super::trust::{self, Distrust, PathStamps};
 use crate::pin::pin;
 use rustix::{
     fs::{Dir, FileType, Mode, OFlags, makedev, openat},
@@ -63,7 +63,7 @@ pub(super) struct Programs {
 /// The result of the last look.
 #[derive(Debug)]
 struct Listing {
-    trail: Trail,
+    stamps: PathStamps,
     /// True if there was no problem, and a later change would be noticed.
     is_good: bool,
     programs: Vec<PathBuf>,
@@ -78,7 +78,7 @@ impl Programs {
 
     /// The programs that are in the directories now, by name. Problems of the directories are reported to `complaints`.
     pub(super) fn list(&mut self, complaints: &mut Complaints) -> Vec<PathBuf> {
-        if let Some(last) = self.last.as_ref().filter(|last| last.is_good && last.trail.is_unchanged()) {
+        if let Some(last) = self.last.as_ref().filter(|last| last.is_good && last.stamps.is_unchanged()) {
             return last.programs.clone();
         }
         self.look(complaints, SystemTime::now())
@@ -86,11 +86,11 @@ impl Programs {
 
     /// The same, without the last result. `now` is the current time.
     fn look(&mut self, complaints: &mut Complaints, now: SystemTime) -> Vec<PathBuf> {
-        let mut trail = Trail::default();
+        let mut stamps = PathStamps::default();
         let mut found = BTreeMap::new();
         let mut is_fine = true;
         for directory in &self.directories {
-            let refusal = match names(directory, &mut trail) {
+            let refusal = match names(directory, &mut stamps) {
                 Ok((names, all)) => {
                     found.extend(names.into_iter().map(|name| (name, directory)));
                     (!all).then_some(Refusal::ManyNames)
@@ -109,8 +109,8 @@ impl Programs {
         let programs: Vec<_> =
             found.into_iter().take(MAX_HOOKS).map(|(name, directory)| directory.join(name)).collect();
         self.last = Some(Listing {
-            is_good: is_fine && trail.is_stable(now),
-            trail,
+            is_good: is_fine && stamps.is_stable(now),
+            stamps,
             _pins: programs.iter().take(MAX_PINS).filter_map(|program| pin(program)).collect(),
             programs: programs.clone(),
         });
@@ -119,8 +119,8 @@ impl Programs {
 }
 
 /// The names of the hooks in a directory. False: there are more.
-fn names(directory: &Path, trail: &mut Trail) -> Result<(Vec<OsString>, bool), Refusal> {
-    let found = trust::open(directory, trail)?;
+fn names(directory: &Path, stamps: &mut PathStamps) -> Result<(Vec<OsString>, bool), Refusal> {
+    let found = trust::open(directory, stamps)?;
     if found.is_exposed() {
         return Err(Distrust::Exposed(directory.to_owned()).into());
     }
@@ -142,7 +142,7 @@ fn names(directory: &Path, trail: &mut Trail) -> Result<(Vec<OsString>, bool), R
 
 /// Decides about the program at `path`. Only root can replace it afterwards.
 pub(super) fn judge(path: &Path) -> Verdict {
-    let found = match trust::open(path, &mut Trail::default()) {
+    let found = match trust::open(path, &mut PathStamps::default()) {
         Ok(found) => found,
         Err(Distrust::Open { path: gone, errno: Errno::NOENT }) if gone == path => return Verdict::Gone,
         Err(distrust) => return Verdict::Refuse(distrust.into()),

@@ -64,7 +64,7 @@ impl Found {
 /// in that cache, because a user who can read the directory could block any other lookup (see [`crate::lookup`]). The
 /// cache knows a name that was created since.
 #[derive(Debug, Default)]
-pub(super) struct Trail(BTreeMap<PathBuf, Option<(Stamp, OwnedFd)>>);
+pub(super) struct PathStamps(BTreeMap<PathBuf, Option<(Stamp, OwnedFd)>>);
 
 /// The state of a file. It differs after the names in a directory, its owner or its permissions have changed, and if
 /// another inode has taken its place.
@@ -76,7 +76,7 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-impl Trail {
+impl PathStamps {
     /// True if nothing has changed. Parent directories are checked first, so that no name is looked up in a directory
     /// that now belongs to another user.
     pub(super) fn is_unchanged(&self) -> bool {
@@ -137,11 +137,11 @@ impl Stamp {
 }
 
 /// Opens the absolute path `path`, if only root can change the directories in which names are looked up. The caller
-/// checks the file itself: see [`Found::is_exposed`]. Adds everything that is looked at to `trail`.
-pub(super) fn open(path: &Path, trail: &mut Trail) -> Result<Found, Distrust> {
+/// checks the file itself: see [`Found::is_exposed`]. Adds everything that is looked at to `stamps`.
+pub(super) fn open(path: &Path, stamps: &mut PathStamps) -> Result<Found, Distrust> {
     let mut look = |place: Option<&OwnedFd>, name: &OsStr, path: &Path| {
         let found = look(place, name, path);
-        trail.note(path, &found);
+        stamps.note(path, &found);
         found
     };
     let mut shown = PathBuf::from(ROOT);

@@ -21,9 +21,9 @@ use std::{
 };
 
 /// How long a connection may do nothing.
-const PATIENCE: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long nobody is pushed out who reads an answer.
-const READING: Duration = Duration::from_secs(1);
+const READING_TIME: Duration = Duration::from_secs(1);
 
 /// Why somebody is not served.
 #[derive(Debug, thiserror::Error)]
@@ -159,7 +159,7 @@ impl Connection {
             endpoint,
             peer,
             pending: PendingReply::Empty,
-            deadline: Some(now + PATIENCE),
+            deadline: Some(now + IDLE_TIMEOUT),
             awaits: Awaited::Nothing,
             watched: false,
             class,
@@ -175,7 +175,7 @@ impl Connection {
 
     /// Something went forward: the patience begins anew.
     pub(crate) fn moved(&mut self, now: Instant) {
-        self.deadline = self.deadline.map(|_| now + PATIENCE);
+        self.deadline = self.deadline.map(|_| now + IDLE_TIMEOUT);
     }
 
     /// Whether the peer was in the group when it connected.
@@ -260,7 +260,7 @@ impl Connection {
             PendingReply::Empty => {
                 self.asked < now && deferred_close::front(&self.socket) == QueueHead::Nothing
             }
-            _ => now.saturating_duration_since(self.asked) > READING,
+            _ => now.saturating_duration_since(self.asked) > READING_TIME,
         }
     }
 
@@ -314,9 +314,9 @@ mod tests {
         assert!(!connection.is_idle(now), "it waits to be taken");
         assert!(connection.receive(&mut [0; limits::REQUEST + 1]).unwrap().is_some());
         connection.pending = PendingReply::Sessions(SessionId::FIRST);
-        assert!(!connection.is_idle(asked + READING) && connection.is_idle(asked + 2 * READING));
+        assert!(!connection.is_idle(asked + READING_TIME) && connection.is_idle(asked + 2 * READING_TIME));
         connection.awaits = Awaited::Hooks(SessionId::FIRST);
-        assert!(!connection.is_idle(now + 2 * READING), "it waits for us");
+        assert!(!connection.is_idle(now + 2 * READING_TIME), "it waits for us");
     }
 
     #[test]

@@ -20,13 +20,13 @@ use std::{
 /// The option, without its dashes, by which this program is told to be such a process.
 pub(crate) const OPTION: &str = "close-descriptors";
 /// How many such processes there may be, should they not end.
-const PROCESSES: usize = 16;
+const MAX_PROCESSES: usize = 16;
 /// How many connections may wait for one, before nobody is let in at `admin.sock` any more.
-const WAITING: usize = 64;
+const MAX_WAITING: usize = 64;
 /// How long they wait, at least.
-const PAUSE: Duration = Duration::from_millis(100);
+const CLOSE_DELAY: Duration = Duration::from_millis(100);
 /// More packets than can wait in a connection: `net.unix.max_dgram_qlen` is 10 unless it was raised.
-const PACKETS: usize = 64;
+const MAX_PACKETS: usize = 64;
 
 /// What is in front of a connection's queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,13 +72,13 @@ impl DeferredClose {
     pub(crate) fn close(&mut self, socket: OwnedFd) {
         if self.needed && holds_descriptors(&socket) {
             self.waiting.push(socket);
-            self.due = self.due.or_else(|| Some(Instant::now() + PAUSE));
+            self.due = self.due.or_else(|| Some(Instant::now() + CLOSE_DELAY));
         }
     }
 
     /// Whether so much waits that nobody should be let in.
     pub(crate) fn is_full(&self) -> bool {
-        self.waiting.len() >= WAITING
+        self.waiting.len() >= MAX_WAITING
     }
 
     /// When there is something to be done.
@@ -90,14 +90,14 @@ impl DeferredClose {
     /// somebody makes, it is one process at a time that is started for them.
     pub(crate) fn tend(&mut self, now: Instant) {
         self.processes.retain_mut(|process| process.status().is_none());
-        if !self.waiting.is_empty() && self.processes.len() < PROCESSES {
+        if !self.waiting.is_empty() && self.processes.len() < MAX_PROCESSES {
             match self.hand_over() {
                 Ok(process) => self.processes.push(process),
                 Err(error) => log::error!("cannot have connections closed by ck-broker --{OPTION}: {error}"),
             }
         }
         let idle = self.processes.is_empty() && self.waiting.is_empty();
-        self.due = (!idle).then(|| now + PAUSE);
+        self.due = (!idle).then(|| now + CLOSE_DELAY);
     }
 
     /// Gives all that waits to a process, which ends when it is the only one to have it.
@@ -120,7 +120,7 @@ impl DeferredClose {
 fn holds_descriptors(socket: &OwnedFd) -> bool {
     // What was sent still arrives, and then the peer sees the end, however long the rest takes.
     let _ = shutdown(socket, Shutdown::Both);
-    for _ in 0..PACKETS {
+    for _ in 0..MAX_PACKETS {
         match front(socket) {
             QueueHead::Nothing => return false,
             QueueHead::Descriptors => return true,

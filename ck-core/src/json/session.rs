@@ -19,7 +19,7 @@ pub fn session(session: &Session) -> Members<'_> {
         ("leader_pid", session.leader_pid.into()),
         ("service", (&session.service).into()),
         ("class", session.class.into()),
-        ("type", session.kind.into()),
+        ("type", session.session_type.into()),
         ("tty", session.tty.as_ref().into()),
         ("remote", session.remote.into()),
         ("remote_host", session.remote_host.as_ref().into()),

@@ -1,7 +1,7 @@
 //! The value of a member.
 
 use super::rfc3339;
-use ck_protocol::{Class, FactValue, Kind, Pid, SessionId, State, Text, Timestamp, Uid, UserName, Vt};
+use ck_protocol::{Class, FactValue, Pid, SessionId, SessionType, State, Text, Timestamp, Uid, UserName, Vt};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -86,8 +86,8 @@ impl From<Class> for Value<'_> {
     }
 }
 
-impl From<Kind> for Value<'_> {
-    fn from(kind: Kind) -> Self {
+impl From<SessionType> for Value<'_> {
+    fn from(kind: SessionType) -> Self {
         kind.as_str().into()
     }
 }

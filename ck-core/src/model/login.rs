@@ -1,7 +1,7 @@
 //! Logins, and the session that a login opens.
 
 use super::Services;
-use ck_protocol::{Kind, Open, Pid, Session, SessionId, ShortName, State, Text, Timestamp, Vt};
+use ck_protocol::{Open, Pid, Session, SessionId, SessionType, ShortName, State, Text, Timestamp, Vt};
 
 /// The process that opened a session.
 ///
@@ -48,7 +48,7 @@ impl Login {
             leader_pid: self.leader.pid,
             service: open.service.clone(),
             class: open.class.unwrap_or_else(|| services.class(&open.service)),
-            kind: open.kind.unwrap_or_else(|| kind(open, tty.as_ref())),
+            session_type: open.session_type.unwrap_or_else(|| session_type(open, tty.as_ref())),
             remote: !is_local(open, tty.as_ref().filter(|_| !self.is_pty), parent),
             tty,
             remote_host: open.remote_host.clone(),
@@ -81,14 +81,14 @@ fn virtual_terminal(tty: &ShortName) -> Option<Vt> {
     digits.parse::<u8>().ok().filter(|_| plain).and_then(|number| Vt::try_from(number).ok())
 }
 
-fn kind(open: &Open, tty: Option<&ShortName>) -> Kind {
+fn session_type(open: &Open, tty: Option<&ShortName>) -> SessionType {
     let raw = open.tty.as_ref().map_or("", Text::as_str);
     if open.display.is_some() || raw.contains(':') {
-        Kind::X11
+        SessionType::X11
     } else if tty.is_some() || raw == "ssh" {
-        Kind::Tty
+        SessionType::Tty
     } else {
-        Kind::Unspecified
+        SessionType::Unspecified
     }
 }
 
@@ -121,7 +121,7 @@ pub(crate) mod tests {
             user: UserName::clipped("alice"),
             service: Text::clipped("login"),
             class: None,
-            kind: None,
+            session_type: None,
             tty: Some(Text::clipped(tty)),
             remote_host: remote_host.map(Text::clipped),
             remote_user: None,
@@ -141,7 +141,10 @@ pub(crate) mod tests {
         for tty in ["/dev/tty2", "tty2"] {
             let session = session(tty, None);
             assert_eq!(session.tty, Some(Text::clipped("tty2")));
-            assert_eq!((session.vt.map(Vt::get), session.remote, session.kind), (Some(2), false, Kind::Tty));
+            assert_eq!(
+                (session.vt.map(Vt::get), session.remote, session.session_type),
+                (Some(2), false, SessionType::Tty)
+            );
         }
     }
 
@@ -163,9 +166,12 @@ pub(crate) mod tests {
 
     #[test]
     fn words_that_are_no_terminals_are_not_shown_as_such() {
-        assert_eq!((session("ssh", None).tty, session("ssh", None).kind), (None, Kind::Tty));
-        assert_eq!((session("cron", None).tty, session("cron", None).kind), (None, Kind::Unspecified));
-        assert_eq!((session(":0", None).tty, session(":0", None).kind), (None, Kind::X11));
+        assert_eq!((session("ssh", None).tty, session("ssh", None).session_type), (None, SessionType::Tty));
+        assert_eq!(
+            (session("cron", None).tty, session("cron", None).session_type),
+            (None, SessionType::Unspecified)
+        );
+        assert_eq!((session(":0", None).tty, session(":0", None).session_type), (None, SessionType::X11));
     }
 
     #[test]

@@ -157,7 +157,7 @@ fn opened(session: &Session) -> Opened {
     Opened {
         id: session.id,
         class: session.class,
-        kind: session.kind,
+        session_type: session.session_type,
         seat: session.seat.clone(),
         vt: session.vt,
         runtime_dir: session.runtime_dir.clone(),

@@ -257,7 +257,7 @@ impl World {
             user: UserName::clipped("u"),
             service: Text::clipped(if module.parent.is_some() { "su" } else { "sshd" }),
             class: None,
-            kind: None,
+            session_type: None,
             tty: module.tty.map(Text::clipped),
             remote_host: None,
             remote_user: None,

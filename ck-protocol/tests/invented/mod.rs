@@ -43,7 +43,7 @@ pub struct Open2 {
     user: UserName,
     service: ShortName,
     class: Option<Class>,
-    kind: Option<Kind>,
+    session_type: Option<SessionType>,
     tty: Option<ShortName>,
     remote: Option<(HostName, Option<UserName>)>,
     display: Option<ShortName>,
@@ -55,7 +55,7 @@ impl From<&SessionRequest> for Request2 {
         match request.clone() {
             SessionRequest::Close(session) => Self::Close(session),
             SessionRequest::Open(open) => {
-                let Open { token, uid, gid, user, service, class, kind, tty, .. } = *open;
+                let Open { token, uid, gid, user, service, class, session_type, tty, .. } = *open;
                 let Open { remote_host, remote_user, display, runtime_dir, .. } = *open;
                 let remote = remote_host.map(|host| (host, remote_user));
                 let desktop = Text::clipped(DESKTOP);
@@ -67,7 +67,7 @@ impl From<&SessionRequest> for Request2 {
                     user,
                     service,
                     class,
-                    kind,
+                    session_type,
                     tty,
                     remote,
                     display,
@@ -83,7 +83,7 @@ impl From<Request2> for SessionRequest {
         match request {
             Request2::Close(session) => Self::Close(session),
             Request2::Open(open) => {
-                let Open2 { desktop, runtime_dir, gid, uid, user, service, class, kind, .. } = *open;
+                let Open2 { desktop, runtime_dir, gid, uid, user, service, class, session_type, .. } = *open;
                 let Open2 { tty, remote, display, token, .. } = *open;
                 assert_eq!(desktop.as_str(), DESKTOP);
                 let (remote_host, remote_user) =
@@ -95,7 +95,7 @@ impl From<Request2> for SessionRequest {
                     user,
                     service,
                     class,
-                    kind,
+                    session_type,
                     tty,
                     remote_host,
                     remote_user,
@@ -122,7 +122,7 @@ pub struct Opened2 {
     greeting: Message,
     runtime_dir: Option<PathText>,
     seat: Option<(ShortName, Option<Vt>)>,
-    kind: Kind,
+    session_type: SessionType,
     class: Class,
     id: SessionId,
 }
@@ -133,9 +133,16 @@ impl From<&Reply> for Reply2 {
             Reply::Refused(Refusal { code, message }) => Self::Refused(message, code),
             Reply::Fact(Fact { key, value }) => Self::Fact(value, key),
             Reply::Status(status) => Self::Status(7, status),
-            Reply::Opened(Opened { id, class, kind, seat, vt, runtime_dir }) => {
+            Reply::Opened(Opened { id, class, session_type, seat, vt, runtime_dir }) => {
                 let seat = seat.map(|seat| (seat, vt));
-                Self::Opened(Opened2 { greeting: Text::clipped("hello"), runtime_dir, seat, kind, class, id })
+                Self::Opened(Opened2 {
+                    greeting: Text::clipped("hello"),
+                    runtime_dir,
+                    seat,
+                    session_type,
+                    class,
+                    id,
+                })
             }
             other => Self::Other(other),
         }
@@ -151,10 +158,10 @@ impl From<Reply2> for Reply {
                 assert_eq!(load, 7);
                 Self::Status(status)
             }
-            Reply2::Opened(Opened2 { greeting, runtime_dir, seat, kind, class, id }) => {
+            Reply2::Opened(Opened2 { greeting, runtime_dir, seat, session_type, class, id }) => {
                 assert_eq!(greeting.as_str(), "hello");
                 let (seat, vt) = seat.map_or((None, None), |(seat, vt)| (Some(seat), vt));
-                Self::Opened(Opened { id, class, kind, seat, vt, runtime_dir })
+                Self::Opened(Opened { id, class, session_type, seat, vt, runtime_dir })
             }
             Reply2::Other(other) => other,
         }
@@ -171,7 +178,7 @@ pub fn login(token: u8) -> SessionRequest {
         user: UserName::clipped("root"),
         service: Text::clipped("sshd"),
         class: Some(Class::Background),
-        kind: None,
+        session_type: None,
         tty: None,
         remote_host: Some(Text::clipped("::1")),
         remote_user: Some(UserName::clipped("alice")),
@@ -185,7 +192,7 @@ pub fn opened(id: u64) -> Reply {
     Reply::Opened(Opened {
         id: SessionId::new(id),
         class: Class::Background,
-        kind: Kind::Tty,
+        session_type: SessionType::Tty,
         seat: Some(Text::clipped("seat0")),
         vt: None,
         runtime_dir: Some(Text::clipped("/run/user/0")),

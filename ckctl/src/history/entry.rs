@@ -248,7 +248,7 @@ impl<'s> From<&'s Entry> for Json<'s> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ck_protocol::{Class, Kind, Pid, SessionId, State, Text, Uid, UserName};
+    use ck_protocol::{Class, Pid, SessionId, SessionType, State, Text, Uid, UserName};
 
     const BOOT: &str = "0a0b0c0d";
 
@@ -282,7 +282,7 @@ mod tests {
             leader_pid: Pid::try_from(1).unwrap(),
             service: Text::clipped("s"),
             class: Class::User,
-            kind: Kind::Tty,
+            session_type: SessionType::Tty,
             tty: None,
             remote: true,
             remote_host: None,

@@ -59,7 +59,7 @@ fn session(id: u64, uid: u32, user: &str) -> Session {
         leader_pid: Pid::try_from(9).unwrap(),
         service: Text::clipped("sshd"),
         class: Class::User,
-        kind: Kind::Tty,
+        session_type: SessionType::Tty,
         tty: None,
         remote: true,
         remote_host: Some(Text::clipped("127.0.0.1")),

@@ -1,8 +1,8 @@
 //! A broker that gives the answers that the test chooses.
 
 use ck_protocol::{
-    Class, Kind, Message, Open, Opened, PROTOCOL, PathText, Refusal, RefusalCode, Reply, SessionId,
-    SessionRequest, limits,
+    Class, Message, Open, Opened, PROTOCOL, PathText, Refusal, RefusalCode, Reply, SessionId, SessionRequest,
+    SessionType, limits,
 };
 use rustix::{
     fd::OwnedFd,
@@ -149,8 +149,8 @@ fn send(peer: &OwnedFd, reply: &Reply) {
 
 /// The remote session `id`, without a runtime directory.
 pub(crate) fn session(id: u64) -> Opened {
-    let (class, kind) = (Class::User, Kind::Tty);
-    Opened { id: SessionId::new(id), class, kind, seat: None, vt: None, runtime_dir: None }
+    let (class, session_type) = (Class::User, SessionType::Tty);
+    Opened { id: SessionId::new(id), class, session_type, seat: None, vt: None, runtime_dir: None }
 }
 
 /// The reply that session `id` is open.

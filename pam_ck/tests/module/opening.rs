@@ -7,7 +7,7 @@ use crate::{
     broker::{Answer, opened, opened_in, refused, session},
     built,
 };
-use ck_protocol::{Class, Kind, Opened, Reply, Text, Vt};
+use ck_protocol::{Class, Opened, Reply, SessionType, Text, Vt};
 use pam_sys::PamItemType;
 use rustix::{process::Uid, thread::set_thread_res_uid};
 use std::{
@@ -32,7 +32,7 @@ fn a_login_gets_its_session_and_the_broker_its_facts() {
     assert_eq!((open.service.as_str(), open.tty.unwrap().as_str()), ("ck-test", "/dev/pts/3"));
     assert_eq!(open.remote_host.unwrap().as_str(), "client.example");
     assert_eq!((open.remote_user.unwrap().as_bytes(), open.display), (&b"alice"[..], None));
-    assert_eq!((open.class, open.kind, open.runtime_dir), (None, None, true));
+    assert_eq!((open.class, open.session_type, open.runtime_dir), (None, None, true));
 
     let env = ["ID", "CLASS", "TYPE"].map(|name| login.env(&format!("XDG_SESSION_{name}")).unwrap());
     assert_eq!(env, ["7", "user", "tty"]);
@@ -89,7 +89,10 @@ fn the_options_reach_the_broker() {
     let mut login = bed.login(b"root", "class=background type=web runtime_dir=no debug colour=blue");
     assert_eq!(login.open(), SUCCESS);
     let open = broker.open_request();
-    assert_eq!((open.class, open.kind, open.runtime_dir), (Some(Class::Background), Some(Kind::Web), false));
+    assert_eq!(
+        (open.class, open.session_type, open.runtime_dir),
+        (Some(Class::Background), Some(SessionType::Web), false)
+    );
     let log = bed.raw_log();
     assert!(
         log[0].starts_with("<84>ck-test[")

@@ -285,7 +285,7 @@ fn session() -> ck_protocol::Session {
         leader_pid: Pid::try_from(1).unwrap(),
         service: Text::clipped("sshd"),
         class: ck_protocol::Class::User,
-        kind: ck_protocol::Kind::Tty,
+        session_type: ck_protocol::SessionType::Tty,
         tty: None,
         remote: true,
         remote_host: None,
