@@ -9,7 +9,7 @@ use crate::{
 use ck_protocol::{Gid, Open, OutOfRange, Text, Token, Uid, UserName, limits};
 use nix::errno::Errno;
 
-/// Why a login does not identify its user well enough for a session.
+/// Why a login does not identify its user well enough for a session. The log escapes the messages.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FactsError {
     /// `PAM_USER` is not set.
@@ -19,10 +19,10 @@ pub(crate) enum FactsError {
     #[error("the user name of {0} bytes is too long: at most {max} are allowed", max = limits::USER_NAME)]
     LongName(usize),
     /// The user name could forge lines wherever it is shown.
-    #[error("the user name \"{0}\" has control characters: this is not allowed")]
+    #[error("the user name \"{}\" has control characters: this is not allowed", .0.to_text())]
     ControlCharacters(UserName),
     /// The name service failed.
-    #[error("cannot look up user {name}: {source} (is the name service working?)")]
+    #[error("cannot look up user {}: {source} (is the name service working?)", name.to_text())]
     Lookup {
         /// The user.
         name: UserName,
@@ -30,10 +30,10 @@ pub(crate) enum FactsError {
         source: Errno,
     },
     /// The name service does not know the user.
-    #[error("there is no user {0}: check `getent passwd`")]
+    #[error("there is no user {}: check `getent passwd`", .0.to_text())]
     UnknownUser(UserName),
     /// The uid or gid of the account is out of range.
-    #[error("the account of user {name} cannot be used: {source}")]
+    #[error("the account of user {} cannot be used: {source}", name.to_text())]
     BadAccount {
         /// The user.
         name: UserName,

@@ -125,7 +125,7 @@ fn try_open<H: Host>(host: &mut H, options: &Options) -> Result<String, SessionE
     if let Err(error) = set_environment(host, &facts, &opened) {
         host.log(Level::Warning, &error.to_string());
     }
-    Ok(format!("session {} opened for {}", opened.id, facts.user))
+    Ok(format!("session {} opened for {}", opened.id, facts.user.to_text()))
 }
 
 fn ask_to_open(facts: &Open, options: &Options) -> Result<Opened, SessionError> {
