@@ -1,7 +1,7 @@
 //! The parts of the manual pages and of `--help` that explain columns, states and examples.
 
 use crate::{
-    history::{self, ENDS},
+    history::{self, CAUSES, ENDS},
     layout::Column,
     table,
 };
@@ -83,6 +83,7 @@ pub fn sections(page: &str) -> Vec<Section> {
         Section { heading: "COLUMNS", entries: columns },
         Section { heading: "FIELDS", entries: fields },
         Section { heading: "STATES", entries: states.to_vec() },
+        Section { heading: "CAUSES", entries: causes(page).to_vec() },
         Section { heading: "EXIT STATUS", entries: of_ckctl(&EXIT_STATUS) },
         Section { heading: "ENVIRONMENT", entries: of_ckctl(&ENVIRONMENT) },
         Section { heading: "FILES", entries: of_ckctl(&FILES) },
@@ -105,6 +106,10 @@ pub fn help(page: &str) -> String {
         text.push('\n');
     }
     text.trim_end().to_owned()
+}
+
+fn causes(page: &str) -> &'static [(&'static str, &'static str)] {
+    if page == "ckctl history" { &CAUSES } else { &[] }
 }
 
 fn meanings<T>(columns: &[Column<T>]) -> Vec<(&'static str, &'static str)> {

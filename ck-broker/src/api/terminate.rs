@@ -2,7 +2,7 @@
 
 use super::{Answer, Api};
 use crate::sessions::Termination;
-use ck_core::{policy::Action, registry::Input};
+use ck_core::{model::EndCause, policy::Action, registry::Input};
 use ck_protocol::{Refusal, RefusalCode, Reply, SessionId, SessionRef, Target};
 use std::time::Instant;
 
@@ -36,11 +36,12 @@ impl Api<'_> {
     fn end_leaders(&mut self, ids: &[SessionId], now: Instant) -> Answer {
         let (mut done, mut failed, mut inputs) = (0, None, Vec::new());
         for &id in ids {
-            match self.sessions.end_leader(id, now) {
+            match self.sessions.end_leader(id, self.requester.uid, now) {
                 Ok(termination) => {
                     done += 1;
                     if termination == Termination::Shared {
-                        inputs.push(Input::End(SessionRef::Id(id)));
+                        let cause = EndCause::Terminated { by: self.requester.uid };
+                        inputs.push(Input::End(SessionRef::Id(id), cause));
                     }
                 }
                 Err(error) => {

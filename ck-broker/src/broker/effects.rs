@@ -2,7 +2,10 @@
 
 use super::Broker;
 use crate::net::connection::Sent;
-use ck_core::registry::{Effect, Input};
+use ck_core::{
+    model::EndCause,
+    registry::{Effect, Input},
+};
 use ck_protocol::{RefusalCode, Reply, SessionId, SessionRef};
 use std::{collections::VecDeque, io};
 
@@ -16,9 +19,9 @@ impl Broker {
         }
     }
 
-    /// Ends a session, whoever said so.
-    pub(super) fn end(&mut self, session: SessionRef) {
-        self.apply(Input::End(session), None);
+    /// Ends a session.
+    pub(super) fn end(&mut self, session: SessionRef, cause: EndCause) {
+        self.apply(Input::End(session, cause), None);
     }
 
     /// Carries out one effect; returns what follows from it. An effect that fails is logged and
@@ -62,7 +65,13 @@ impl Broker {
                 self.sessions.forget_leader(id);
             }
             Effect::Announce(event) => self.announce(event),
-            Effect::Ended(session) => self.history.ended(&session),
+            Effect::Ended(session, cause) => {
+                // Its leader died, or closed it, because it was told to end.
+                let terminated = self.sessions.terminated_by(session.id);
+                let cause = terminated.map_or(cause, |by| EndCause::Terminated { by });
+                log::info!("session {} of user {} ended: {cause}", session.id, session.uid);
+                self.history.ended(&session, cause);
+            }
         }
         Vec::new()
     }
@@ -76,7 +85,7 @@ impl Broker {
             Ok(()) => Vec::new(),
             Err(error) => {
                 log::error!("session {id}: its leader cannot be watched: {error}");
-                self.sessions.apply(Input::End(SessionRef::Id(id)))
+                self.sessions.apply(Input::End(SessionRef::Id(id), EndCause::LeaderUnwatched))
             }
         }
     }
@@ -94,7 +103,7 @@ impl Broker {
         match reply {
             Reply::Opened(opened) if sent == Sent::Gone => {
                 log::info!("session {}: its process was gone before it was open", opened.id);
-                self.sessions.apply(Input::End(SessionRef::Id(opened.id)))
+                self.sessions.apply(Input::End(SessionRef::Id(opened.id), EndCause::NoReply))
             }
             _ => Vec::new(),
         }

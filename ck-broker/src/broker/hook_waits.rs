@@ -1,7 +1,10 @@
 //! Logins that wait for the hooks of their session.
 
 use super::Broker;
-use ck_core::registry::{Effect, Input};
+use ck_core::{
+    model::EndCause,
+    registry::{Effect, Input},
+};
 use ck_protocol::{RefusalCode, Reply, SessionId, SessionRef};
 
 impl Broker {
@@ -35,7 +38,7 @@ impl Broker {
     pub(super) fn give_up(&mut self, id: SessionId) {
         if !self.net.is_awaited(id) {
             log::info!("session {id}: its module has not waited for the hooks");
-            self.end(SessionRef::Id(id));
+            self.end(SessionRef::Id(id), EndCause::HooksNotAwaited);
         }
     }
 }

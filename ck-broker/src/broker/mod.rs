@@ -25,7 +25,7 @@ use crate::{
     poller::{Poller, Token},
     sessions::Sessions,
 };
-use ck_core::events::Subscriptions;
+use ck_core::{events::Subscriptions, model::EndCause};
 use ck_protocol::SessionRef;
 use nix::sys::{epoll::EpollTimeout, signal::Signal, signalfd::SignalFd};
 use std::time::Instant;
@@ -135,9 +135,7 @@ impl Broker {
             match outcome {
                 Outcome::Input(input) => self.apply(input, None),
                 Outcome::EndedUnseen(id) => {
-                    self.history.is_late = true;
-                    self.end(SessionRef::Id(id));
-                    self.history.is_late = false;
+                    self.end(SessionRef::Id(id), EndCause::Unseen);
                 }
                 Outcome::Announce(event) => self.announce(event),
                 Outcome::Reply(peer, reply) => {

@@ -6,7 +6,7 @@ use crate::{
     component::Request,
     net::Net,
 };
-use ck_core::registry::Input;
+use ck_core::{model::EndCause, registry::Input};
 use ck_protocol::{Reply, SessionRequest};
 use std::time::Instant;
 
@@ -35,7 +35,7 @@ impl Broker {
                 }
             }
             SessionRequest::Close(session) => {
-                self.end(session);
+                self.end(session, EndCause::Logout);
                 self.net.send(key, &Reply::Closed);
             }
         }

@@ -22,7 +22,7 @@ use crate::{
     poller::{Poller, Token},
     sys::{Child, Program},
 };
-use ck_core::json::Object;
+use ck_core::{json::Object, model::EndCause};
 use ck_protocol::{Session, SessionId, Text};
 use event_time::EventTime;
 use rustix::{
@@ -58,8 +58,6 @@ pub struct History {
     lost: u64,
     /// When the sessions of this broker were opened, as time since boot: that clock is never set.
     opened: HashMap<SessionId, Duration>,
-    /// True while sessions end that have ended earlier, while nobody watched: their end time is unknown.
-    pub(crate) is_late: bool,
 }
 
 #[derive(Debug)]
@@ -89,7 +87,6 @@ impl History {
             next_start: None,
             lost: 0,
             opened: HashMap::new(),
-            is_late: false,
         }
     }
 
@@ -129,12 +126,12 @@ impl History {
     }
 
     /// Adds the end of a session.
-    pub fn ended(&mut self, session: &Session) {
+    pub fn ended(&mut self, session: &Session, cause: EndCause) {
         if self.place.is_none() {
             return;
         }
         let lasted = self.opened.remove(&session.id).map(|at| event_time::since_boot().saturating_sub(at));
-        self.append(line_of_ended(self.line("session_ended"), session, lasted, self.is_late));
+        self.append(line_of_ended(self.line("session_ended"), session, lasted, cause));
     }
 
     /// Reaps the writers that have ended.
@@ -269,13 +266,16 @@ fn line_of_opened(line: Object, session: &Session) -> Object {
     about(line, session).member("class", session.class).member("leader_pid", session.leader_pid)
 }
 
-/// `is_late`: it has ended earlier, and nobody saw it.
-fn line_of_ended(line: Object, session: &Session, lasted: Option<Duration>, is_late: bool) -> Object {
+fn line_of_ended(line: Object, session: &Session, lasted: Option<Duration>, cause: EndCause) -> Object {
     let mut line = about(line, session).member("opened_at", session.opened_at);
     if let Some(lasted) = lasted {
         line = line.seconds("duration", lasted);
     }
-    line.present("late", is_late.then_some(true))
+    line = line.member("ended_by", cause.as_str());
+    if let EndCause::Terminated { by } = cause {
+        line = line.member("terminated_by", u64::from(by));
+    }
+    line.present("late", (cause == EndCause::Unseen).then_some(true))
 }
 
 /// Adds the session, its user and where the user is.

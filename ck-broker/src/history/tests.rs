@@ -30,13 +30,15 @@ fn session(text: &str) -> Session {
     }
 }
 
-/// Both lines of a session, each with the longest numbers.
-fn lines(session: &Session) -> [String; 2] {
+/// The lines of a session, each with the longest numbers.
+fn lines(session: &Session) -> Vec<String> {
     let most = Duration::from_secs(u32::MAX.into());
     let at = EventTime { time: session.opened_at, since_boot: most };
     let head = |event| line::begin(at, "01234567", event);
-    let ended = line_of_ended(head("session_ended"), session, Some(most), true);
-    [line_of_opened(head("session_opened"), session), ended].map(line::end)
+    let ended = |cause| line_of_ended(head("session_ended"), session, Some(most), cause);
+    let causes = [EndCause::Unseen, EndCause::Terminated { by: u32::MAX }, EndCause::HooksNotAwaited];
+    let ended = causes.into_iter().map(ended);
+    ended.chain([line_of_opened(head("session_opened"), session)]).map(line::end).collect()
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(super) struct Leaders {
     watched: HashMap<SessionId, OwnedFd>,
     /// The leaders that were sent SIGTERM, and the times at which they are killed.
     ending: HashMap<SessionId, Instant>,
+    /// The sessions whose leader was told to end, each with the uid of the user who wanted that.
+    terminated: HashMap<SessionId, u32>,
 }
 
 /// The outcome of an attempt to end a session by its leader.
@@ -40,7 +42,8 @@ pub(crate) enum Termination {
 
 impl Leaders {
     pub(super) fn new() -> nix::Result<Self> {
-        Ok(Self { poller: Poller::new()?, watched: HashMap::new(), ending: HashMap::new() })
+        let (watched, ending, terminated) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Ok(Self { poller: Poller::new()?, watched, ending, terminated })
     }
 
     pub(super) fn poller(&self) -> &Poller {
@@ -59,13 +62,14 @@ impl Leaders {
 
     fn forget(&mut self, id: SessionId) {
         self.ending.remove(&id);
+        self.terminated.remove(&id);
         if let Some(leader) = self.watched.remove(&id) {
             self.poller.unwatch(leader);
         }
     }
 
     /// Sends SIGTERM to a leader.
-    fn terminate(&mut self, id: SessionId, now: Instant) -> io::Result<()> {
+    fn terminate(&mut self, id: SessionId, by: u32, now: Instant) -> io::Result<()> {
         let leader = self.watched.get(&id).ok_or_else(|| io::Error::other("it is not watched yet"))?;
         match pidfd_send_signal(leader, Signal::TERM) {
             // It is dead. Its session ends with the next events.
@@ -74,6 +78,7 @@ impl Leaders {
         }
         log::info!("session {id}: SIGTERM sent to its leader");
         self.ending.insert(id, now + TERM_TIME);
+        self.terminated.insert(id, by);
         Ok(())
     }
 
@@ -105,11 +110,11 @@ impl Sessions {
         self.leaders.forget(id);
     }
 
-    /// Ends the leader of a session.
+    /// Ends the leader of a session, as the user `by` wants.
     ///
     /// # Errors
     /// Those of pidfd_send_signal(2), and for a leader that is not watched.
-    pub(crate) fn end_leader(&mut self, id: SessionId, now: Instant) -> io::Result<Termination> {
+    pub(crate) fn end_leader(&mut self, id: SessionId, by: u32, now: Instant) -> io::Result<Termination> {
         if self.leaders.ending.contains_key(&id) {
             return Ok(Termination::Signalled);
         }
@@ -117,6 +122,11 @@ impl Sessions {
             log::info!("session {id} ends, but its leader lives on, because it leads other sessions");
             return Ok(Termination::Shared);
         }
-        self.leaders.terminate(id, now).map(|()| Termination::Signalled)
+        self.leaders.terminate(id, by, now).map(|()| Termination::Signalled)
+    }
+
+    /// The uid of the user who had the leader of this session ended, if somebody had.
+    pub(crate) fn terminated_by(&self, id: SessionId) -> Option<u32> {
+        self.leaders.terminated.get(&id).copied()
     }
 }

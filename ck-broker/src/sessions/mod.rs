@@ -17,7 +17,10 @@ use crate::{
 };
 pub(crate) use leaders::Termination;
 
-use ck_core::registry::{Effect, Input, Registry};
+use ck_core::{
+    model::EndCause,
+    registry::{Effect, Input, Registry},
+};
 use ck_protocol::{SessionId, SessionRef};
 use leaders::Leaders;
 use std::{rc::Rc, time::Instant};
@@ -109,7 +112,7 @@ impl Sessions {
 impl Component for Sessions {
     fn ready(&mut self, token: Token, _: Instant) -> Vec<Outcome> {
         match token {
-            Token::Leader(id) => vec![Outcome::Input(Input::End(SessionRef::Id(id)))],
+            Token::Leader(id) => vec![Outcome::Input(Input::End(SessionRef::Id(id), EndCause::LeaderDied))],
             _ => Vec::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! The inputs of the registry, and the effects that it returns.
 
-use crate::model::{HookEvent, Lingerer, Login, RuntimeDir};
+use crate::model::{EndCause, HookEvent, Lingerer, Login, RuntimeDir};
 use ck_protocol::{Event, Gid, Opened, Reply, Session, SessionId, SessionRef, Uid, UserName, Vt};
 
 /// Something that happened.
@@ -15,9 +15,8 @@ pub enum Input {
         /// The directory, or `None` if the user gets none.
         dir: Option<RuntimeDir>,
     },
-    /// A session is over. The PAM module closed it, its leader died, the peer was gone before the reply, or an
-    /// administrator ended it.
-    End(SessionRef),
+    /// A session is over.
+    End(SessionRef, EndCause),
     /// The delay of [`Effect::ParkRuntimeDir`] is over.
     DelayOver(Uid),
     /// The user starts to linger.
@@ -80,7 +79,7 @@ pub enum Effect {
     /// Publish the event.
     Announce(Event),
     /// Write the end of the session to the history. The session has already left the registry.
-    Ended(Box<Session>),
+    Ended(Box<Session>, EndCause),
     /// Send the reply to the peer whose request was the input.
     Reply(Reply),
     /// Queue the event for hooks.

@@ -1,12 +1,12 @@
 //! Ending a session, and what follows when its user has left.
 
 use super::{Effect, ParkedDir, Registry, UserRecord};
-use crate::model::{HookEvent, RuntimeDir};
+use crate::model::{EndCause, HookEvent, RuntimeDir};
 use ck_protocol::{Event, Session, SessionId, SessionRef, State, Uid, UserName};
 
 impl Registry {
     /// Removes a session from every table. A session that is not there has ended before, and nothing follows.
-    pub(super) fn end(&mut self, session: SessionRef) -> Vec<Effect> {
+    pub(super) fn end(&mut self, session: SessionRef, cause: EndCause) -> Vec<Effect> {
         let id = match session {
             SessionRef::Id(id) => Some(id),
             SessionRef::Token(token) => self.tokens.get(&token).copied(),
@@ -22,9 +22,9 @@ impl Registry {
         let mut effects = Vec::new();
         if state != State::Opening {
             effects.push(Effect::Forget(id));
-            effects.push(Effect::Unwatch(id));
             let ended = Session { state: State::Closing, ..record.session };
-            effects.push(Effect::Ended(Box::new(ended.clone())));
+            effects.push(Effect::Ended(Box::new(ended.clone()), cause));
+            effects.push(Effect::Unwatch(id));
             effects.push(Effect::Announce(Event::SessionRemoved { id, uid }));
             effects.push(Effect::RunHooks(Box::new(HookEvent::SessionRemoved(Box::new(ended)))));
             effects.extend(changes);

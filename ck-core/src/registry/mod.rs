@@ -130,7 +130,7 @@ impl Registry {
         match input {
             Input::Open(login) => self.open(&login),
             Input::RuntimeDir { uid, dir } => self.runtime_dir(uid, dir),
-            Input::End(session) => self.end(session),
+            Input::End(session, cause) => self.end(session, cause),
             Input::Foreground(vt) => self.foreground(vt),
             Input::Lock(id) => self.announce_to_owner(id, |id, uid| Event::LockRequested { id, uid }),
             Input::Unlock(id) => self.announce_to_owner(id, |id, uid| Event::UnlockRequested { id, uid }),

@@ -1,7 +1,7 @@
 //! The rules of the registry, one by one; `tests/registry` drives them at random.
 
 use super::*;
-use crate::model::{self, Leader};
+use crate::model::{self, EndCause, Leader};
 use ck_protocol::{Gid, SessionRef, Text};
 
 /// A login of alice by the process `pid`.
@@ -30,7 +30,7 @@ fn nothing_is_kept_of_those_who_have_gone() {
         registry.apply(made());
     }
     for id in 1..=200 {
-        registry.apply(Input::End(SessionRef::Id(SessionId::new(id))));
+        registry.apply(Input::End(SessionRef::Id(SessionId::new(id)), EndCause::Logout));
     }
     let kept = (registry.tokens.len(), registry.leaders.len(), registry.users.len(), registry.making.len());
     assert_eq!((kept, registry.sessions()), ((0, 0, 0, 0), 0));
@@ -44,7 +44,7 @@ fn a_session_within_another_knows_its_parent() {
     registry.apply(login(2, 11));
     let inner = registry.get(SessionId::new(2)).unwrap();
     assert_eq!(inner.session.parent, Some(SessionId::FIRST));
-    registry.apply(Input::End(SessionRef::Id(SessionId::FIRST)));
+    registry.apply(Input::End(SessionRef::Id(SessionId::FIRST), EndCause::Logout));
     registry.apply(login(3, 12));
     assert_eq!(registry.get(SessionId::new(3)).unwrap().session.parent, None);
 }
@@ -53,7 +53,7 @@ fn a_session_within_another_knows_its_parent() {
 fn a_directory_that_nobody_waits_for_any_more_is_retired() {
     let mut registry = empty();
     registry.apply(login(1, 10));
-    registry.apply(Input::End(SessionRef::Token(Token::new([1; 16]))));
+    registry.apply(Input::End(SessionRef::Token(Token::new([1; 16])), EndCause::Logout));
     assert_eq!(registry.apply(made()), [Effect::RetireRuntimeDir(Uid::try_from(2001).unwrap())]);
 }
 
@@ -97,7 +97,7 @@ fn a_session_that_ends_while_its_login_waits_is_not_opened() {
     registry.wait_for_hooks(true);
     registry.apply(login(1, 10));
     registry.apply(made());
-    registry.apply(Input::End(SessionRef::Id(SessionId::FIRST)));
+    registry.apply(Input::End(SessionRef::Id(SessionId::FIRST), EndCause::Logout));
     assert_eq!(registry.apply(Input::HooksDone(SessionId::FIRST)), []);
     assert_eq!((registry.waiting.len(), registry.sessions()), (0, 0));
 }
@@ -119,7 +119,7 @@ fn retires_and_makes(effects: &[Effect]) -> (bool, bool) {
 #[test]
 fn another_account_with_the_same_uid_gets_a_fresh_directory() {
     let leaves = |registry: &mut Registry, id| {
-        registry.apply(Input::End(SessionRef::Id(SessionId::new(id))));
+        registry.apply(Input::End(SessionRef::Id(SessionId::new(id)), EndCause::Logout));
     };
     let mut registry = empty();
     registry.park(true);
@@ -147,7 +147,7 @@ fn nobody_lingers_for_an_account_that_has_the_uid_no_more() {
     registry.apply(Input::Linger { uid, lingerer, kept: None });
     registry.apply(made());
     assert_eq!(retires_and_makes(&registry.apply(login(1, 1))), (false, false), "it is hers");
-    registry.apply(Input::End(SessionRef::Id(SessionId::FIRST)));
+    registry.apply(Input::End(SessionRef::Id(SessionId::FIRST), EndCause::Logout));
     let effects = registry.apply(login_of("carol", 2));
     assert_eq!(retires_and_makes(&effects), (true, true));
     assert!(effects.contains(&Effect::ForgetLinger(uid)) && !registry.lingers(uid), "{effects:?}");

@@ -6,7 +6,7 @@
 
 mod world;
 
-use ck_core::registry::Input;
+use ck_core::{model::EndCause, registry::Input};
 use ck_protocol::*;
 use proptest::prelude::*;
 use world::{Dir, World};
@@ -113,7 +113,7 @@ fn a_thousand_deaths_remove_each_session_once() {
         // Each death is told twice: by the pidfd, and by a close that was already under way.
         for _ in 0..2 {
             world.modules.retain(|module| module.token != token);
-            world.apply(Input::End(SessionRef::Token(token)), None);
+            world.apply(Input::End(SessionRef::Token(token), EndCause::Logout), None);
         }
     }
     world.check();

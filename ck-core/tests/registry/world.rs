@@ -1,7 +1,7 @@
 //! The world around the registry: what was done to it, and what is left of that.
 
 use super::Step;
-use ck_core::model::{HookEvent, Leader, Lingerer, Login, RuntimeDir, SessionRecord};
+use ck_core::model::{EndCause, HookEvent, Leader, Lingerer, Login, RuntimeDir, SessionRecord};
 use ck_core::registry::{Effect, Input, Registry};
 use ck_protocol::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -127,7 +127,10 @@ impl World {
                 let count = self.inner.len();
                 if count > 0 {
                     let token = self.inner.swap_remove(usize::from(n) % count);
-                    assert_eq!(self.registry.apply(Input::End(SessionRef::Token(token))), []);
+                    assert_eq!(
+                        self.registry.apply(Input::End(SessionRef::Token(token), EndCause::Logout)),
+                        []
+                    );
                 }
             }
             Step::Lock(n, lock) => {
@@ -158,7 +161,7 @@ impl World {
                         _ => SessionRef::Token(module.token),
                     };
                     self.modules.retain(|other| other.token != module.token);
-                    self.apply(Input::End(reference), None);
+                    self.apply(Input::End(reference, EndCause::Logout), None);
                 }
             }
             Step::Death(n) | Step::Terminate(n) => {
@@ -166,13 +169,13 @@ impl World {
                     self.modules.retain(|other| other.token != module.token);
                     self.dead.insert(module.pid);
                     let reference = SessionRef::Token(module.token);
-                    self.apply(Input::End(reference), None);
+                    self.apply(Input::End(reference, EndCause::Logout), None);
                 }
             }
             Step::EndUnknown(n) => {
                 let id = SessionId::new(u64::from(n));
                 if self.registry.get(id).is_none() {
-                    assert_eq!(self.registry.apply(Input::End(SessionRef::Id(id))), []);
+                    assert_eq!(self.registry.apply(Input::End(SessionRef::Id(id), EndCause::Logout)), []);
                 }
             }
             Step::DelayOver => {
@@ -350,7 +353,7 @@ impl World {
                 assert!(self.written.contains(&id), "its end is not in the history");
                 self.states.remove(&id);
             }
-            Effect::Ended(session) => {
+            Effect::Ended(session, _) => {
                 assert!(self.written.insert(session.id), "an end was written twice");
             }
             Effect::Announce(Event::UserAdded(uid)) => {
@@ -402,7 +405,7 @@ impl World {
         for entry in entries {
             // Its leader has died, or its module has closed it or given up meanwhile.
             if !alive.contains(&entry.token) {
-                self.apply(Input::End(SessionRef::Id(entry.session.id)), None);
+                self.apply(Input::End(SessionRef::Id(entry.session.id), EndCause::Logout), None);
             }
         }
         for uid in claims {

@@ -64,6 +64,10 @@ pub struct Entry {
     pub duration: Option<Duration>,
     /// How it ended.
     pub end: End,
+    /// Why it ended, where the broker has written that.
+    pub ended_by: Option<String>,
+    /// The uid of the user who terminated it.
+    pub terminated_by: Option<u32>,
     boot: String,
     /// The time of the login in seconds since the boot.
     up: Option<f64>,
@@ -73,7 +77,23 @@ impl Entry {
     fn new(info: SessionInfo, opened_at: Timestamp, boot: String, up: Option<f64>) -> Self {
         let SessionInfo { id, uid, user, service, tty, remote_host } = info;
         let (ended_at, duration, end) = (None, None, End::Open);
-        Self { id, uid, user, service, tty, remote_host, opened_at, ended_at, duration, end, boot, up }
+        let (ended_by, terminated_by) = (None, None);
+        Self {
+            id,
+            uid,
+            user,
+            service,
+            tty,
+            remote_host,
+            opened_at,
+            ended_at,
+            duration,
+            end,
+            ended_by,
+            terminated_by,
+            boot,
+            up,
+        }
     }
 
     /// Whether the session lasted until `moment`, or began later.
@@ -126,16 +146,21 @@ impl Entries {
                 }
                 self.entries.push(Entry::new(info, line.time, line.boot, Some(line.up)));
             }
-            Event::SessionEnded { ref info, opened_at, duration, late } => {
+            Event::SessionEnded { ref info, opened_at, duration, late, ref ended_by, terminated_by } => {
+                let ended = |entry: &mut Entry| {
+                    entry.ended(&line, duration, late);
+                    entry.ended_by.clone_from(ended_by);
+                    entry.terminated_by = terminated_by;
+                };
                 let known = self.open.get(&info.id).and_then(|&index| self.entries.get_mut(index));
                 match known.filter(|entry| entry.opened_at == opened_at) {
                     Some(entry) => {
-                        entry.ended(&line, duration, late);
+                        ended(entry);
                         self.open.remove(&info.id);
                     }
                     None => {
                         let mut entry = Entry::new(info.clone(), opened_at, line.boot.clone(), None);
-                        entry.ended(&line, duration, late);
+                        ended(&mut entry);
                         self.early.push(entry);
                     }
                 }
@@ -226,6 +251,8 @@ pub(super) struct Json<'s> {
     /// The duration in seconds.
     duration: Option<f64>,
     state: &'static str,
+    ended_by: Option<&'s str>,
+    terminated_by: Option<u32>,
 }
 
 impl<'s> From<&'s Entry> for Json<'s> {
@@ -241,6 +268,8 @@ impl<'s> From<&'s Entry> for Json<'s> {
             ended_at: entry.ended_at.map(rfc3339),
             duration: entry.duration.map(|lasted| lasted.as_secs_f64()),
             state: entry.end.as_str(),
+            ended_by: entry.ended_by.as_deref(),
+            terminated_by: entry.terminated_by,
         }
     }
 }

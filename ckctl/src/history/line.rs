@@ -32,6 +32,10 @@ pub(super) enum Event {
         opened_at: Timestamp,
         /// The duration in seconds. Only a broker that also saw the login writes it.
         duration: Option<f64>,
+        /// Why it ended. A broker of an earlier release does not write it.
+        ended_by: Option<String>,
+        /// The uid of the user who terminated it.
+        terminated_by: Option<u32>,
         /// No broker saw the end.
         #[serde(default)]
         late: bool,

@@ -189,8 +189,9 @@ pub const LAYOUT: Layout<Entry> = Layout {
             meaning: "How long the session lasted. It has lasted at most so long if \"up to\" precedes it.",
             cell: |entry| entry.duration.map(|lasted| Cell::Duration(lasted, entry.end == End::Late)).into(),
         },
+        Column { name: "ENDED BY", meaning: "Why it ended: one of the words below.", cell: ended_by },
     ],
-    least_useful: &["SERVICE", "TTY", "DURATION", "TO"],
+    least_useful: &["ENDED BY", "SERVICE", "TTY", "DURATION", "TO"],
 };
 
 /// The words in the column TO and their meanings.
@@ -200,6 +201,23 @@ pub const ENDS: [(&str, &str); 4] = [
     ("crash", "The system stopped without being shut down."),
     ("gone", "The session has ended, and the history does not say when."),
 ];
+
+/// The words in the column ENDED BY and their meanings: `EndCause` of ck-core.
+pub const CAUSES: [(&str, &str); 7] = [
+    ("logout", "The user logged out."),
+    ("leader died", "The process that had logged the user in died without a logout."),
+    ("terminated by UID", "This user ended it by ckctl terminate."),
+    ("no reply", "The login was gone before it got its reply."),
+    ("hooks not awaited", "The login did not wait for the hooks of its session."),
+    ("leader unwatched", "The process that logged the user in could not be watched."),
+    ("unseen", "It ended while no broker ran."),
+];
+
+fn ended_by(entry: &Entry) -> Cell {
+    let by = |uid: u32| format!("terminated by {uid}");
+    let word = entry.ended_by.as_ref().map(|word| word.replace('_', " "));
+    entry.terminated_by.map(by).or(word).as_deref().into()
+}
 
 fn to(entry: &Entry) -> Cell {
     match entry.end {

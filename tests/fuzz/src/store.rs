@@ -7,7 +7,7 @@ use ck_broker::{
     sessions::store::{RecoveredState, StateDir, Store},
 };
 use ck_core::{
-    model::SessionRecord,
+    model::{EndCause, SessionRecord},
     registry::{Effect, Input, Registry},
 };
 use ck_fuzz::within;
@@ -112,10 +112,10 @@ fn assert_ends(left: RecoveredState, is_made: bool) {
     let next = left.next_id.unwrap_or(SessionId::FIRST);
     let mut registry = Registry::restore(left.sessions, |uid| is_made && uid == alice(), next);
     for (id, opening) in sessions {
-        let effects = registry.apply(Input::End(SessionRef::Id(id)));
+        let effects = registry.apply(Input::End(SessionRef::Id(id), EndCause::Logout));
         // A session whose directory was still being made has no record yet, by what its own says.
         assert!(opening || effects.contains(&Effect::Forget(id)), "{effects:?}");
-        assert!(registry.apply(Input::End(SessionRef::Id(id))).is_empty());
+        assert!(registry.apply(Input::End(SessionRef::Id(id), EndCause::Logout)).is_empty());
     }
     assert_eq!((registry.sessions(), registry.users()), (0, 0));
 }

@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_secs(20);
 const FILE: &str = "/var/log/ck/history.jsonl";
 const BEFORE: &str = "/var/log/ck/history.jsonl.1";
 /// The longest line, with its line feed.
-const LONGEST: usize = 400;
+const LONGEST: usize = 480;
 
 /// The lines of a file of the history, each of which is an object, and short.
 fn lines_of(machine: &Machine, file: &str) -> Vec<Value> {

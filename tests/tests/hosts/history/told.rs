@@ -32,7 +32,10 @@ fn who_came_and_went_is_told_to_everybody() {
 
     let table = history(&machine, &[]);
     let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split_whitespace().collect()).collect();
-    assert_eq!(rows[0], ["USER", "SERVICE", "TTY", "REMOTE", "HOST", "FROM", "TO", "DURATION"]);
+    assert_eq!(
+        rows[0],
+        ["USER", "SERVICE", "TTY", "REMOTE", "HOST", "FROM", "TO", "DURATION", "ENDED", "BY"]
+    );
     assert_eq!((rows[1][0], rows[2][0], rows[2][3]), ("bob", "alice", "127.0.0.1"));
     assert!(table.contains("  still logged in  ") && table.ends_with("\n2 sessions listed."), "{table}");
 
@@ -132,4 +135,48 @@ fn a_system_that_was_shut_down_or_crashed_ends_its_sessions() {
     assert_eq!(started["event"], "system_started");
     assert_eq!(started["boot"].as_str().map(str::len), Some(8));
     assert_eq!(lines[6..].iter().filter(|line| line["boot"] == started["boot"]).count(), lines.len() - 6);
+}
+
+#[test]
+fn why_a_session_ended_is_written() {
+    let mut machine = Machine::up();
+    let causes = |machine: &Machine| -> Vec<String> {
+        let all = stays(machine, &[]).into_iter().rev();
+        all.map(|stay| stay["ended_by"].as_str().unwrap_or("nothing").to_owned()).collect()
+    };
+    visit(&machine);
+    let killed = machine.host.spawn(&["su", "alice", "-c", "exec sleep 100"]);
+    machine.await_sessions(1);
+    killed.signal(Signal::KILL);
+    machine.await_sessions(0);
+    let _terminated = machine.host.spawn(&["su", "bob", "-c", "exec sleep 100"]);
+    machine.await_sessions(1);
+    machine.host.run_ok(&[
+        "setpriv",
+        "--reuid=2002",
+        "--regid=2002",
+        "--clear-groups",
+        "ckctl",
+        "terminate",
+        "--user",
+        "bob",
+    ]);
+    machine.await_sessions(0);
+    let unseen = machine.host.spawn(&["su", "alice", "-c", "exec sleep 100"]);
+    machine.await_sessions(1);
+    end_broker(&mut machine, Signal::KILL);
+    unseen.signal(Signal::KILL);
+    machine.start_broker(&[]);
+    await_events(&machine, "session_ended", 4);
+    assert_eq!(causes(&machine), ["logout", "leader_died", "terminated", "unseen"]);
+    let lines = lines_of(&machine, FILE);
+    let by: Vec<&serde_json::Value> =
+        lines.iter().map(|line| &line["terminated_by"]).filter(|by| !by.is_null()).collect();
+    assert_eq!(by, [2002]);
+    let table = history(&machine, &["--columns", "user,ended by", "--no-legend"]);
+    for row in ["alice  logout", "alice  leader died", "bob    terminated by 2002", "alice  unseen"] {
+        assert!(table.contains(row), "{table}");
+    }
+    let log = machine.broker().stderr();
+    assert!(log.contains("session 4 of user 2001 ended: while no broker ran"), "{log}");
 }
