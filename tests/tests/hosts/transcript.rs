@@ -77,8 +77,9 @@ fn steady(line: &str) -> String {
         return line;
     }
     // How long somebody was here, behind from when to when.
-    if let Some(stay) = line.strip_suffix("12:00:00").filter(|stay| stay.matches("12:00:00").count() == 2) {
-        return format!("{stay}00:00:00");
+    let parts: Vec<&str> = line.split("12:00:00").collect();
+    if let [login, between, before, behind] = parts[..] {
+        return format!("{login}12:00:00{between}12:00:00{before}00:00:00{behind}");
     }
     for (before, steady) in
         [("pid ", "60"), ("Leader PID:", "71"), ("at most ", "65536"), ("_limit ", "65536")]
