@@ -120,3 +120,32 @@ fn another_account_with_the_same_uid_finds_no_files_of_the_one_before() {
     assert_eq!(machine.host.run_ok(&["ckctl", "users", "--no-legend", "--columns", "user"]), "dave");
     drop(held);
 }
+
+/// The loop of docs/MOVING.md that takes over who lingers with logind, whose files are named as strings of C.
+#[test]
+fn who_lingers_with_logind_is_taken_over_whatever_the_name() {
+    let machine = machine();
+    let document =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/MOVING.md")).expect("it");
+    let (_, from) = document.split_once("    for file in /var/lib/systemd/linger/*").expect("the loop");
+    let (steps, _) = from.split_once("    done\n").expect("its end");
+    let names = [
+        (r"DOM\\alice", r"DOM\alice"),
+        ("alice of sales", "alice of sales"),
+        (r"J\366rg", r"J\xf6rg"),
+        ("a%20b", "a%20b"),
+    ];
+    machine.host.run_ok(&["mkdir", "-p", "/var/lib/systemd/linger"]);
+    for (number, (file, _)) in names.iter().enumerate() {
+        let uid = 2101 + number;
+        let account = format!(
+            "printf '%s:*:{uid}:100::/:/bin/sh\\n' \"$(printf '{}')\" >>/etc/passwd",
+            file.replace('%', "%%")
+        );
+        machine.host.run_ok(&["sh", "-c", &account]);
+        machine.host.run_ok(&["touch", &format!("/var/lib/systemd/linger/{file}")]);
+    }
+    machine.host.run_ok(&["sh", "-c", &format!("for file in /var/lib/systemd/linger/*{steps}done")]);
+    let told = machine.host.run_ok(&["ckctl", "linger", "list", "--no-legend", "--columns", "user"]);
+    assert_eq!(told.lines().collect::<Vec<_>>(), names.map(|(_, shown)| shown));
+}

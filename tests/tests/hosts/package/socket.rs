@@ -73,8 +73,10 @@ fn a_configuration_that_cannot_be_read(site: &Site) {
     let file = "/etc/ck/broker.toml";
     let good = site.host.read_file(file);
     site.host.write_file(file, "[runtime_dir]\nkind = 7\n", 0o644);
-    // A reload keeps what there is.
-    site.host.run_ok(&["systemctl", "reload", "ck-broker.service"]);
+    // A reload says so, and keeps what there is.
+    assert!(!site.host.run(&["systemctl", "reload", "ck-broker.service"]).status.success());
+    let log = || site.host.syslog();
+    wait_until(SOON, "why", || log().contains("broker.toml:2"));
     assert_eq!(site.bob(), ALL);
     assert!(!site.service("restart").status.success());
     // The first login finds out; it and all others get in, and the others do not even wait.
