@@ -162,7 +162,9 @@ fn ckctl_without_a_broker_or_with_a_false_one() {
 fn ckctl_asked_for_what_there_is_not() {
     let machine = Machine::up();
     assert_refused(&machine.host.run(&["ckctl", "show", "77"]), 1, &["77", "ckctl list"]);
-    for wrong in [&["ckctl", "show", "x"][..], &["ckctl", "frob"], &["ckctl", "list", "--frob"]] {
+    // What is no id is the name of a user.
+    assert_refused(&machine.host.run(&["ckctl", "show", "x"]), 1, &["unknown user `x`"]);
+    for wrong in [&["ckctl", "frob"][..], &["ckctl", "list", "--frob"]] {
         assert_eq!(machine.host.run(wrong).status.code(), Some(2), "{wrong:?}");
     }
 }
