@@ -90,7 +90,7 @@ impl Leaders {
             let killed = self.watched.get(&id).map(|leader| pidfd_send_signal(leader, Signal::KILL));
             match killed {
                 Some(Err(errno)) => log::error!("cannot kill the leader of session {id}: {errno}"),
-                _ => log::warn!("session {id}: its leader did not end after SIGTERM, killed"),
+                _ => log::warn!("session {id}: its leader did not end after SIGTERM and is killed"),
             }
         }
     }
