@@ -21,6 +21,7 @@ use crate::{
     supervisor,
     sys::{
         self,
+        filter::{self, Refused},
         inherited::{self, InheritedError},
     },
 };
@@ -63,6 +64,8 @@ enum StartError {
         "runs in a mount namespace of its own, where nobody would see the directories it makes: take every option that makes one (such as PrivateTmp= or ProtectSystem=) from its service"
     )]
     HiddenMounts,
+    #[error(transparent)]
+    Filter(#[from] Refused),
     #[error("cannot find out what program this is: {0}")]
     Own(io::Error),
     #[error(transparent)]
@@ -236,17 +239,19 @@ fn serve(options: &Options, passed: Vec<OwnedFd>) -> Result<(), StartError> {
         return Err(StartError::NotRoot(uid));
     }
     refuse_hidden_mounts()?;
+    filter::check_needed()?;
     let own = env::current_exe().map_err(StartError::Own)?;
     let remover = Remover::beside(&own)?;
     // Modes are to be as written here, however the shell that started us has it.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let makes_directories = settings.mount_options.backing != Backing::None;
-    let places = places::ensure(&Wanted {
+    let mut places = places::ensure(&Wanted {
         state_dir: &options.state_dir,
         runtime_root: makes_directories.then_some(options.runtime_root.as_path()),
         linger_dir: &options.linger_dir,
         sockets_are_passed: !passed.is_empty(),
     })?;
+    places.extend(filter::problem());
     places.iter().for_each(|problem| log::warn!("{problem}"));
     let state = StateDir::lock(&options.state_dir)?;
     let boot = Boot::current(&proc);

@@ -7,12 +7,12 @@ use crate::{
     child::ChildError,
     file_system::{FileSystem, used_bytes},
     path::{Location, PathError, open_parent},
-    resolve::{BENEATH, HANDLE, INSIDE},
+    resolve::{self, BENEATH, HANDLE, INSIDE},
     seize::is_seized,
     text::escape,
 };
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, Uid, openat, openat2, unlinkat},
+    fs::{AtFlags, CWD, Mode, OFlags, Uid, openat, unlinkat},
     io::Errno,
     process::{Pid, geteuid},
 };
@@ -100,7 +100,7 @@ impl Destination {
     /// Another remover may work on the same directory. What it removes meanwhile counts as missing, not as an error.
     pub(crate) fn open_at(location: Location, uid: Uid, path: String) -> Result<Self, Refusal> {
         // Of a symbolic link, this opens the link itself (O_PATH with O_NOFOLLOW). It is refused below.
-        let open = |resolve| openat2(&location.parent, &location.name, HANDLE, Mode::empty(), resolve);
+        let open = |how| resolve::open(location.parent.as_fd(), &location.name, HANDLE, how);
         let opened = match open(INSIDE) {
             Err(Errno::XDEV) => open(BENEATH).map(|directory| (directory, true)),
             opened => opened.map(|directory| (directory, false)),

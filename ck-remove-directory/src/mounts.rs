@@ -1,8 +1,7 @@
 //! Mount points: recognised without asking the mounted file system, and detached without touching it.
 
-use crate::resolve::{BENEATH, HANDLE, INSIDE, proc_path};
+use crate::resolve::{self, BENEATH, HANDLE, INSIDE, proc_path};
 use rustix::{
-    fs::{Mode, openat2},
     io::{self, Errno},
     mount::{UnmountFlags, unmount},
 };
@@ -13,7 +12,7 @@ use std::{
 
 /// True if something is mounted on `name` in `parent`. Never blocks.
 pub(crate) fn is_mount_point(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<bool> {
-    match openat2(parent, name, HANDLE, Mode::empty(), INSIDE) {
+    match resolve::open(parent, name, HANDLE, INSIDE) {
         Ok(_) => Ok(false),
         Err(Errno::XDEV) => Ok(true),
         Err(errno) => Err(errno),
@@ -24,7 +23,7 @@ pub(crate) fn is_mount_point(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<
 ///
 /// The handle names the root of the mount and enters nothing. A hung FUSE mount is therefore detached like any other.
 pub(crate) fn detach_at(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
-    detach(openat2(parent, name, HANDLE, Mode::empty(), BENEATH)?.as_fd())
+    detach(resolve::open(parent, name, HANDLE, BENEATH)?.as_fd())
 }
 
 /// Detaches the mount whose root is `root`. EINVAL if `root` is not the root of a mount.

@@ -6,10 +6,10 @@
 
 use crate::{
     mounts::detach,
-    resolve::{BENEATH, HANDLE, INSIDE, proc_path},
+    resolve::{self, BENEATH, HANDLE, INSIDE, mount_id, proc_path},
 };
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, openat2, readlinkat, statx},
+    fs::{CWD, OFlags, readlinkat},
     io::{self, Errno},
 };
 use std::{
@@ -94,18 +94,11 @@ fn open_mounted(directory: BorrowedFd<'_>, path: &[u8]) -> io::Result<(OwnedFd, 
         None => (b".".as_slice(), path),
     };
     let name = CString::new(name).map_err(|_| Errno::INVAL)?;
-    let parent = openat2(directory, parent, HANDLE | OFlags::DIRECTORY, Mode::empty(), INSIDE)?;
-    let root = openat2(&parent, &name, HANDLE, Mode::empty(), BENEATH)?;
+    let parent = CString::new(parent).map_err(|_| Errno::INVAL)?;
+    let parent = resolve::open(directory, &parent, HANDLE | OFlags::DIRECTORY, INSIDE)?;
+    let root = resolve::open(parent.as_fd(), &name, HANDLE, BENEATH)?;
     let id = mount_id(root.as_fd())?;
     Ok((root, id))
-}
-
-/// The id of the mount that `fd` is on, as in the mount table. ENOSYS before Linux 5.8.
-fn mount_id(fd: BorrowedFd<'_>) -> io::Result<u64> {
-    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
-    let found = statx(fd, c"", flags, StatxFlags::MNT_ID)?;
-    let known = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::MNT_ID);
-    known.then_some(found.stx_mnt_id).ok_or(Errno::NOSYS)
 }
 
 /// Parses a mount table. Lines that are not understood are left out.

@@ -2,10 +2,10 @@
 
 use crate::{
     attributes::Attributes,
-    resolve::{HANDLE, INSIDE, proc_path},
+    resolve::{self, HANDLE, INSIDE, proc_path},
 };
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, chmodat, openat2},
+    fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, chmodat},
     io::{self, Errno},
 };
 use std::{
@@ -36,11 +36,11 @@ impl Rights {
 
 /// Opens the directory `name` in `parent` for reading. It never follows a link, and never crosses a mount (EXDEV).
 pub(crate) fn open_child(parent: BorrowedFd<'_>, name: &CStr, rights: Rights) -> io::Result<OwnedFd> {
-    match openat2(parent, name, READ, Mode::empty(), INSIDE) {
+    match resolve::open(parent, name, READ, INSIDE) {
         Err(Errno::ACCESS) if rights.are_of_user() => {
-            let handle = openat2(parent, name, HANDLE | OFlags::DIRECTORY, Mode::empty(), INSIDE)?;
+            let handle = resolve::open(parent, name, HANDLE | OFlags::DIRECTORY, INSIDE)?;
             add_permissions(handle.as_fd())?;
-            openat2(parent, name, READ, Mode::empty(), INSIDE)
+            resolve::open(parent, name, READ, INSIDE)
         }
         opened => opened,
     }
@@ -48,11 +48,11 @@ pub(crate) fn open_child(parent: BorrowedFd<'_>, name: &CStr, rights: Rights) ->
 
 /// Opens the directory of `handle` for reading.
 pub(crate) fn open_top(handle: BorrowedFd<'_>, rights: Rights) -> io::Result<OwnedFd> {
-    match openat2(handle, c".", READ, Mode::empty(), INSIDE) {
+    match resolve::open(handle, c".", READ, INSIDE) {
         // Even the look-up of `.` takes the permission to search the directory.
         Err(Errno::ACCESS) if rights.are_of_user() => {
             add_permissions(handle)?;
-            openat2(handle, c".", READ, Mode::empty(), INSIDE)
+            resolve::open(handle, c".", READ, INSIDE)
         }
         opened => opened,
     }
@@ -63,7 +63,7 @@ pub(crate) fn open_top(handle: BorrowedFd<'_>, rights: Rights) -> io::Result<Own
 /// RESOLVE_BENEATH does not allow `..`. The caller must compare the result with the directory that it expects.
 pub(crate) fn open_dotdot(directory: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let inside = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    openat2(directory, c"..", READ, Mode::empty(), inside)
+    resolve::open(directory, c"..", READ, inside)
 }
 
 /// Gives the owner of `directory` every permission on it. EACCES if the owner has them already, EPERM if we are not the

@@ -15,13 +15,13 @@ use crate::{
     open::{Rights, open_top},
     path::Location,
     report::Report,
-    resolve::{HANDLE, INSIDE},
+    resolve::{self, HANDLE, INSIDE},
     seize::OriginalOwner,
     user_pass,
     walk::{self, WalkParameters, WalkResult},
 };
 use rustix::{
-    fs::{AtFlags, Mode, Uid, openat2, unlinkat},
+    fs::{AtFlags, Uid, unlinkat},
     io::{self, Errno},
 };
 use std::{
@@ -185,7 +185,7 @@ pub(crate) fn give_back(directory: BorrowedFd<'_>, before: &Attributes, user: Ui
 
 /// Removes the name at `location`, if it still is the name of the directory with this `identity`.
 fn remove_name(location: &Location, identity: Identity) -> Outcome {
-    match openat2(&location.parent, &location.name, HANDLE, Mode::empty(), INSIDE) {
+    match resolve::open(location.parent.as_fd(), &location.name, HANDLE, INSIDE) {
         Err(Errno::NOENT) => return Outcome::Done,
         Err(Errno::XDEV) => return Outcome::Stays(Errno::BUSY),
         Err(errno) => return Outcome::Stays(errno),

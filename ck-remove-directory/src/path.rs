@@ -5,15 +5,23 @@
 //! followed if only root can have put it there: it belongs to root, and lies in a directory that only root writes.
 //! This is needed because `/var/run` is a link everywhere. Any other link is refused.
 
-use crate::{attributes::Attributes, cause::Cause, resolve::HANDLE, text::escape};
+use crate::{
+    attributes::Attributes,
+    cause::Cause,
+    resolve::{self, HANDLE},
+    text::escape,
+};
 use rustix::{
-    fs::{CWD, Mode, ResolveFlags, openat, openat2, readlinkat},
+    fs::{CWD, Mode, ResolveFlags, openat, readlinkat},
     io::Errno,
 };
 use std::{
     collections::VecDeque,
     ffi::CString,
-    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
     path::Path,
 };
 
@@ -116,7 +124,7 @@ impl Ancestors {
             _ => {}
         }
         let (parent, parent_attributes) = self.opened.last().ok_or(PathError::Missing)?;
-        let fd = openat2(parent, &component, HANDLE, Mode::empty(), ResolveFlags::NO_MAGICLINKS)
+        let fd = resolve::open(parent.as_fd(), &component, HANDLE, ResolveFlags::NO_MAGICLINKS)
             .map_err(|errno| self.cannot_open(bytes, errno))?;
         let attributes = Attributes::of(&fd).map_err(|errno| self.cannot_open(bytes, errno))?;
         if !attributes.is_symlink() {

@@ -13,11 +13,11 @@ use crate::{
     mounts::{detach_at, is_mount_point},
     path::{PathError, open_parent},
     print::complain,
-    resolve::{BENEATH, HANDLE},
+    resolve::{self, BENEATH, HANDLE},
     text::escape,
 };
 use rustix::{
-    fs::{AtFlags, Dir, Mode, OFlags, openat2, unlinkat},
+    fs::{AtFlags, Dir, OFlags, unlinkat},
     io::{self, Errno},
     process::geteuid,
 };
@@ -77,13 +77,13 @@ fn open(request: &SweepRequest, path: &str) -> Result<OwnedFd, SweepError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let cannot_open = |errno: Errno| SweepError::Open { path: path.to_owned(), source: errno.into() };
     let handle =
-        openat2(&location.parent, &location.name, HANDLE, Mode::empty(), BENEATH).map_err(cannot_open)?;
+        resolve::open(location.parent.as_fd(), &location.name, HANDLE, BENEATH).map_err(cannot_open)?;
     // The handle is checked before it is opened for reading: the file system of another user may not answer.
     let attributes = Attributes::of(&handle).map_err(cannot_open)?;
     if !attributes.is_private_to_root() {
         return Err(SweepError::NotPrivate(path.to_owned()));
     }
-    openat2(&handle, c".", flags, Mode::empty(), BENEATH).map_err(cannot_open)
+    resolve::open(handle.as_fd(), c".", flags, BENEATH).map_err(cannot_open)
 }
 
 fn list(directory: BorrowedFd<'_>) -> io::Result<Vec<CString>> {

@@ -1,5 +1,5 @@
 //! Kernels that lack what newer ones have: programs run with a filter under which newer system calls, socket options
-//! and requests fail as they do there.
+//! and requests fail as they do there. [`refusing`] is the filter of a container, which refuses single calls.
 
 /// The first system call that Linux 6.1 and 5.10 do not know. They have the same numbers everywhere, in the order in
 /// which they came: cachestat(2) is Linux 6.5, epoll_pwait2(2) is 5.11 and landlock_create_ruleset(2), 444, is 5.13.
@@ -43,4 +43,37 @@ pub fn on(first_unknown: &'static str) -> [&'static str; 4] {
 /// A broker that runs so.
 pub fn broker(first_unknown: &'static str) -> Vec<&'static str> {
     [&on(first_unknown)[..], &["/usr/sbin/ck-broker"]].concat()
+}
+
+/// Single calls fail with `$ARGV[0]`, EPERM or ENOSYS. Their names follow, up to `--`. Calls since Linux 5.1 have the same
+/// numbers everywhere. Of an option of a socket, the third argument of its call is compared, of a request to a pidfd the
+/// second.
+const REFUSING: &str = r#"
+    my $is_x86 = `uname -m` =~ /x86_64/;
+    my %number = (pidfd_send_signal => 424, open_tree => 428, move_mount => 429, fsopen => 430, fsconfig => 431,
+        fsmount => 432, pidfd_open => 434, clone3 => 435, close_range => 436, openat2 => 437, faccessat2 => 439,
+        landlock_create_ruleset => 444, landlock_add_rule => 445, landlock_restrict_self => 446,
+        statx => $is_x86 ? 332 : 291, mount => $is_x86 ? 165 : 40, umount2 => $is_x86 ? 166 : 39);
+    my ($ioctl, $setsockopt, $getsockopt) = $is_x86 ? (16, 54, 55) : (29, 208, 209);
+    my %argument = (SO_PASSRIGHTS => [$setsockopt, 32, 83], SO_PEERPIDFD => [$getsockopt, 32, 77],
+        PIDFD_GET_INFO => [$ioctl, 24, 0xC040FF0B]);
+    my ($prctl, $errno) = ($is_x86 ? 157 : 167, {EPERM => 1, ENOSYS => 38}->{shift()} // die);
+    my @checks;
+    while ((my $call = shift) ne "--") {
+        my $fail = [0x06, 0, 0, 0x50000 | $errno];
+        my ($number, $offset, $value) = @{$argument{$call} // [$number{$call} // die $call]};
+        push @checks, [0x20, 0, 0, 0];
+        push @checks, $offset
+            ? ([0x15, 0, 3, $number], [0x20, 0, 0, $offset], [0x15, 0, 1, $value], $fail)
+            : ([0x15, 0, 1, $number], $fail);
+    }
+    my $code = join "", map { pack "SCCL", @$_ } @checks, [0x06, 0, 0, 0x7fff0000];
+    my $program = pack "Sx6P", length($code) / 8, $code;
+    syscall($prctl, 22, 2, $program) == 0 or die "PR_SET_SECCOMP: $!";
+    exec @ARGV or die "$ARGV[0]: $!";
+"#;
+
+/// The words before a command for which each of `calls` fails with `errno`.
+pub fn refusing(errno: &'static str, calls: &[&'static str]) -> Vec<&'static str> {
+    [&["perl", "-e", REFUSING, errno], calls, &["--"]].concat()
 }

@@ -22,12 +22,14 @@ sockopt_impl!(
 );
 
 /// Has the kernel refuse a packet with descriptors, with EPERM to its sender: on each connection of the
-/// listener, also before that is accepted. Earlier kernels cannot, and then this is false: see
-/// [`super::deferred_close`].
+/// listener, also before that is accepted. Earlier kernels cannot, and the filter of a container may refuse to (EPERM,
+/// ENOSYS). Then this is false: see [`super::deferred_close`].
 pub(crate) fn refuse(listener: &OwnedFd) -> Result<bool, Errno> {
     match setsockopt(listener, PassRights, &false) {
         Ok(()) => Ok(true),
-        Err(nix::errno::Errno::ENOPROTOOPT) => Ok(false),
+        Err(nix::errno::Errno::ENOPROTOOPT | nix::errno::Errno::EPERM | nix::errno::Errno::ENOSYS) => {
+            Ok(false)
+        }
         Err(errno) => Err(Errno::from_raw_os_error(errno as i32)),
     }
 }

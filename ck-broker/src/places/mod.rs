@@ -28,7 +28,7 @@ pub use lock::{Holder, LockError};
 
 use crate::{
     log_sink,
-    sys::{Caught, Child, Program},
+    sys::{Caught, Child, Program, filter::Refused},
 };
 use rustix::{
     io::Errno,
@@ -101,6 +101,9 @@ pub enum PlacesError {
         /// Why.
         source: Errno,
     },
+    /// A filter refuses what is needed for the directories that are there.
+    #[error(transparent)]
+    Filter(Refused),
     /// The data of an earlier release could not be taken over.
     #[error("cannot take over {}: {source}", path.display())]
     TakeOver {

@@ -6,6 +6,7 @@ use super::{
     make::{is_refused, open_to_pass},
     mounts,
 };
+use crate::sys::filter::refused_mount_call;
 use rustix::{
     fs::{AtFlags, CWD, Mode, OFlags, mkdirat, open, openat, unlinkat},
     io::Errno,
@@ -37,6 +38,8 @@ const TMPFS_OPTIONS: [(&str, &str); 4] =
     [("source", "tmpfs"), ("mode", "0711"), ("size", "512m"), ("nr_inodes", "262144")];
 /// The private part while it is being filled.
 const HALF_MADE: &str = ".state.new";
+/// What protects it where the broker does not.
+const ADVICE: &str = "mount a tmpfs on it before ck-broker starts";
 /// The maximum size of a file that is taken over, in bytes: larger than any record.
 const MAX_FILE_SIZE: u64 = 65_536;
 
@@ -46,8 +49,11 @@ pub(super) fn make(path: &Path, sockets_are_passed: bool) -> Result<Option<Strin
     let unprotected = match is_mounted {
         true => None,
         // A mount would hide the sockets.
-        false if sockets_are_passed => Some("the service manager's sockets are in it".to_owned()),
-        false => mount(path)?.map(|errno| format!("nothing can be mounted there: {errno}")),
+        false if sockets_are_passed => Some(format!("the service manager's sockets are in it: {ADVICE}")),
+        false => match refused_mount_call() {
+            Some(refused) => Some(refused.to_string()),
+            None => mount(path)?.map(|errno| format!("nothing can be mounted there: {errno}: {ADVICE}")),
+        },
     };
     open_to_pass(path)?;
     let private = path.join(PRIVATE);
@@ -66,12 +72,8 @@ pub(super) fn make(path: &Path, sockets_are_passed: bool) -> Result<Option<Strin
     }
     directory::make(&private.join(SESSIONS), 0o700)?;
     directory::make(&private.join(USERS), 0o700)?;
-    Ok(unprotected.map(|why| {
-        format!(
-            "{}: not protected from local users who hold it: {why}: mount a tmpfs on it before ck-broker starts",
-            path.display()
-        )
-    }))
+    Ok(unprotected
+        .map(|why| format!("{}: not protected from local users who hold it: {why}", path.display())))
 }
 
 /// Mounts a tmpfs there. Returns the error if mounting is not permitted.

@@ -6,6 +6,7 @@ use super::{
     make::{is_refused, open_to_pass},
     mounts,
 };
+use crate::sys::filter::refused_mount_call;
 use rustix::{
     fs::{AtFlags, CWD, Mode, mkdirat, unlinkat},
     io::Errno,
@@ -26,28 +27,38 @@ const TMPFS_OPTIONS: [(&str, &str); 3] = [("source", "tmpfs"), ("mode", "0711"),
 
 /// Prepares the root at `path`. Returns a problem if it cannot be protected.
 pub(super) fn make(path: &Path, state_dir: &Path) -> Result<Option<String>, PlacesError> {
-    let refused = match is_mounted_on(path)? {
-        true => None,
-        false => mount(path, state_dir)?,
+    let filtered = refused_mount_call();
+    let why = match &filtered {
+        Some(refused) => Some(refused.to_string()),
+        None if is_mounted_on(path)? => None,
+        None => mount(path, state_dir)?.map(not_permitted),
     };
     open_to_pass(path)?;
     let retired = path.join(RETIRED);
     directory::make(&retired, 0o700)?;
-    let refused = match refused {
-        None if !is_mounted_on(&retired)? => seal(&retired)?,
-        refused => refused,
+    let is_sealed = is_mounted_on(&retired)?;
+    if let Some(refused) = filtered.filter(|_| is_sealed) {
+        // The directories in it were mounted by a broker without the filter.
+        return Err(PlacesError::Filter(refused));
+    }
+    let why = match why {
+        None if !is_sealed => seal(&retired)?.map(not_permitted),
+        why => why,
     };
-    match refused {
+    match why {
         None => {
             mounts::make_shared(path).map_err(|source| failed(path, source))?;
             detach_old_root(&retired.join(BEFORE))?;
             Ok(None)
         }
-        Some(errno) => Ok(Some(format!(
-            "{}: not protected from local users who hold it: nothing can be mounted there ({errno}): give ck-broker CAP_SYS_ADMIN, or see docs/THREATS.md",
-            path.display()
-        ))),
+        Some(why) => {
+            Ok(Some(format!("{}: not protected from local users who hold it: {why}", path.display())))
+        }
     }
+}
+
+fn not_permitted(errno: Errno) -> String {
+    format!("nothing can be mounted there ({errno}): give ck-broker CAP_SYS_ADMIN, or see docs/THREATS.md")
 }
 
 /// Mounts a tmpfs there, with the directories of an earlier release. Returns the error if mounting is not permitted.

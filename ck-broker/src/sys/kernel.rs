@@ -98,6 +98,13 @@ pub(crate) fn activate_vt(console: &File, vt: Vt) -> Result<(), Errno> {
     Errno::result(done).map(drop)
 }
 
+/// True if clone3(2) fails with EPERM, whatever it is asked: a filter refuses it.
+pub(super) fn is_clone3_refused() -> bool {
+    // SAFETY: a structure of no bytes is none (EINVAL). The kernel reads and starts nothing.
+    let asked = unsafe { libc::syscall(libc::SYS_clone3, std::ptr::null::<libc::c_void>(), 0_usize) };
+    Errno::result(asked) == Err(Errno::EPERM)
+}
+
 /// Marks all descriptors from `first` on close-on-exec, and those opened later are as their opener has it.
 ///
 /// # Errors

@@ -1,12 +1,13 @@
 //! What the broker asks of the kernel in one place only: it starts programs and watches them ([`Program`], [`Child`]), takes over what
-//! it was started with ([`inherited`]), and holds all unsafe code (`kernel`).
+//! it was started with ([`inherited`]), asks what a container refuses ([`filter`]), and holds all unsafe code (`kernel`).
 
 mod caught;
 mod child;
+pub(crate) mod filter;
 pub(crate) mod inherited;
 #[allow(
     unsafe_code,
-    reason = "SO_PEERGROUPS and PIDFD_GET_INFO fill buffers; VT_ACTIVATE, close_range and signal have no safe wrapper; a number becomes an OwnedFd"
+    reason = "SO_PEERGROUPS and PIDFD_GET_INFO fill buffers; VT_ACTIVATE, clone3, close_range and signal have no safe wrapper; a number becomes an OwnedFd"
 )]
 mod kernel;
 mod own;

@@ -1,6 +1,11 @@
 //! Starts programs. No other code in the broker does.
 
-use super::{Child, inherited, own::own_program};
+use super::{
+    Child,
+    filter::{Refused, refused_clone},
+    inherited,
+    own::own_program,
+};
 use nix::{
     errno::Errno,
     spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn},
@@ -58,6 +63,9 @@ pub enum SpawnError {
     /// The program could not be executed.
     #[error("{0}")]
     Execute(io::Error),
+    /// A filter refuses to start any.
+    #[error(transparent)]
+    Refused(Refused),
     /// It was started, but could not be watched. It was killed.
     #[error("cannot watch it: {0}")]
     Watch(io::Error),
@@ -164,7 +172,10 @@ impl Program {
         // musl makes a pipe for it, which fails if more descriptors are open than the inherited limit. A child with a
         // high limit is better than none.
         let started = if started == Err(Errno::EMFILE) { spawn() } else { started };
-        let pid = started.map_err(|error| SpawnError::Execute(error.into()))?;
+        let pid = started.map_err(|error| match refused_clone().filter(|_| error == Errno::EPERM) {
+            Some(refused) => SpawnError::Refused(refused),
+            None => SpawnError::Execute(error.into()),
+        })?;
         watch(pid, self.leads_group)
     }
 

@@ -163,7 +163,11 @@ fn ckctl_asked_for_what_there_is_not() {
     let machine = Machine::up();
     assert_refused(&machine.host.run(&["ckctl", "show", "77"]), 1, &["77", "ckctl list"]);
     // What is no id is the name of a user.
-    assert_refused(&machine.host.run(&["ckctl", "show", "x"]), 1, &["`x` is neither a session id nor a user"]);
+    assert_refused(
+        &machine.host.run(&["ckctl", "show", "x"]),
+        1,
+        &["`x` is neither a session id nor a user"],
+    );
     for wrong in [&["ckctl", "frob"][..], &["ckctl", "list", "--frob"]] {
         assert_eq!(machine.host.run(wrong).status.code(), Some(2), "{wrong:?}");
     }

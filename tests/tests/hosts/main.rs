@@ -16,6 +16,7 @@ mod directories;
 mod endings;
 mod events;
 mod faults;
+mod filter;
 mod first_login;
 mod held;
 mod history;

@@ -1,4 +1,4 @@
-//! `docs/THREATS.md` names the tests that hold its defences: each of them must be there.
+//! `docs/THREATS.md` and `docs/KERNEL.md` name the tests that hold what they say: each of them must be there.
 
 use std::path::Path;
 
@@ -6,7 +6,8 @@ const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 #[test]
 fn every_test_that_is_named_exists() {
-    let text = std::fs::read_to_string(Path::new(PROJECT).join("docs/THREATS.md")).expect("the document");
+    let read = |path: &str| std::fs::read_to_string(Path::new(PROJECT).join(path)).expect("the document");
+    let text = read("docs/THREATS.md") + &read("docs/KERNEL.md");
     let words = text.split('`').skip(1).step_by(2);
     let named: Vec<(&str, &str)> = words.filter_map(|word| word.split_once(".rs::")).collect();
     assert!(named.len() > 50, "{} are named", named.len());
