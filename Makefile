@@ -54,16 +54,22 @@ STAGE     := target/stage
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS    ?= 1000000
 
-.PHONY: demo check check-fast check-hosts vm fuzz fuzz-check bench bench-tests install uninstall deb rpm stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
+.PHONY: can-host demo check check-fast check-hosts vm fuzz fuzz-check bench bench-tests install uninstall deb rpm stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
 
-demo: setup
+demo:
+	@tests/setup hosts
+	@tests/setup
 	@tests/demo
 
-check: setup fmt lint doc unit deny fuzz-check hosts
+check: can-host setup fmt lint doc unit deny fuzz-check hosts
 
 check-fast: fmt lint unit
 
-check-hosts: setup hosts
+check-hosts: can-host setup hosts
+
+# At once, and not after minutes of compiling.
+can-host:
+	@tests/setup hosts
 
 setup:
 	@tests/setup
