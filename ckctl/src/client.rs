@@ -74,7 +74,9 @@ pub enum ClientError {
     #[error("cannot receive from ck-broker: {0}")]
     Receive(Errno),
     /// The broker closed the connection before the reply was complete.
-    #[error("ck-broker closed the connection without an answer: try again; if that does not help, see `ck-broker --check-config` and the log")]
+    #[error(
+        "ck-broker closed the connection without an answer: try again; if that does not help, see `ck-broker --check-config` and the log"
+    )]
     Closed,
     /// The broker closed the connection of a subscriber.
     #[error("ck-broker has closed the connection: start `ckctl watch` again")]

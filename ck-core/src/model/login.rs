@@ -159,7 +159,9 @@ pub(crate) mod tests {
 
     #[test]
     fn only_who_comes_from_elsewhere_is_remote() {
-        for tty in ["pts/0", "cron", "", "tty", "tty0", "tty64", "ttyp1", "ttyS0", "/dev/console", "hvc0", ":0"] {
+        for tty in
+            ["pts/0", "cron", "", "tty", "tty0", "tty64", "ttyp1", "ttyS0", "/dev/console", "hvc0", ":0"]
+        {
             assert!(!session(tty, None).remote, "{tty}");
         }
         for tty in ["ssh", "desk.example:0"] {
@@ -167,7 +169,8 @@ pub(crate) mod tests {
         }
         // Within a session from elsewhere, only who sits at a console is here.
         let from_elsewhere = session("ssh", Some("203.0.113.9"));
-        let inner = |tty| login(tty, None).session(SessionId::new(2), Some(&from_elsewhere), &Services::default());
+        let inner =
+            |tty| login(tty, None).session(SessionId::new(2), Some(&from_elsewhere), &Services::default());
         assert!(inner("pts/3").remote && inner("").remote && !inner("tty2").remote);
     }
 
