@@ -54,22 +54,16 @@ STAGE     := target/stage
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS    ?= 1000000
 
-.PHONY: can-host demo check check-fast check-hosts vm fuzz fuzz-check bench bench-tests install uninstall deb rpm stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
+.PHONY: demo check check-fast check-hosts vm fuzz fuzz-check bench bench-tests install uninstall deb rpm stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
 
-demo:
-	@tests/setup hosts
-	@tests/setup
+demo: setup
 	@tests/demo
 
-check: can-host setup fmt lint doc unit deny fuzz-check hosts
+check: setup fmt lint doc unit deny fuzz-check hosts
 
 check-fast: fmt lint unit
 
-check-hosts: can-host setup hosts
-
-# At once, and not after minutes of compiling.
-can-host:
-	@tests/setup hosts
+check-hosts: setup hosts
 
 setup:
 	@tests/setup
