@@ -24,7 +24,7 @@ pub struct Session {
     pub session_type: SessionType,
     /// The terminal without `/dev/`, if the PAM host named a real one.
     pub tty: Option<ShortName>,
-    /// True if the user comes from another machine.
+    /// True unless the broker knows that the user is at this machine.
     pub remote: bool,
     /// The remote host, from the PAM host.
     pub remote_host: Option<HostName>,

@@ -49,7 +49,7 @@ impl Login {
             service: open.service.clone(),
             class: open.class.unwrap_or_else(|| services.class(&open.service)),
             session_type: open.session_type.unwrap_or_else(|| session_type(open, tty.as_ref())),
-            remote: is_remote(open, tty.as_ref().filter(|_| !self.is_pty), parent),
+            remote: !is_local(open, tty.as_ref().filter(|_| !self.is_pty), parent),
             tty,
             remote_host: open.remote_host.clone(),
             remote_user: open.remote_user.clone(),
@@ -92,22 +92,19 @@ fn session_type(open: &Open, tty: Option<&ShortName>) -> SessionType {
     }
 }
 
-/// True if the user logs in from another machine: PAM names a remote host, or the service is sshd, or the display is one of another host.
-/// So is a login in a remote session, unless it is at a console of the kernel.
-fn is_remote(open: &Open, tty: Option<&ShortName>, parent: Option<&Session>) -> bool {
-    let is_at_console = tty.is_some_and(|tty| {
+/// True if the user sits at this machine: at a console of the kernel, or in a local parent session. Every other session
+/// is remote.
+fn is_local(open: &Open, tty: Option<&ShortName>, parent: Option<&Session>) -> bool {
+    if open.remote_host.is_some() {
+        return false;
+    }
+    let at_console = tty.is_some_and(|tty| {
         let name = tty.as_str();
         virtual_terminal(tty).is_some()
             || name == "console"
             || ["ttyS", "ttyAMA", "hvc"].iter().any(|console| name.starts_with(console))
     });
-    let raw = open.tty.as_ref().map_or("", Text::as_str);
-    let displays = open.display.iter().map(Text::as_str).chain([raw]);
-    let is_elsewhere = |display: &str| display.contains(':') && !display.starts_with(':');
-    open.remote_host.is_some()
-        || raw == "ssh"
-        || displays.into_iter().any(is_elsewhere)
-        || !is_at_console && parent.is_some_and(|parent| parent.remote)
+    at_console || parent.is_some_and(|parent| !parent.remote)
 }
 
 #[cfg(test)]
@@ -158,20 +155,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn only_who_comes_from_elsewhere_is_remote() {
-        for tty in
-            ["pts/0", "cron", "", "tty", "tty0", "tty64", "ttyp1", "ttyS0", "/dev/console", "hvc0", ":0"]
-        {
-            assert!(!session(tty, None).remote, "{tty}");
-        }
-        for tty in ["ssh", "desk.example:0"] {
+    fn what_is_not_known_to_be_a_console_is_remote() {
+        for tty in ["pts/0", "ssh", "", "tty", "tty0", "tty64", "tty02", "ttyp1", "tty2x"] {
             assert!(session(tty, None).remote, "{tty}");
         }
-        // Within a session from elsewhere, only who sits at a console is here.
-        let from_elsewhere = session("ssh", Some("203.0.113.9"));
-        let inner =
-            |tty| login(tty, None).session(SessionId::new(2), Some(&from_elsewhere), &Services::default());
-        assert!(inner("pts/3").remote && inner("").remote && !inner("tty2").remote);
+        for tty in ["ttyS0", "/dev/console", "hvc0"] {
+            assert!(!session(tty, None).remote, "{tty}");
+        }
     }
 
     #[test]

@@ -314,7 +314,7 @@ fn a_pseudo_terminal_that_is_called_tty1_is_none_of_seat0() {
         (&session["seat"], &session["vt"], &session["tty"]),
         (&Value::Null, &Value::Null, &"tty1".into())
     );
-    assert_eq!((&session["state"], &session["remote"]), (&"active".into(), &false.into()));
+    assert_eq!((&session["state"], &session["remote"]), (&"active".into(), &true.into()));
 
     // Where there are some, this is none of them all the same.
     let (machine, _console) = self::machine("");
