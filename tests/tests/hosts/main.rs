@@ -29,6 +29,7 @@ mod isolation;
 mod limits;
 mod linger;
 mod links;
+mod local;
 mod logging;
 mod manuals;
 mod names;
