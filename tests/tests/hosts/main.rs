@@ -48,6 +48,7 @@ mod restart;
 mod seats;
 mod skew;
 mod stopping;
+mod suites;
 mod supervisors;
 mod system_calls;
 mod teardown;
