@@ -1,4 +1,4 @@
-# The commands of this project. Each installs what it needs on a Debian 12 machine, as root, and
+# The commands of this project. Each installs what it needs on a Debian 12 machine (`make demo` on 13 too), as root, and
 # touches nothing else of the machine outside target/ and the cache of the test hosts.
 #
 #   make demo      see real logins get a runtime directory and lose it
@@ -54,16 +54,22 @@ STAGE     := target/stage
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS    ?= 1000000
 
-.PHONY: demo check check-fast check-hosts vm fuzz fuzz-check bench bench-tests install uninstall deb rpm stage faulty build setup msrv deny advisories clean fmt lint doc unit hosts
+.PHONY: demo check check-fast check-hosts vm fuzz fuzz-check bench bench-tests install uninstall deb rpm stage faulty build can-host setup msrv deny advisories clean fmt lint doc unit hosts
 
-demo: setup
+demo:
+	@tests/host/build --check >/dev/null
+	@tests/setup
 	@tests/demo
 
-check: setup fmt lint doc unit deny fuzz-check hosts
+check: can-host setup fmt lint doc unit deny fuzz-check hosts
 
 check-fast: fmt lint unit
 
-check-hosts: setup hosts
+check-hosts: can-host setup hosts
+
+# Asked before anything is built, which takes minutes: can hosts be made here, and do programs that are built here run on them?
+can-host:
+	@tests/host/build --check bookworm >/dev/null
 
 setup:
 	@tests/setup
@@ -92,7 +98,7 @@ fuzz-check:
 	@tests/setup g++
 	@tests/fuzz/run --runs $(FUZZ_RUNS)
 
-fuzz: setup stage
+fuzz: can-host setup stage
 	@tests/setup g++
 	tests/fuzz/run --seconds $(FUZZ_SECONDS)
 	tests/host/build bookworm
@@ -154,7 +160,7 @@ rpm: setup build
 # in target/bench; BENCH=--quick takes a minute, BENCH=logins measures only that. Before it, the benchmarks that are tests.
 # Where the peers' trees cannot be made, they are left out.
 BENCH ?=
-bench: setup stage
+bench: can-host setup stage
 	tests/host/build bookworm --with systemd,elogind || tests/host/build bookworm
 	@[ -n "$(BENCH)" ] || $(MAKE) --no-print-directory bench-tests
 	$(CARGO) build --locked --release --package pam_ck --example pam-login --example pam-floor

@@ -35,8 +35,8 @@ fn seed<T: std::fmt::Debug>(value: &T, packet: &[u8]) {
     let target = if kind.ends_with("Request") { "requests" } else { "replies" };
     let variant: String = format!("{value:?}").chars().take_while(|c| c.is_alphanumeric()).collect();
     let start: String = packet.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    let name = format!("../tests/fuzz/seeds/{target}/{kind}-{variant}-{}-{start}", packet.len());
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let name = format!("tests/fuzz/seeds/{target}/{kind}-{variant}-{}-{start}", packet.len());
+    let path = Path::new(env!("CK_ROOT")).join(name);
     if env::var_os("CK_WRITE_SEEDS").is_some() {
         fs::write(&path, packet).unwrap();
     }

@@ -8,7 +8,7 @@ use clap::{CommandFactory, builder::Resettable};
 use clap_complete::Shell;
 use std::{collections::BTreeMap, env, fs, path::Path};
 
-const PACKAGING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging");
+const PACKAGING: &str = concat!(env!("CK_ROOT"), "packaging");
 
 /// When these pages last said something else. Without a date, the version would be taken for one.
 const DATE: &str = "2026-11-28";

@@ -3,6 +3,7 @@
 
 HERE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 CACHE=$(realpath -m "${CK_HOST_CACHE:-/var/cache/ck-testhost}")
+# The oldest first.
 SUITES="bookworm trixie"
 KINDS="plain openrc systemd sysvinit elogind"
 # What `env -i` leaves to everything that runs in a host.
@@ -15,6 +16,14 @@ is_one_of() { case " $2 " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 check_suite() { is_one_of "$1" "$SUITES" || die "unknown suite '$1': take one of $SUITES"; }
 check_kind() { is_one_of "$1" "$KINDS" || die "unknown kind '$1': take one of $KINDS"; }
+
+# glibc_of SUITE: the version of its C library.
+glibc_of() {
+    case $1 in
+    bookworm) echo 2.36 ;;
+    trixie) echo 2.41 ;;
+    esac
+}
 
 # tree_of SUITE KIND: the directory of that tree. The hash of its recipe is part of the name, so a
 # changed recipe is a missing tree and never an outdated one.

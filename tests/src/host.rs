@@ -15,7 +15,7 @@ use crate::process::{Output, Running, captured, contents};
 use crate::wait::{patience, readable};
 
 /// The script that does the work.
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/host/host");
+const SCRIPT: &str = concat!(env!("CK_ROOT"), "tests/host/host");
 /// How long a command may take unless it says otherwise. What is quick takes milliseconds, also under load.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// The script itself gives up after 30 s.

@@ -10,7 +10,7 @@ use crate::process::Running;
 use crate::wait::wait_until;
 
 /// What `make stage` installs.
-const STAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/stage");
+const STAGE: &str = concat!(env!("CK_ROOT"), "target/stage");
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// The runtime directory of alice.
 pub const ALICES: &str = "/run/user/2001";

@@ -1,7 +1,9 @@
 //! Logins, and the session that a login opens.
 
 use super::Services;
-use ck_protocol::{Open, Pid, Session, SessionId, SessionType, ShortName, State, Text, Timestamp, Vt};
+use ck_protocol::{
+    HostName, Open, Pid, Session, SessionId, SessionType, ShortName, State, Text, Timestamp, Vt,
+};
 
 /// The process that opened a session.
 ///
@@ -49,7 +51,7 @@ impl Login {
             service: open.service.clone(),
             class: open.class.unwrap_or_else(|| services.class(&open.service)),
             session_type: open.session_type.unwrap_or_else(|| session_type(open, tty.as_ref())),
-            remote: !is_local(open, tty.as_ref().filter(|_| !self.is_pty), parent),
+            remote: is_remote(open, tty.as_ref().filter(|_| !self.is_pty), parent),
             tty,
             remote_host: open.remote_host.clone(),
             remote_user: open.remote_user.clone(),
@@ -92,19 +94,29 @@ fn session_type(open: &Open, tty: Option<&ShortName>) -> SessionType {
     }
 }
 
-/// True if the user sits at this machine: at a console of the kernel, or in a local parent session. Every other session
-/// is remote.
-fn is_local(open: &Open, tty: Option<&ShortName>, parent: Option<&Session>) -> bool {
-    if open.remote_host.is_some() {
-        return false;
+/// True if the login came from another host, or from within a session that did. cron, at and `login -f` name no host.
+fn is_remote(open: &Open, tty: Option<&ShortName>, parent: Option<&Session>) -> bool {
+    if open.remote_host.as_ref().is_some_and(|host| !is_this_host(host)) {
+        return true;
     }
-    let at_console = tty.is_some_and(|tty| {
-        let name = tty.as_str();
-        virtual_terminal(tty).is_some()
-            || name == "console"
-            || ["ttyS", "ttyAMA", "hvc"].iter().any(|console| name.starts_with(console))
-    });
-    at_console || parent.is_some_and(|parent| !parent.remote)
+    !tty.is_some_and(is_console) && parent.is_some_and(|parent| parent.remote)
+}
+
+/// True for a terminal at which somebody has to sit at the machine.
+fn is_console(tty: &ShortName) -> bool {
+    let name = tty.as_str();
+    virtual_terminal(tty).is_some()
+        || name == "console"
+        || ["ttyS", "ttyAMA", "hvc"].iter().any(|console| name.starts_with(console))
+}
+
+/// True for the names that always mean this host (RFC 6761, section 6.3), and for the one that many distributions have in
+/// hosts(5). An address is another host's: whoever forwards a connection comes from 127.0.0.1.
+fn is_this_host(host: &HostName) -> bool {
+    let host = host.as_str().to_ascii_lowercase();
+    let host = host.strip_suffix('.').unwrap_or(&host);
+    let host = host.strip_suffix(".localdomain").unwrap_or(host);
+    host == "localhost" || host.ends_with(".localhost")
 }
 
 #[cfg(test)]
@@ -155,12 +167,23 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_not_known_to_be_a_console_is_remote() {
-        for tty in ["pts/0", "ssh", "", "tty", "tty0", "tty64", "tty02", "ttyp1", "tty2x"] {
-            assert!(session(tty, None).remote, "{tty}");
-        }
-        for tty in ["ttyS0", "/dev/console", "hvc0"] {
+    fn without_a_remote_host_no_login_is_remote() {
+        for tty in
+            ["pts/0", "ssh", "cron", "", "tty", "tty0", "tty64", "ttyp1", "ttyS0", "/dev/console", "hvc0"]
+        {
             assert!(!session(tty, None).remote, "{tty}");
+        }
+    }
+
+    #[test]
+    fn this_host_by_name_is_no_remote_host() {
+        for host in
+            ["localhost", "LOCALHOST.", "localhost.localdomain", "a.localhost", "a.localhost.localdomain."]
+        {
+            assert!(!session("pts/0", Some(host)).remote, "{host}");
+        }
+        for host in ["127.0.0.1", "::1", "UNKNOWN", "localhost.example.com", "mylocalhost", "localdomain"] {
+            assert!(session("pts/0", Some(host)).remote, "{host}");
         }
     }
 
@@ -175,11 +198,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn within_a_local_session_one_stays_local() {
+    fn a_login_within_a_session_is_as_remote_as_that() {
         let console = session("tty1", None);
         let inner = login("pts/3", None).session(SessionId::new(2), Some(&console), &Services::default());
         assert_eq!((inner.parent, inner.remote), (Some(console.id), false));
         let far = session("ssh", Some("203.0.113.9"));
-        assert!(login("pts/3", None).session(SessionId::new(2), Some(&far), &Services::default()).remote);
+        for (tty, remote) in [("pts/3", true), ("cron", true), ("tty2", false)] {
+            let inner = login(tty, None).session(SessionId::new(2), Some(&far), &Services::default());
+            assert_eq!(inner.remote, remote, "{tty}");
+        }
     }
 }

@@ -207,6 +207,9 @@ impl Outcome {
     }
 }
 
+// Cargo builds this anew, with the path of the program, when the checkout has been moved: .cargo/config.toml.
+const _: &str = env!("CK_ROOT");
+
 /// The command without arguments.
 pub(crate) fn remover() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ck-remove-directory"));

@@ -40,7 +40,7 @@ fn json(broker: &Broker) -> serde_json::Value {
 /// Asserts that the state is shown as the first release showed it.
 fn assert_shown_as(broker: &Broker, name: &str) {
     for (option, kind) in [("", "txt"), ("--json", "json"), ("--metrics", "metrics")] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/status/{name}.{kind}"));
+        let path = Path::new(env!("CK_ROOT")).join(format!("ckctl/tests/status/{name}.{kind}"));
         assert_eq!(status(broker, option), fs::read_to_string(&path).unwrap(), "{}", path.display());
     }
 }

@@ -84,6 +84,9 @@ fn user(session: &Session) -> User {
     }
 }
 
+// Cargo builds this anew, with the path of the program, when the checkout has been moved: .cargo/config.toml.
+const _: &str = env!("CK_ROOT");
+
 /// `ckctl` without a broker.
 fn ckctl() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ckctl"));

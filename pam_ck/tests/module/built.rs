@@ -27,7 +27,7 @@ fn target() -> PathBuf {
 fn build(features: &[&str], target: &Path) -> PathBuf {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--quiet", "--lib", "--message-format=json", "--manifest-path"]);
-    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).arg("--target-dir").arg(target);
+    cargo.arg(concat!(env!("CK_ROOT"), "pam_ck/Cargo.toml")).arg("--target-dir").arg(target);
     cargo.args(features).args((!cfg!(debug_assertions)).then_some("--release"));
     let built = cargo.output().unwrap();
     let messages = String::from_utf8(built.stdout).unwrap();

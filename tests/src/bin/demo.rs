@@ -5,7 +5,7 @@
 use std::io::{IsTerminal, stdout};
 use std::time::Duration;
 
-use ck_tests::{ALICES, Machine, wait_until};
+use ck_tests::{ALICES, Machine, Options, Suite, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
 /// How many sessions end at once.
@@ -14,11 +14,16 @@ const LEADERS: usize = 50;
 const LOOK: &str = "env | grep ^XDG_ | sort; ls -ld $XDG_RUNTIME_DIR; ckctl list";
 
 fn main() {
-    let demo = Demo {
-        machine: Machine::up(),
-        colour: stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    let (suite, release) = match std::env::args().nth(1).as_deref() {
+        None | Some("bookworm") => (Suite::Bookworm, "Debian 12"),
+        Some("trixie") => (Suite::Trixie, "Debian 13"),
+        Some(other) => panic!("unknown suite {other}: take bookworm or trixie"),
     };
-    demo.step("A fresh Debian 12 host, with sshd, login, pam_ck.so and ck-broker. Nobody is here.");
+    let mut machine = Machine::installed_on(Options::default().suite(suite));
+    machine.start_broker(&[]);
+    let colour = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let demo = Demo { machine, colour };
+    demo.step(&format!("A fresh {release} host, with sshd, login, pam_ck.so and ck-broker. Nobody is here."));
     demo.command("ckctl list");
     demo.ssh();
     demo.login();
@@ -46,7 +51,10 @@ impl Demo {
         self.step("2. alice logs in on a terminal.");
         let mut login = self.machine.host.on_terminal(&["login", "-f", "alice"]);
         login.expect("$ ", SOON);
-        login.send("bind 'set enable-bracketed-paste off'; unalias -a; PS1=; stty -echo; echo re''ady");
+        // What is not shown on a terminal has no escape sequences in it, as if it had been typed there.
+        let plain = if self.colour { "" } else { "export NO_COLOR=1; " };
+        let quiet = "bind 'set enable-bracketed-paste off'; unalias -a; PS1=; stty -echo; echo re''ady";
+        login.send(&format!("{plain}{quiet}"));
         login.expect("ready", SOON);
         self.say(&format!("$ login -f alice\nalice$ {LOOK}"));
         login.send(&format!("{LOOK}; echo do''ne"));
@@ -130,6 +138,7 @@ impl Demo {
     }
 
     fn output(&self, text: &str) {
+        assert!(self.colour || !text.contains('\x1b'), "an escape sequence without a terminal: {text:?}");
         for line in text.trim_matches('\n').lines() {
             println!("  {line}");
         }

@@ -16,7 +16,7 @@ const SHIPPED: [(&str, &str); 4] = [
 const TREES: &str = "## The trees\n";
 
 fn project(file: &str) -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(file)
+    Path::new(env!("CK_ROOT")).join(file)
 }
 
 fn read(file: &str) -> String {

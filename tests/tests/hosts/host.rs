@@ -11,7 +11,7 @@ use std::time::Duration;
 use ck_tests::{Host, Kind, Options, Suite, wait_until};
 use rustix::process::Signal;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/host/host");
+const SCRIPT: &str = concat!(env!("CK_ROOT"), "tests/host/host");
 const SOON: Duration = Duration::from_secs(10);
 
 #[test]
@@ -89,7 +89,7 @@ fn the_log_has_what_programs_say() {
 
 #[test]
 fn files_are_found_inside_and_binds_are_read_only() {
-    let bound = concat!(env!("CARGO_MANIFEST_DIR"), "/host");
+    let bound = concat!(env!("CK_ROOT"), "tests/host");
     let host =
         Host::up(Options::default().bind(bound, "/opt/scripts").bind(format!("{bound}/host"), "/opt/one"));
     // /var/run is an absolute link: followed from out here, the file would be one of this machine.

@@ -21,7 +21,7 @@ const ROOT: &str = "lib";
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
 fn project(path: &str) -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)
+    Path::new(env!("CK_ROOT")).join(path)
 }
 
 /// Every Rust file of what is shipped, by its path in the project, and its text without the tests in it.
@@ -43,6 +43,26 @@ fn sources() -> Vec<(String, String)> {
     }
     assert!(found.len() > 100, "only {} sources", found.len());
     found
+}
+
+/// Cargo's own variable stays what it was when the checkout is moved with its target/, and names files that are gone.
+#[test]
+fn tests_find_their_files_by_the_variable_that_follows_a_moved_checkout() {
+    let own = concat!("env!(\"CARGO_MANIFEST", "_DIR\")");
+    let mut waiting: Vec<PathBuf> =
+        fs::read_dir(project("")).expect("the project").map(|entry| entry.expect("it").path()).collect();
+    let mut seen = 0;
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() && !["target", ".git"].iter().any(|name| path.ends_with(name)) {
+            waiting
+                .extend(fs::read_dir(&path).expect("a folder").map(|entry| entry.expect("an entry").path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            seen += 1;
+            let text = fs::read_to_string(&path).expect("a source");
+            assert!(!text.contains(own), "{}: use env!(\"CK_ROOT\")", path.display());
+        }
+    }
+    assert!(seen > 300, "only {seen} sources");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const PROJECT: &str = env!("CK_ROOT");
 
 fn documents() -> Vec<PathBuf> {
     let in_folder = |folder: &str| {

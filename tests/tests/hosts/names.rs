@@ -125,8 +125,7 @@ fn another_account_with_the_same_uid_finds_no_files_of_the_one_before() {
 #[test]
 fn who_lingers_with_logind_is_taken_over_whatever_the_name() {
     let machine = machine();
-    let document =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/MOVING.md")).expect("it");
+    let document = std::fs::read_to_string(concat!(env!("CK_ROOT"), "docs/MOVING.md")).expect("it");
     let (_, from) = document.split_once("    for file in /var/lib/systemd/linger/*").expect("the loop");
     let (steps, _) = from.split_once("    done\n").expect("its end");
     let names = [

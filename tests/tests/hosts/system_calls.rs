@@ -11,8 +11,7 @@ use std::time::Duration;
 use ck_tests::{ALICES, Machine, Running, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
-const APPLICATION: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../target/fault/debug/examples/pam-application");
+const APPLICATION: &str = concat!(env!("CK_ROOT"), "target/fault/debug/examples/pam-application");
 const TRACE: &str = "/tmp/trace";
 /// How long the broker makes no call before it is taken to be done.
 const QUIET: Duration = Duration::from_millis(300);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const PROJECT: &str = env!("CK_ROOT");
 
 #[test]
 fn every_test_that_is_named_exists() {

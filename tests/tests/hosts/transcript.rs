@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ck_tests::{Machine, wait_until};
 
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CKCTL.md");
+const DOCUMENT: &str = concat!(env!("CK_ROOT"), "docs/CKCTL.md");
 const SOON: Duration = Duration::from_secs(20);
 const HEAD: &str = "# What ckctl shows\n\n\
     Made by a test from what the commands print on a host with two logins; times, process ids and the limit of sessions\n\

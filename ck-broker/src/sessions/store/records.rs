@@ -96,7 +96,7 @@ mod tests {
 
     /// What the fuzz target `store` starts from: the files, each behind its length in two bytes.
     fn seed(name: &str) -> Vec<Vec<u8>> {
-        let path = format!("{}/../tests/fuzz/seeds/store/{name}", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}tests/fuzz/seeds/store/{name}", env!("CK_ROOT"));
         let seed = fs::read(path).unwrap();
         let mut rest = &seed[..];
         std::iter::from_fn(|| {

@@ -245,5 +245,5 @@ fn install(host: &Host, program: &Path, place: &str) {
 
 /// A file of `target`.
 pub(crate) fn built(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target").join(name)
+    Path::new(env!("CK_ROOT")).join("target").join(name)
 }

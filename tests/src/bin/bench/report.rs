@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 /// Where it is kept.
-pub(crate) const PLACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench");
+pub(crate) const PLACE: &str = concat!(env!("CK_ROOT"), "target/bench");
 
 /// A target of the project beside what was measured.
 struct Target {

@@ -20,7 +20,7 @@ use ck_tests::{Machine, Output, wait_until};
 /// Far more than anything takes that waits for nobody, also on a busy machine.
 const SOON: Duration = Duration::from_secs(10);
 /// What `make faulty` builds.
-const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target");
+const TARGET: &str = concat!(env!("CK_ROOT"), "target");
 const CONNECT: &str = "use Socket; socket(S, AF_UNIX, SOCK_SEQPACKET, 0) or die $!; \
                        connect(S, pack_sockaddr_un('/run/ck-broker/session.sock')) or die $!;";
 const BOB: [&str; 4] = ["setpriv", "--reuid=2002", "--regid=2002", "--clear-groups"];

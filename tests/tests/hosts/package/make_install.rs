@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+use ck_tests::{ALICES, Host, Machine, Options};
+
+const STAGE: &str = concat!(env!("CK_ROOT"), "target/stage");
+const PACKAGING: &str = concat!(env!("CK_ROOT"), "packaging");
+const ROOT: &str = env!("CK_ROOT");
 
 /// A directory of the machine's own, gone in the end.
 struct Place(PathBuf);
@@ -112,6 +116,33 @@ fn variables_say_where() {
     let unit = fs::read_to_string(place.path("opt/units/ck-broker.service")).expect("the unit");
     assert!(unit.contains("ExecStart=/opt/ck/sbin/ck-broker "), "{unit}");
     assert!(!place.path("etc/ck").exists() && !place.path("usr/lib/ck").exists(), "{}", place.listing());
+}
+
+/// libpam looks into one directory. Whoever installs elsewhere is told what to write, and that is what works.
+#[test]
+fn below_usr_local_the_line_that_is_printed_makes_sessions() {
+    let mut machine = Machine {
+        host: Host::up(Options::default().bind(STAGE, "/opt/stage").bind(PACKAGING, "/opt/ck/packaging")),
+        broker: None,
+    };
+    let host = &machine.host;
+    host.run_ok(&["sh", "-c", "mkdir /tmp/built && cd /opt/stage/usr && cp sbin/ck-broker bin/ckctl libexec/ck/ck-remove-directory /tmp/built/ && \
+           cp lib/*/security/pam_ck.so /tmp/built/libpam_ck.so"]);
+    let script = "export DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc INSTALL=install INIT= RUNITDIR=/etc/sv \
+                  SYSTEMDUNITDIR=/none PROGRAMS=/tmp/built RELEASE=/tmp/built; \
+                  export SBINDIR=$PREFIX/sbin BINDIR=$PREFIX/bin LIBEXECDIR=$PREFIX/libexec DATADIR=$PREFIX/share; \
+                  export MANDIR=$DATADIR/man PAMDIR=${PAMDIR:-$PREFIX/lib/security}; \
+                  exec /opt/ck/packaging/install-files install 2>&1 >/dev/null";
+    let told = host.run_ok(&["sh", "-c", script]);
+    let line = told.lines().find(|line| line.contains("session optional")).expect("a line for PAM");
+    let found = told.split_once("PAMDIR=").expect("a directory").1;
+    assert_eq!(host.run_ok(&["env", &format!("PAMDIR={found}"), "sh", "-c", script]), "");
+    host.run_ok(&["rm", &format!("{found}/pam_ck.so")]);
+    let add = "echo \"$0\" >>/etc/pam.d/common-session";
+    host.run_ok(&["sh", "-c", add, line]);
+    machine.start_broker_by(&["/usr/local/sbin/ck-broker"], &[]);
+    assert_eq!(machine.host.run_ok(&["ssh", "alice@127.0.0.1", "echo $XDG_RUNTIME_DIR"]), ALICES);
+    machine.await_nothing_left();
 }
 
 #[test]

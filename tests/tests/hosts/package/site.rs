@@ -7,7 +7,7 @@ use ck_tests::{ALICES, Host, Kind, Options, Output, Running, Suite, wait_until};
 use serde_json::Value;
 
 /// Where `make deb` leaves the package.
-const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debian");
+const PACKAGES: &str = concat!(env!("CK_ROOT"), "target/debian");
 pub(crate) const SOON: Duration = Duration::from_secs(15);
 /// apt under load.
 const INSTALL_LIMIT: Duration = Duration::from_secs(60);

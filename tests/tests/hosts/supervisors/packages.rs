@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const ROOT: &str = env!("CK_ROOT");
 /// `make rpm` stages here.
 const RPM_STAGE: &str = "target/rpm-stage/";
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-const PACKAGING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging");
+const PACKAGING: &str = concat!(env!("CK_ROOT"), "packaging");
 
 #[test]
 fn every_shell_reads_them() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ck_tests::{ALICES, Kind, Machine, Options, Output, Running, wait_until};
 
 pub(crate) const SOON: Duration = Duration::from_secs(20);
-const PACKAGING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging");
+const PACKAGING: &str = concat!(env!("CK_ROOT"), "packaging");
 const CONFIGURATION: &str = "/etc/ck/broker.toml";
 
 /// Who runs the broker, and by which of our files.
