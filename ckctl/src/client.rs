@@ -74,7 +74,9 @@ pub enum ClientError {
     #[error("cannot receive from ck-broker: {0}")]
     Receive(Errno),
     /// The broker closed the connection before the reply was complete.
-    #[error("ck-broker closed the connection without an answer: try again")]
+    #[error(
+        "ck-broker closed the connection without an answer: try again; if it does so again, see `ck-broker --check-config` and its log"
+    )]
     Closed,
     /// The broker closed the connection of a subscriber.
     #[error("ck-broker has closed the connection: start `ckctl watch` again")]
