@@ -11,6 +11,7 @@
 #   make install   onto this machine, or into DESTDIR; `make uninstall` with the same variables takes away what that put:
 #     DESTDIR=  PREFIX=/usr  SBINDIR BINDIR LIBEXECDIR DATADIR MANDIR (below PREFIX)  SYSCONFDIR=/etc  INSTALL=install
 #     PAMDIR (PREFIX/lib/<multiarch>/security)  SYSTEMDUNITDIR (PREFIX/lib/systemd/system)  RUNITDIR (SYSCONFDIR/sv)
+#     ZSHDIR (DATADIR/zsh/site-functions, and vendor-completions on Debian)
 #     INIT: for which init systems there are service files, of: systemd openrc sysvinit runit. Without it, for the one
 #     that this machine runs, so that nothing lies around that nobody reads; with DESTDIR, for systemd, so that a
 #     package does not depend on who makes it.
@@ -36,6 +37,10 @@ MULTIARCH      := $(shell gcc -print-multiarch 2>/dev/null)
 PAMDIR         ?= $(PREFIX)/lib/$(if $(MULTIARCH),$(MULTIARCH)/)security
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
 RUNITDIR       ?= $(SYSCONFDIR)/sv
+# Debian's zsh does not look into /usr/share/zsh/site-functions.
+DEBIAN_ZSHDIR  := $(DATADIR)/zsh/vendor-completions
+ZSHDIR         ?= $(if $(DESTDIR),$(DATADIR)/zsh/site-functions,$(if $(and $(wildcard \
+	/etc/debian_version),$(filter /usr,$(PREFIX))),$(DEBIAN_ZSHDIR),$(DATADIR)/zsh/site-functions))
 INSTALL        ?= install
 # The first of these that there is, if this machine is the one to install on.
 RUNNING_INIT   := $(if $(wildcard /run/systemd/system),systemd,$(if $(wildcard /run/openrc),openrc,$(if \
@@ -106,7 +111,7 @@ fuzz: can-host setup stage
 
 # Real sshd, login and su, on whole throw-away hosts.
 hosts: stage faulty deb
-	tests/host/build bookworm --with openrc,systemd,sysvinit
+	tests/host/build bookworm --with openrc,systemd,sysvinit,shells
 	tests/host/build trixie --only systemd
 	tests/run-hosts
 
@@ -125,13 +130,13 @@ build:
 
 stage: build
 	rm -rf $(STAGE)
-	$(MAKE) --no-print-directory install-files DESTDIR=$(STAGE) PREFIX=/usr INIT=
+	$(MAKE) --no-print-directory install-files DESTDIR=$(STAGE) PREFIX=/usr ZSHDIR=$(DEBIAN_ZSHDIR) INIT=
 
 install: build install-files
 
 .PHONY: install-files
 install-files uninstall: export_all := DESTDIR PREFIX SBINDIR BINDIR LIBEXECDIR DATADIR MANDIR SYSCONFDIR PAMDIR \
-	SYSTEMDUNITDIR RUNITDIR INSTALL INIT RELEASE PROGRAMS
+	SYSTEMDUNITDIR RUNITDIR ZSHDIR INSTALL INIT RELEASE PROGRAMS
 install-files:
 	@$(foreach name,$(export_all),$(name)='$($(name))') packaging/install-files install
 
@@ -144,7 +149,7 @@ deb: setup build
 	@tests/setup deb
 	rm -rf $(DEB_STAGE) target/debian
 	mkdir -p target/debian
-	$(MAKE) --no-print-directory install-files DESTDIR=$(DEB_STAGE) PREFIX=/usr INIT="systemd sysvinit"
+	$(MAKE) --no-print-directory install-files DESTDIR=$(DEB_STAGE) PREFIX=/usr ZSHDIR=$(DEBIAN_ZSHDIR) INIT="systemd sysvinit"
 	program=$$(tests/tool cargo-deb 3.8.0 --no-default-features) && \
 	"$$program" --no-build --locked --quiet --package ck-broker --output target/debian/
 

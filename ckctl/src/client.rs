@@ -75,7 +75,7 @@ pub enum ClientError {
     Receive(Errno),
     /// The broker closed the connection before the reply was complete.
     #[error(
-        "ck-broker closed the connection without an answer: try again; if that does not help, see `ck-broker --check-config` and the log"
+        "ck-broker closed the connection without an answer: try again; if it does so again, see `ck-broker --check-config` and its log"
     )]
     Closed,
     /// The broker closed the connection of a subscriber.

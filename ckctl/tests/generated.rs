@@ -87,7 +87,51 @@ fn completions_are_of_this_command_line() {
     for (shell, name) in [(Shell::Bash, "ckctl"), (Shell::Zsh, "_ckctl"), (Shell::Fish, "ckctl.fish")] {
         let mut text = Vec::new();
         clap_complete::generate(shell, &mut arguments::command(), "ckctl", &mut text);
-        files.insert(name.to_owned(), String::from_utf8(text).unwrap());
+        files.insert(name.to_owned(), with_names(shell, &String::from_utf8(text).unwrap()));
     }
     generated("completions", &files);
+}
+
+/// The script of clap_complete, which knows no ids and no names of users, with functions that ask the broker for them.
+fn with_names(shell: Shell, script: &str) -> String {
+    match shell {
+        Shell::Bash => {
+            let (functions, end) = script.split_once("\nif [[ \"${BASH_VERSINFO[0]}\" -eq 4").unwrap();
+            let end = end.replace("complete -F _ckctl ", "complete -F _ckctl_with_names ");
+            let names = include_str!("../completions/names.bash");
+            format!("{functions}\n{names}if [[ \"${{BASH_VERSINFO[0]}}\" -eq 4{end}")
+        }
+        Shell::Zsh => {
+            let mut lines: Vec<String> = script.lines().map(named).collect();
+            let end = lines.iter().position(|line| line.starts_with("if [ \"$funcstack")).unwrap();
+            lines.insert(end, include_str!("../completions/names.zsh").trim_end().to_owned() + "\n");
+            lines.join("\n") + "\n"
+        }
+        _ => format!("{script}{}", include_str!("../completions/names.fish")),
+    }
+}
+
+/// A line of the script for zsh, where what is completed follows the text that explains an argument.
+fn named(line: &str) -> String {
+    let completes = [
+        (":id -- The session id", "_ckctl_sessions"),
+        ("*::ids -- The session ids", "_ckctl_sessions"),
+        ("::what -- ", "_ckctl_sessions_and_users"),
+        ("::user -- ", "_ckctl_user_names"),
+        ("::id -- The teardown id", "_ckctl_teardowns"),
+        (":USER:", "_ckctl_user_names"),
+    ];
+    match completes.iter().find(|(argument, _)| line.contains(argument)) {
+        Some((_, function)) => line.replace(":_default'", &format!(":{function}'")),
+        None => line.to_owned(),
+    }
+}
+
+/// A new verb that takes an id or a user is found here.
+#[test]
+fn every_id_and_user_is_completed() {
+    let zsh = fs::read_to_string(Path::new(PACKAGING).join("completions/_ckctl")).unwrap();
+    let plain: Vec<_> = zsh.lines().filter(|line| line.contains(":_default'")).collect();
+    let other = ["--columns=", "--sort=", "--since=", "--limit=", "-n+", "*::verb -- "];
+    assert!(plain.iter().all(|line| other.iter().any(|argument| line.contains(argument))), "{plain:#?}");
 }

@@ -35,6 +35,8 @@ pub enum Kind {
     SysVInit,
     /// Plain, with the system bus and elogind: what `make bench` compares with.
     Elogind,
+    /// Plain, with the shells that complete command lines.
+    Shells,
 }
 
 /// The Debian release of a host.
@@ -82,6 +84,7 @@ impl Options {
             Kind::Systemd => "systemd",
             Kind::SysVInit => "sysvinit",
             Kind::Elogind => "elogind",
+            Kind::Shells => "shells",
         };
         let suite = match self.suite {
             Suite::Bookworm => "bookworm",
@@ -231,7 +234,9 @@ impl Host {
     /// tell whether a program has escaped them.
     pub fn syslog(&self) -> String {
         match self.kind {
-            Kind::Plain | Kind::OpenRc | Kind::SysVInit | Kind::Elogind => self.read_file("/run/messages"),
+            Kind::Plain | Kind::OpenRc | Kind::SysVInit | Kind::Elogind | Kind::Shells => {
+                self.read_file("/run/messages")
+            }
             Kind::Systemd => self.run(&["journalctl", "--no-pager", "--quiet"]).stdout,
         }
     }

@@ -10,6 +10,7 @@ mod bad_input;
 mod children;
 mod ckctl_words;
 mod clock;
+mod completions;
 mod crash;
 mod dependencies;
 mod directories;

@@ -128,7 +128,7 @@ fn below_usr_local_the_line_that_is_printed_makes_sessions() {
     let host = &machine.host;
     host.run_ok(&["sh", "-c", "mkdir /tmp/built && cd /opt/stage/usr && cp sbin/ck-broker bin/ckctl libexec/ck/ck-remove-directory /tmp/built/ && \
            cp lib/*/security/pam_ck.so /tmp/built/libpam_ck.so"]);
-    let script = "export DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc INSTALL=install INIT= RUNITDIR=/etc/sv \
+    let script = "export DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc INSTALL=install INIT= RUNITDIR=/etc/sv ZSHDIR=/usr/local/share/zsh/site-functions \
                   SYSTEMDUNITDIR=/none PROGRAMS=/tmp/built RELEASE=/tmp/built; \
                   export SBINDIR=$PREFIX/sbin BINDIR=$PREFIX/bin LIBEXECDIR=$PREFIX/libexec DATADIR=$PREFIX/share; \
                   export MANDIR=$DATADIR/man PAMDIR=${PAMDIR:-$PREFIX/lib/security}; \
