@@ -44,6 +44,7 @@ mod privileges;
 mod proc_hidden;
 mod queue;
 mod reboot;
+mod recipes;
 mod reload;
 mod restart;
 mod seats;

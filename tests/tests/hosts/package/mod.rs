@@ -7,5 +7,5 @@ mod listing;
 mod make_install;
 mod pam;
 mod shutdown;
-mod site;
+pub(crate) mod site;
 mod socket;

@@ -79,6 +79,9 @@ fn a_configuration_that_cannot_be_read(site: &Site) {
     wait_until(SOON, "why", || log().contains("broker.toml:2"));
     assert_eq!(site.bob(), ALL);
     assert!(!site.service("restart").status.success());
+    // Somebody who asks is told what to type.
+    let told = site.host.run(&["ckctl"]).stderr;
+    assert!(told.contains("`ck-broker --check-config`"), "{told}");
     // The first login finds out; it and all others get in, and the others do not even wait.
     let none = Seen { session: false, directory: false };
     assert_eq!(site.bob(), none);
