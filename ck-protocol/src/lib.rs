@@ -39,7 +39,7 @@ pub use fact::{Fact, FactValue};
 pub use identity::{Gid, OutOfRange, Pid, SessionId, TeardownId, Timestamp, Token, Uid, Vt};
 pub use named::UnknownName;
 pub use names::{HostName, Message, PathText, ShortName};
-pub use printable::{is_printable, printable};
+pub use printable::{is_printable, printable, printable_bytes};
 pub use reply::{Change, Opened, Refusal, RefusalCode, Reply};
 pub use request::{AdminRequest, Linger, Open, SessionRef, SessionRequest, Target};
 pub use seat::Seat;

@@ -10,6 +10,24 @@ pub fn printable(text: &str) -> impl fmt::Display + '_ {
     Printable(text)
 }
 
+/// As [`printable`], of bytes that may not be UTF-8. Such a byte is written as `\x` and two hexadecimal digits.
+#[must_use]
+pub fn printable_bytes(bytes: &[u8]) -> impl fmt::Display + '_ {
+    PrintableBytes(bytes)
+}
+
+struct PrintableBytes<'b>(&'b [u8]);
+
+impl fmt::Display for PrintableBytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            printable(chunk.valid()).fmt(f)?;
+            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
+        }
+        Ok(())
+    }
+}
+
 struct Printable<'t>(&'t str);
 
 impl fmt::Display for Printable<'_> {

@@ -1,6 +1,6 @@
 //! The name of a user, as bytes.
 
-use crate::{is_printable, limits, text::TooLong};
+use crate::{is_printable, limits, printable_bytes, text::TooLong};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{borrow::Cow, fmt, str};
 
@@ -59,14 +59,9 @@ impl UserName {
 }
 
 impl fmt::Display for UserName {
-    /// Writes the name on one line, as [`printable`](crate::printable()) does. A byte that is not UTF-8 is written as `\x` and two
-    /// hexadecimal digits.
+    /// Writes the name on one line, as [`printable_bytes`] does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            crate::printable(chunk.valid()).fmt(f)?;
-            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
-        }
-        Ok(())
+        printable_bytes(&self.0).fmt(f)
     }
 }
 

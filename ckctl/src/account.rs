@@ -2,14 +2,13 @@
 //!
 //! A user name is a string of bytes.
 
-use ck_protocol::Uid;
+use ck_protocol::{Uid, printable_bytes};
 use nix::{
     errno::Errno,
     unistd::{self, User, getuid},
 };
 use std::{
     ffi::{OsStr, OsString},
-    fmt::Write,
     fs,
     os::unix::ffi::OsStrExt,
 };
@@ -119,15 +118,7 @@ pub fn keep_items_of<T>(
 /// A name as a message shows it. A byte that is not UTF-8 is written as `\xNN`, a control character as `\u{N}`.
 #[must_use]
 pub fn shown(name: &OsStr) -> String {
-    let mut text = String::new();
-    for chunk in name.as_bytes().utf8_chunks() {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{}", ck_protocol::printable(chunk.valid()));
-        for byte in chunk.invalid() {
-            let _ = write!(text, "\\x{byte:02x}");
-        }
-    }
-    text
+    printable_bytes(name.as_bytes()).to_string()
 }
 
 /// The entry of the user `name` in the text of passwd(5).
