@@ -74,16 +74,20 @@ impl Proc {
     /// # Errors
     /// It runs, and cannot be read.
     pub(super) fn stat(&self, pidfd: &OwnedFd, pid: Pid) -> io::Result<Option<Stat>> {
-        let line = match self.read(&format!("{pid}/stat")) {
+        match self.read_stat(pid) {
             // It ended between opening and reading.
-            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && has_ended(pidfd)? => return Ok(None),
+            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && has_ended(pidfd)? => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.hides.set(true);
-                return Err(io::Error::other(format!("/proc hides process {pid} (hidepid= in proc(5))")));
+                Err(io::Error::other(format!("/proc hides process {pid} (hidepid= in proc(5))")))
             }
-            line => line?,
-        };
+            stat => stat,
+        }
+    }
+
+    fn read_stat(&self, pid: Pid) -> io::Result<Option<Stat>> {
+        let line = self.read(&format!("{pid}/stat"))?;
         // The name of the command may not be UTF-8: a user who runs `su` through a link chooses it.
         Ok(parse(&String::from_utf8_lossy(&line)))
     }
@@ -114,8 +118,7 @@ impl Proc {
 
     /// When a process started, in clock ticks since boot.
     pub(crate) fn started(&self, pid: Pid) -> Option<u64> {
-        let line = self.read(&format!("{pid}/stat")).ok()?;
-        Some(parse(&String::from_utf8_lossy(&line))?.started)
+        Some(self.read_stat(pid).ok()??.started)
     }
 
     /// The first bytes of a small file.
