@@ -3,7 +3,7 @@
 use crate::{
     arguments::{self, ArgumentError, Command, MakePlaces, Options},
     broker::{self, Broker, BrokerError, Startup},
-    config::{Backing, ConfigurationError, SettingsError, Source},
+    config::{self, Backing, ConfigurationError, SettingsError, Source},
     console,
     directories::{
         self, Claims,
@@ -118,7 +118,7 @@ fn run() -> Result<ExitCode, StartError> {
         Command::Help => print(arguments::HELP),
         Command::Version => print(concat!("ck-broker ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::CheckConfig(options) => {
-            source(&options).configuration()?;
+            config::configuration(options.config.as_deref())?;
         }
         Command::Pid(state_dir) => return print_pid(&state_dir),
         Command::Stop(state_dir) => running::stop(&state_dir)?,

@@ -34,8 +34,7 @@ impl Configured {
 
     pub(crate) fn new(source: Source, settings: &Settings, descriptors: usize) -> Self {
         let now = SystemTime::now().into();
-        let seats = settings.seats.clone();
-        let problems = settings.problems.clone();
+        let (seats, problems) = (settings.seats.clone(), Vec::new());
         Self { source, seats, descriptors, problems, started_at: now, at: now, problem: None }
     }
 

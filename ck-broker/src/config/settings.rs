@@ -85,7 +85,7 @@ impl Source {
     /// # Errors
     /// [`SettingsError`]
     pub fn read(&self) -> Result<Settings, SettingsError> {
-        let configuration = self.configuration()?;
+        let configuration = configuration(self.config.as_deref())?;
         let makes = configuration.runtime_dir.kind != Backing::None;
         let manager = makes.then(|| other_manager::of(&self.proc, &self.runtime_root)).flatten();
         match manager {
@@ -95,15 +95,14 @@ impl Source {
             manager => Ok(Settings::of(configuration, manager)),
         }
     }
+}
 
-    /// Reads the configuration file only.
-    ///
-    /// # Errors
-    /// [`ConfigurationError`]
-    pub fn configuration(&self) -> Result<Configuration, ConfigurationError> {
-        let named = self.config.as_deref();
-        Configuration::read(named.unwrap_or(Path::new(DEFAULT_PATH)), named.is_some())
-    }
+/// Reads the file only: the one that was named, or else the default one, which may be missing.
+///
+/// # Errors
+/// [`ConfigurationError`]
+pub fn configuration(named: Option<&Path>) -> Result<Configuration, ConfigurationError> {
+    Configuration::read(named.unwrap_or(Path::new(DEFAULT_PATH)), named.is_some())
 }
 
 impl Settings {
