@@ -79,7 +79,10 @@ fn from_logind() {
     let site = Site::with_logind();
     site.install();
     assert_eq!(site.directories, Directories::Logind);
+    let whose = || site.host.run_ok(&["ckctl", "status"]).contains(") manages /run/user");
+    assert!(whose());
     type_in(&site.host, &recipe("MOVING.md", "systemctl mask"));
+    assert!(!whose());
     let told = site.host.run_ok(&["ssh", "alice@127.0.0.1", "echo $XDG_RUNTIME_DIR; ckctl show --json"]);
     assert!(told.starts_with(ALICES) && told.contains("\"runtime_dir\": \"/run/user/2001\""), "{told}");
     // As the document says of the module that stays in the stack.
