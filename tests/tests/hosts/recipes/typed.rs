@@ -42,6 +42,15 @@ fn the_package() {
     let told = type_in(host, &recipe("INSTALL.md", "ckctl status"));
     assert!(told.contains("all is well") && told.contains("/run/user/2001\n"), "{told}");
     assert_eq!(site.bob(), ALL);
+    documents_that_are_named_are_there(host);
+}
+
+/// The README of the package leads to them.
+fn documents_that_are_named_are_there(host: &Host) {
+    let named = "cd /usr/share/doc/ck-broker && grep -o '(docs/[A-Z]*[.]md' README.md | tr -d '(' | sort -u";
+    let missing = format!("({named}) | while read -r file; do [ -f \"$file\" ] || echo \"$file\"; done");
+    assert!(type_in(host, named).lines().count() > 10);
+    assert_eq!(type_in(host, &format!("cd /usr/share/doc/ck-broker; {missing}")), "");
 }
 
 #[test]
