@@ -53,7 +53,7 @@ const REFUSING: &str = r#"
     my %number = (pidfd_send_signal => 424, open_tree => 428, move_mount => 429, fsopen => 430, fsconfig => 431,
         fsmount => 432, pidfd_open => 434, clone3 => 435, close_range => 436, openat2 => 437, faccessat2 => 439,
         landlock_create_ruleset => 444, landlock_add_rule => 445, landlock_restrict_self => 446,
-        statx => $is_x86 ? 332 : 291, mount => $is_x86 ? 165 : 40, umount2 => $is_x86 ? 166 : 39);
+        statx => $is_x86 ? 332 : 291, waitid => $is_x86 ? 247 : 95, mount => $is_x86 ? 165 : 40, umount2 => $is_x86 ? 166 : 39);
     my ($ioctl, $setsockopt, $getsockopt) = $is_x86 ? (16, 54, 55) : (29, 208, 209);
     my %argument = (SO_PASSRIGHTS => [$setsockopt, 32, 83], SO_PEERPIDFD => [$getsockopt, 32, 77],
         PIDFD_GET_INFO => [$ioctl, 24, 0xC040FF0B]);

@@ -4,7 +4,7 @@ use super::{
     Net,
     accept::{TOO_MANY, turn_away},
     connection::{Connection, PendingReply},
-    room::{self, Holder, Place},
+    room::{self, Holder, Vacancy},
 };
 use crate::{limits::PeerClass, poller::Endpoint};
 use ck_core::model::Limit;
@@ -83,9 +83,9 @@ impl Net {
         let is_idle =
             |holder: &Holder| self.connections.get(&holder.key).is_some_and(|other| other.is_idle(now));
         match room::place(limit, uid, &holders, is_idle) {
-            Place::Free => true,
-            Place::None => false,
-            Place::Of(key) => {
+            Vacancy::Free => true,
+            Vacancy::None => false,
+            Vacancy::Of(key) => {
                 if let Some(other) = self.connections.get(&key) {
                     turn_away(other.as_fd(), RefusalCode::Busy, GIVEN_UP);
                 }

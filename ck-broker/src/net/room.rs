@@ -18,7 +18,7 @@ pub(crate) struct Holder {
 
 /// Where the place for one more connection comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Vacancy {
     /// One is free.
     Free,
     /// The connection with this key is closed for it.
@@ -29,21 +29,26 @@ pub(crate) enum Place {
 
 /// The place for one more connection of the uid among the `holders` of its class. Without a free one it takes that of an idle connection of
 /// a uid that holds more than its own: of the uid with most, the connection that has been idle for longest, subscribers last.
-pub(crate) fn place(limit: Limit, uid: u32, holders: &[Holder], is_idle: impl Fn(&Holder) -> bool) -> Place {
+pub(crate) fn place(
+    limit: Limit,
+    uid: u32,
+    holders: &[Holder],
+    is_idle: impl Fn(&Holder) -> bool,
+) -> Vacancy {
     let mut held: HashMap<u32, usize> = HashMap::new();
     for holder in holders {
         *held.entry(holder.uid).or_default() += 1;
     }
     let of = |uid| held.get(&uid).copied().unwrap_or(0);
     if of(uid) >= limit.per_user {
-        return Place::None;
+        return Vacancy::None;
     }
     if holders.len() < limit.all {
-        return Place::Free;
+        return Vacancy::Free;
     }
     let mut others: Vec<&Holder> = holders.iter().filter(|holder| of(holder.uid) > of(uid)).collect();
     others.sort_by_key(|holder| (Reverse(of(holder.uid)), holder.is_subscriber, holder.since));
-    others.into_iter().find(|holder| is_idle(holder)).map_or(Place::None, |holder| Place::Of(holder.key))
+    others.into_iter().find(|holder| is_idle(holder)).map_or(Vacancy::None, |holder| Vacancy::Of(holder.key))
 }
 
 #[cfg(test)]
@@ -63,42 +68,42 @@ mod tests {
         uids.iter().enumerate().map(holder).collect()
     }
 
-    fn place_of(uid: u32, holders: &[Holder]) -> Place {
+    fn place_of(uid: u32, holders: &[Holder]) -> Vacancy {
         place(LIMIT, uid, holders, |_| true)
     }
 
     #[test]
     fn there_is_room_until_it_is_full_and_one_uid_has_a_part() {
-        assert_eq!(place_of(1, &[]), Place::Free);
-        assert_eq!(place_of(1, &holders(&[1, 1, 1, 2])), Place::Free);
-        assert_eq!(place_of(1, &holders(&[1, 1, 1, 1])), Place::None);
+        assert_eq!(place_of(1, &[]), Vacancy::Free);
+        assert_eq!(place_of(1, &holders(&[1, 1, 1, 2])), Vacancy::Free);
+        assert_eq!(place_of(1, &holders(&[1, 1, 1, 1])), Vacancy::None);
     }
 
     #[test]
     fn who_has_none_gets_the_place_of_the_longest_idle_of_who_has_most() {
-        assert_eq!(place_of(9, &holders(&[1, 2, 2, 3, 3, 3, 1, 2])), Place::Of(1), "2 and 3 have as many");
-        assert_eq!(place_of(9, &holders(&[1, 2, 3, 4, 5, 6, 7, 8])), Place::Of(0));
+        assert_eq!(place_of(9, &holders(&[1, 2, 2, 3, 3, 3, 1, 2])), Vacancy::Of(1), "2 and 3 have as many");
+        assert_eq!(place_of(9, &holders(&[1, 2, 3, 4, 5, 6, 7, 8])), Vacancy::Of(0));
     }
 
     #[test]
     fn who_has_as_many_as_anybody_else_pushes_nobody_out() {
-        assert_eq!(place_of(1, &holders(&[1, 1, 2, 2, 3, 3, 4, 4])), Place::None);
-        assert_eq!(place_of(4, &holders(&[1, 1, 1, 2, 2, 3, 3, 4])), Place::Of(0));
+        assert_eq!(place_of(1, &holders(&[1, 1, 2, 2, 3, 3, 4, 4])), Vacancy::None);
+        assert_eq!(place_of(4, &holders(&[1, 1, 1, 2, 2, 3, 3, 4])), Vacancy::Of(0));
     }
 
     #[test]
     fn a_subscriber_goes_last_of_its_uid() {
         let mut holders = holders(&[1, 1, 1, 2, 2, 3, 3, 4]);
         holders[0].is_subscriber = true;
-        assert_eq!(place_of(9, &holders), Place::Of(1));
+        assert_eq!(place_of(9, &holders), Vacancy::Of(1));
         holders.iter_mut().for_each(|holder| holder.is_subscriber = true);
-        assert_eq!(place_of(9, &holders), Place::Of(0));
+        assert_eq!(place_of(9, &holders), Vacancy::Of(0));
     }
 
     #[test]
     fn who_is_busy_is_not_pushed_out() {
         let holders = holders(&[1, 1, 1, 2, 2, 3, 3, 4]);
-        assert_eq!(place(LIMIT, 9, &holders, |holder| holder.uid != 1), Place::Of(3), "the next ones then");
-        assert_eq!(place(LIMIT, 9, &holders, |_| false), Place::None);
+        assert_eq!(place(LIMIT, 9, &holders, |holder| holder.uid != 1), Vacancy::Of(3), "the next ones then");
+        assert_eq!(place(LIMIT, 9, &holders, |_| false), Vacancy::None);
     }
 }

@@ -34,7 +34,9 @@ pub fn peer(socket: &impl AsFd, pid: Pid) -> io::Result<OwnedFd> {
     match getsockopt(socket, sockopt::PeerPidfd) {
         Ok(pidfd) => Ok(pidfd),
         // Linux before 6.5.
-        Err(nix::errno::Errno::ENOPROTOOPT) => peer_by_pid(socket, pid),
+        Err(nix::errno::Errno::ENOPROTOOPT | nix::errno::Errno::EPERM | nix::errno::Errno::ENOSYS) => {
+            peer_by_pid(socket, pid)
+        }
         Err(errno) => Err(errno.into()),
     }
 }
@@ -122,7 +124,12 @@ fn parent(proc: &Proc, pidfd: &OwnedFd, pid: Pid) -> Option<Pid> {
     match sys::pidfd_parent(pidfd) {
         Ok(parent) => Pid::try_from(parent).ok(),
         // Linux before 6.13: ENOTTY, or EINVAL if pidfds support other requests already.
-        Err(nix::errno::Errno::ENOTTY | nix::errno::Errno::EINVAL) => proc.stat(pidfd, pid).ok()??.parent,
+        Err(
+            nix::errno::Errno::ENOTTY
+            | nix::errno::Errno::EINVAL
+            | nix::errno::Errno::EPERM
+            | nix::errno::Errno::ENOSYS,
+        ) => proc.stat(pidfd, pid).ok()??.parent,
         Err(_) => None,
     }
 }

@@ -167,7 +167,7 @@ hostile exchange x /canary & hostile exchange y /canary & hostile recreate z & s
 #[test]
 fn without_the_rest_all_is_well() {
     for errno in ERRNOS {
-        let mut calls = vec!["close_range", "SO_PASSRIGHTS"];
+        let mut calls = vec!["close_range", "waitid", "SO_PASSRIGHTS", "SO_PEERPIDFD", "PIDFD_GET_INFO"];
         calls.extend((errno == "ENOSYS").then_some("clone3"));
         let machine = up("directory", errno, &calls);
         log_in_and_out(&machine, &refusing(errno, &["close_range"]));

@@ -32,8 +32,20 @@ fn mask(capabilities: &[u32]) -> u64 {
 
 /// What workers can have on this machine: one more where there are virtual terminals.
 fn workers() -> u64 {
-    let has_vts = std::path::Path::new("/sys/class/tty/tty0/active").exists();
-    mask(&WORKERS) | if has_vts { mask(&[SYS_TTY_CONFIG]) } else { 0 }
+    mask(&WORKERS) | if has_vts() { mask(&[SYS_TTY_CONFIG]) } else { 0 }
+}
+
+fn has_vts() -> bool {
+    std::path::Path::new("/sys/class/tty/tty0/active").exists()
+}
+
+/// A machine without a broker. It has virtual terminals where the kernel has any.
+fn installed() -> Machine {
+    let machine = Machine::installed();
+    if has_vts() {
+        machine.host.run_ok(&["mknod", "/dev/tty0", "c", "4", "0"]);
+    }
+    machine
 }
 
 fn of_broker(machine: &Machine) -> [u64; 5] {
@@ -44,7 +56,8 @@ fn of_broker(machine: &Machine) -> [u64; 5] {
 fn the_broker_keeps_four_capabilities_and_its_workers_get_eight() {
     let guarded = Guarded::up_kind("directory");
     let machine = &guarded.machine;
-    let (own, workers) = (mask(&BROKERS), workers());
+    // There is no /dev/tty0, so there are no virtual terminals.
+    let (own, workers) = (mask(&BROKERS), mask(&WORKERS));
     assert_eq!(of_broker(machine), [own, own, 0, 0, workers]);
     let remover = "/usr/libexec/ck/ck-remove-directory";
     machine.host.run_ok(&["mv", remover, &format!("{remover}.real")]);
@@ -57,7 +70,7 @@ fn the_broker_keeps_four_capabilities_and_its_workers_get_eight() {
 
 #[test]
 fn hooks_get_what_workers_get() {
-    let mut machine = Machine::installed();
+    let mut machine = installed();
     machine.host.run_ok(&["mkdir", "-p", "/etc/ck/run-session.d"]);
     let hook = "#!/bin/sh\ncat /proc/self/status >/tmp/status\n";
     machine.host.write_file("/etc/ck/run-session.d/x.ck", hook, 0o755);

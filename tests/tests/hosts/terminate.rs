@@ -76,7 +76,8 @@ fn a_leader_that_does_not_end_is_killed_after_its_grace() {
     machine.host.run_ok(&["kill", "-STOP", &leader]);
     let start = Instant::now();
     machine.host.run_ok(&["ckctl", "terminate", "1"]);
-    machine.host.run_ok(&["ckctl", "terminate", "1"]);
+    // Once more is no other deadline. On a busy machine the session may be gone by then.
+    machine.host.run(&["ckctl", "terminate", "1"]);
     machine.await_sessions(0);
     assert!(start.elapsed() >= GRACE - Duration::from_millis(100), "{:?}", start.elapsed());
     assert!(machine.broker().stderr().contains("is killed"));
