@@ -57,13 +57,17 @@ fn the_name_is_the_accounts_and_not_what_was_typed() {
     machine.host.write_file(&format!("{}/libnss_other.so.2", place.trim()), bytes, 0o755);
     machine.host.run_ok(&["sed", "-i", "s/^passwd:.*/passwd: files other/", "/etc/nsswitch.conf"]);
 
+    // su and sshd pass the account's name on, where they look it up first. Other hosts pass what was typed.
+    let program = concat!(env!("CK_ROOT"), "target/fault/debug/examples/pam-application");
+    let program = std::fs::read(program).expect("pam-application: run `make faulty`");
+    machine.host.write_file("/usr/local/bin/pam-application", program, 0o755);
+    machine.host.write_file("/etc/pam.d/ck-test", "session required pam_ck.so\n", 0o644);
     for typed in ["ALICE", r"DOM\Alice", "alice@example.com"] {
-        let passed = machine.host.run_ok(&["getent", "passwd", typed]);
-        assert!(passed.starts_with("alice:"), "{passed}");
-        let ask = format!(
-            "su '{typed}' -s /bin/sh -c 'echo $XDG_RUNTIME_DIR; ckctl --no-legend users --columns user'"
-        );
-        assert_eq!(machine.host.run_ok(&["sh", "-c", &ask]), "/run/user/2001\nalice", "{typed}");
+        let found = machine.host.run_ok(&["getent", "passwd", typed]);
+        assert!(found.starts_with("alice:"), "{found}");
+        let session = ["pam-application", "ck-test", typed, "open", "env", "close"];
+        let told = machine.host.run_ok(&session);
+        assert!(told.contains("XDG_RUNTIME_DIR=/run/user/2001"), "{told}");
         machine.await_sessions(0);
     }
     let history = machine.host.run_ok(&["ckctl", "history", "alice", "--json"]);
