@@ -5,7 +5,7 @@ use crate::{
     layout::{Column, Layout, named},
     screen::Screen,
 };
-use ck_protocol::{Seat, Session, SessionId, TeardownDetail, User, Vt};
+use ck_protocol::{Seat, Session, SessionId, TeardownDetail, User, Vt, printable};
 
 /// Sessions, as `ckctl list` shows them.
 pub const SESSIONS: Layout<Session> = Layout {
@@ -238,7 +238,7 @@ pub const SESSION: [Column<Session>; 18] = [
 ];
 
 /// The lines of `ckctl status` and their meanings.
-pub const STATUS: [(&str, &str); 9] = [
+pub const STATUS: [(&str, &str); 10] = [
     ("State", "All is well, or one line for each problem."),
     ("Broker", "The release and the process of the broker."),
     ("Running since", "The time at which the broker was started."),
@@ -251,6 +251,7 @@ pub const STATUS: [(&str, &str); 9] = [
     ),
     ("Hooks", "Hooks that run, and changes that wait for hooks."),
     ("Subscribers", "Programs that are sent every event, such as ckctl watch."),
+    ("Directories", "The program that makes the runtime directories, if that is not ck-broker."),
 ];
 
 /// The fields of a session, one on each line.
@@ -281,8 +282,10 @@ pub fn status(facts: &Facts, problems: &[String], screen: Screen) -> String {
         format!("{}, {} failed", waiting("teardowns"), of("teardowns_failed")),
         waiting("hooks"),
         of("subscribers"),
+        facts.text("directories_manager").map(|manager| printable(manager).to_string()).unwrap_or_default(),
     ];
-    named(STATUS.iter().map(|(name, _)| *name).zip(values))
+    let fields = STATUS.iter().map(|(name, _)| *name).zip(values);
+    named(fields.filter(|(_, value)| !value.is_empty()))
 }
 
 #[cfg(test)]

@@ -48,6 +48,6 @@ src_install() {
 	# That is for pam-auth-update, which is Debian's.
 	rm -r "${ED}"/usr/share/pam-configs || die
 	keepdir /etc/ck/run-session.d /etc/ck/run-seat.d /usr/lib/ck/run-session.d /usr/lib/ck/run-seat.d
-	dodoc README.md CHANGELOG.md packaging/pam/pam.d-line
-	dodoc docs/HOOKS.md docs/JSON.md docs/PERMISSIONS.md docs/SESSIONS.md
+	dodoc README.md CHANGELOG.md SECURITY.md packaging/pam/pam.d-line
+	dodoc -r docs
 }

@@ -2,13 +2,19 @@
 
 use super::Api;
 use ck_core::policy::Action;
-use ck_protocol::{Fact, Message, Status, TeardownState, Text};
+use ck_protocol::{Fact, FactValue, Message, Status, TeardownState, Text};
 
 impl Api<'_> {
     /// The members of [`Status`], and what later releases have added. A key that was told once is always told, unless there is
     /// nothing to say of it, and always means the same.
     pub(super) fn facts(&self) -> Vec<Fact> {
-        self.status().iter().flat_map(Status::facts).collect()
+        let mut facts: Vec<Fact> = self.status().iter().flat_map(Status::facts).collect();
+        if let Some(manager) = &self.configured.manager {
+            let root = self.directories.root.path().display();
+            let line = format!("{} (process {}) manages {root}", manager.name, manager.pid);
+            facts.push(Fact::new("directories_manager", FactValue::Text(Text::clipped(&line))));
+        }
+        facts
     }
 
     pub(super) fn status(&self) -> Option<Status> {

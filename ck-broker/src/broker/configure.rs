@@ -9,6 +9,7 @@ impl Broker {
         log::set_max_level(settings.level);
         settings.problems.iter().for_each(|problem| log::warn!("{problem}"));
         self.configured.problems.clone_from(&settings.problems);
+        self.configured.manager.clone_from(&settings.yields_to);
         let limits = Limits::within(self.configured.descriptors, settings.hooks.parallel);
         let (policy, made_none) = (self.net.policy(), self.directories.root.makes_none());
         for component in self.components() {

@@ -1,7 +1,7 @@
 //! The current configuration: its source, its time, and reading it again.
 
 use super::{Settings, Source};
-use crate::process::Proc;
+use crate::{other_manager::OtherManager, process::Proc};
 use ck_protocol::{Message, ShortName, Text, Timestamp};
 use std::{rc::Rc, time::SystemTime};
 
@@ -18,6 +18,8 @@ pub(crate) struct Configured {
     pub(crate) descriptors: usize,
     /// What is wrong with the settings, although they can be used.
     pub(crate) problems: Vec<String>,
+    /// The other manager of runtime directories, if they are left to it.
+    pub(crate) manager: Option<OtherManager>,
     /// The time at which this process started.
     pub(crate) started_at: Timestamp,
     /// The time at which the settings were read.
@@ -35,7 +37,8 @@ impl Configured {
     pub(crate) fn new(source: Source, settings: &Settings, descriptors: usize) -> Self {
         let now = SystemTime::now().into();
         let (seats, problems) = (settings.seats.clone(), Vec::new());
-        Self { source, seats, descriptors, problems, started_at: now, at: now, problem: None }
+        let manager = settings.yields_to.clone();
+        Self { source, seats, descriptors, problems, manager, started_at: now, at: now, problem: None }
     }
 
     /// Reads the settings again. After an error, the old settings stay, and [`Configured::problem`] says why.

@@ -118,6 +118,19 @@ fn what_only_a_newer_broker_says_is_shown_by_its_key() {
 }
 
 #[test]
+fn another_manager_of_the_directories_has_a_line() {
+    let mut facts = well().facts();
+    let manager = "systemd-logind (process 81) manages /run/user";
+    facts.push(Fact::new("directories_manager", FactValue::Text(Text::clipped(manager))));
+    let broker = reporting(facts, Vec::new());
+    assert_eq!(
+        status(&broker, ""),
+        include_str!("well.txt").to_owned() + "Directories:    " + manager + "\n"
+    );
+    assert_eq!(json(&broker)["directories_manager"], manager);
+}
+
+#[test]
 fn a_key_that_is_taken_or_is_no_name_does_no_harm() {
     let keys = [
         "problems",

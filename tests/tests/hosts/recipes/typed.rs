@@ -42,6 +42,15 @@ fn the_package() {
     let told = type_in(host, &recipe("INSTALL.md", "ckctl status"));
     assert!(told.contains("all is well") && told.contains("/run/user/2001\n"), "{told}");
     assert_eq!(site.bob(), ALL);
+    documents_that_are_named_are_there(host);
+}
+
+/// The README of the package leads to them.
+fn documents_that_are_named_are_there(host: &Host) {
+    let named = "cd /usr/share/doc/ck-broker && grep -o '(docs/[A-Z]*[.]md' README.md | tr -d '(' | sort -u";
+    let missing = format!("({named}) | while read -r file; do [ -f \"$file\" ] || echo \"$file\"; done");
+    assert!(type_in(host, named).lines().count() > 10);
+    assert_eq!(type_in(host, &format!("cd /usr/share/doc/ck-broker; {missing}")), "");
 }
 
 #[test]
@@ -79,7 +88,10 @@ fn from_logind() {
     let site = Site::with_logind();
     site.install();
     assert_eq!(site.directories, Directories::Logind);
+    let whose = || site.host.run_ok(&["ckctl", "status"]).contains(") manages /run/user");
+    assert!(whose());
     type_in(&site.host, &recipe("MOVING.md", "systemctl mask"));
+    assert!(!whose());
     let told = site.host.run_ok(&["ssh", "alice@127.0.0.1", "echo $XDG_RUNTIME_DIR; ckctl show --json"]);
     assert!(told.starts_with(ALICES) && told.contains("\"runtime_dir\": \"/run/user/2001\""), "{told}");
     // As the document says of the module that stays in the stack.

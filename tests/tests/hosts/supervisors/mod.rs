@@ -3,6 +3,7 @@
 
 mod boot;
 mod debian;
+mod documented;
 mod killed;
 mod packages;
 mod readiness;
