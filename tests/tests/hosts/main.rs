@@ -12,6 +12,7 @@ mod ckctl_words;
 mod clock;
 mod completions;
 mod crash;
+mod daemons;
 mod dependencies;
 mod directories;
 mod endings;
