@@ -1,11 +1,8 @@
 //! Logins that wait for the hooks of their session.
 
 use super::Broker;
-use ck_core::{
-    model::EndCause,
-    registry::{Effect, Input},
-};
-use ck_protocol::{RefusalCode, Reply, SessionId, SessionRef};
+use ck_core::registry::{Effect, Input};
+use ck_protocol::{EndCause, RefusalCode, Reply, SessionId, SessionRef};
 
 impl Broker {
     /// All hooks have run for the opening of this session: replies to the peer that waits.

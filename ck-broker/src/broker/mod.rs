@@ -25,8 +25,8 @@ use crate::{
     poller::{Poller, Token},
     sessions::Sessions,
 };
-use ck_core::{events::Subscriptions, model::EndCause};
-use ck_protocol::SessionRef;
+use ck_core::events::Subscriptions;
+use ck_protocol::{EndCause, SessionRef};
 use nix::sys::{epoll::EpollTimeout, signal::Signal, signalfd::SignalFd};
 use std::time::Instant;
 
