@@ -4,8 +4,8 @@
 //! request to lock it.
 
 use crate::{
-    Fact, Message, Opened, Refusal, Seat, Session, SessionId, ShortName, Status, Teardown, TeardownDetail, Uid,
-    User,
+    Fact, Message, Opened, Refusal, Seat, Session, SessionId, ShortName, Status, Teardown, TeardownDetail,
+    Uid, User,
 };
 use serde::{Deserialize, Serialize};
 
