@@ -85,12 +85,12 @@ pub enum Verb {
     /// Ask the programs of the owners of sessions to lock them
     ///
     /// A line for each session says how many programs were told: those with the owner's uid that subscribe to events, as
-    /// ckctl watch does. Whether they lock the session is not known. If there are none, a message on standard error
-    /// says so, and the exit status is 0 all the same, because the request was carried out.
+    /// ckctl watch does. Whether they act on it is not known. If there are none, a message on standard error says so.
+    /// The exit status is 0 all the same, because the request was carried out, as it is with loginctl.
     ///
-    /// With --json the object has the members: sessions, the number of sessions; requests, an array with id, the
-    /// session, uid and user, its owner, and told, the number of programs, for each. An older broker does not say what
-    /// these three are: they are null.
+    /// With --json there is no such message. The object has the members: sessions, the number of sessions; requests, an
+    /// array with, for each session, id, its owner as uid and user, and told, the number of programs. With an older
+    /// broker uid, user and told are null.
     Lock {
         /// The session ids, from the first column of list
         #[arg(value_name = "ID", required = true, value_parser = session_id, allow_negative_numbers = true)]
@@ -98,7 +98,7 @@ pub enum Verb {
     },
     /// Ask the programs of the owners of sessions to unlock them
     ///
-    /// What is printed is as for lock.
+    /// What is printed, and the exit status, are those of lock.
     Unlock {
         /// The session ids, from the first column of list
         #[arg(value_name = "ID", required = true, value_parser = session_id, allow_negative_numbers = true)]
@@ -120,7 +120,8 @@ pub enum Verb {
     Teardown(TeardownVerb),
     /// Show every event as it happens, until interrupted
     ///
-    /// The first lines are a snapshot: the sessions that are open, marked as such. If events come faster than they
+    /// The first lines are a snapshot: the sessions that are open, marked as such. The line of an end says how long the
+    /// session lasted by the clock, and why it ended. If events come faster than they
     /// are read, a line says how many are lost.
     ///
     /// With --json a line is an object with the members: time, when ckctl received the event; sequence, the number
