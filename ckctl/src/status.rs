@@ -12,10 +12,10 @@ pub const STATUS: [(&str, &str); 14] = [
     ("Configured", "The time at which the broker read its configuration."),
     (
         "Sessions",
-        "The number of sessions, how many there can be, and the most at one time since the broker was started.",
+        "The number of sessions, how many there can be, and the most at one time since the broker was started (peak).",
     ),
     ("Users", "The number of users with a session or with lingering on."),
-    ("Logins", "The number of logins that were replied to; most in a minute: in the last hour."),
+    ("Logins", "The number of logins that were replied to. The peak is that of any minute of the last hour."),
     (
         "Slowest login",
         "How long the slowest login of the last hour took in the broker, when it was, and how long its stages took: until the \
@@ -75,7 +75,7 @@ pub fn status(facts: &Facts, problems: &[String], screen: Screen) -> String {
 fn sessions(facts: &Facts) -> String {
     let now = format!("{} of at most {}", facts.shown("sessions"), facts.shown("sessions_limit"));
     match facts.number(keys::SESSIONS_PEAK) {
-        Some(peak) => format!("{now}; most at one time: {peak}"),
+        Some(peak) => format!("{now}, peak {peak}"),
         None => now,
     }
 }
@@ -84,9 +84,7 @@ fn logins(facts: &Facts) -> Option<String> {
     let of = |key| facts.number(key);
     let (minute, hour) = (of(keys::LOGINS_LAST_MINUTE)?, of(keys::LOGINS_LAST_HOUR)?);
     let (all, peak) = (of(keys::LOGINS)?, of(keys::LOGINS_PEAK_MINUTE)?);
-    Some(format!(
-        "{minute} in the last minute, {hour} in the last hour, {all} since the start; most in a minute: {peak}"
-    ))
+    Some(format!("{minute} in the last minute (peak {peak}), {hour} in the last hour, {all} since the start"))
 }
 
 fn slowest_login(facts: &Facts) -> Option<String> {
@@ -101,7 +99,7 @@ fn slowest_login(facts: &Facts) -> Option<String> {
         facts.duration(&key).map(|_| format!("{stage} {}", facts.shown(&key)))
     };
     let stages = keys::STAGES.iter().filter_map(of_stage).collect::<Vec<_>>().join(", ");
-    Some(if stages.is_empty() { line } else { format!("{line}: {stages}") })
+    Some(if stages.is_empty() { line } else { format!("{line}\n\t{stages}") })
 }
 
 fn longest_teardown(facts: &Facts) -> Option<String> {

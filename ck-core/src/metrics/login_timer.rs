@@ -93,25 +93,3 @@ impl LoginTimer {
         (now.saturating_duration_since(self.began), self.stages)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::metrics::some_time;
-
-    #[test]
-    fn a_stage_ends_where_the_next_begins_and_times_of_one_stage_add_up() {
-        let start = some_time();
-        let at = |millis| start + Duration::from_millis(millis);
-        let mut timer = LoginTimer::start(start);
-        timer.begin(Stage::Identify, at(1));
-        timer.end(at(3));
-        timer.begin(Stage::Record, at(10));
-        timer.begin(Stage::Hooks, at(14));
-        timer.begin(Stage::Record, at(30));
-        let (whole, stages) = timer.finish(at(31));
-        assert_eq!(whole, Duration::from_millis(31));
-        let millis = STAGES.map(|stage| stages.of(stage).as_millis());
-        assert_eq!(millis, [1, 2, 0, 5, 16]);
-    }
-}

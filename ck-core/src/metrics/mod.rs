@@ -22,12 +22,5 @@ pub use logins::{LoginMetrics, MeasuredLogin};
 pub use refusals::Refusals;
 pub use teardowns::{MeasuredTeardown, TeardownMetrics};
 
-/// A time for tests.
 #[cfg(test)]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "an instant can be had from the clock only; its value does not matter"
-)]
-fn some_time() -> std::time::Instant {
-    std::time::Instant::now()
-}
+mod tests;
