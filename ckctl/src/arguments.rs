@@ -82,13 +82,23 @@ pub enum Verb {
         #[arg(value_name = "ID", value_parser = session_id, allow_negative_numbers = true)]
         ids: Vec<SessionId>,
     },
-    /// Ask the programs in sessions to lock the screen
+    /// Ask the programs of the owners of sessions to lock them
+    ///
+    /// A line for each session says how many programs were told: those with the owner's uid that subscribe to events, as
+    /// ckctl watch does. Whether they act on it is not known. If there are none, a message on standard error says so.
+    /// The exit status is 0 all the same, because the request was carried out, as it is with loginctl.
+    ///
+    /// With --json there is no such message. The object has the members: sessions, the number of sessions; requests, an
+    /// array with, for each session, id, its owner as uid and user, and told, the number of programs. With an older
+    /// broker uid, user and told are null.
     Lock {
         /// The session ids, from the first column of list
         #[arg(value_name = "ID", required = true, value_parser = session_id, allow_negative_numbers = true)]
         ids: Vec<SessionId>,
     },
-    /// Ask the programs in sessions to unlock the screen
+    /// Ask the programs of the owners of sessions to unlock them
+    ///
+    /// What is printed, and the exit status, are those of lock.
     Unlock {
         /// The session ids, from the first column of list
         #[arg(value_name = "ID", required = true, value_parser = session_id, allow_negative_numbers = true)]
@@ -110,15 +120,18 @@ pub enum Verb {
     Teardown(TeardownVerb),
     /// Show every event as it happens, until interrupted
     ///
-    /// The first lines are a snapshot: the sessions that are open, marked as such. If events come faster than they
+    /// The first lines are a snapshot: the sessions that are open, marked as such. The line of an end says how long the
+    /// session lasted by the clock, and why it ended. If events come faster than they
     /// are read, a line says how many are lost.
     ///
     /// With --json a line is an object with the members: time, when ckctl received the event; sequence, the number
     /// of the event; event, one of session_present, seat_present, synced (the snapshot is complete), session_added,
     /// session_changed, session_removed, user_added, user_removed, seat_changed, teardown_finished,
     /// teardown_failed, lock_requested, unlock_requested, lost; id and uid, the session and the user that it is
-    /// about; session, an object as in list; seat, active, before, the seat, the session in its foreground and
-    /// the one before it; lost, how many events are missing. An absent value is null.
+    /// about; user, the name of the user; session, an object as in list; ended_by, why the session ended, and
+    /// terminated_by, the uid of the user who terminated it, with the words of history; duration_seconds, how long it
+    /// lasted; seat, active, before, the seat, the session in its foreground and the one before it; lost, how many
+    /// events are missing. An absent value is null. An older broker does not say everything.
     Watch,
     /// Show this help, or the help of a verb
     Help {

@@ -4,7 +4,7 @@
 //! - [`run`]: from the command line to what is printed
 //! - [`arguments`]: the command line; [`manual`]: what the manual pages and `--help` explain
 //! - [`client`]: the connection to the broker
-//! - [`show`], [`history`], [`linger`], [`watch`]: one verb each
+//! - [`show`], [`history`], [`linger`], [`lock`], [`watch`]: one verb each
 //! - [`table`], [`json`], [`metrics`], [`events`]: the forms of what is printed; [`output`] chooses one, [`layout`] makes lists
 //! - [`status`]: the state of the broker for people; [`openmetrics`]: the text of [`metrics`]
 //! - [`facts`]: what the broker reports about itself; [`health`] finds problems in it
@@ -23,6 +23,7 @@ pub mod history;
 pub mod json;
 pub mod layout;
 pub mod linger;
+pub mod lock;
 mod lookup;
 pub mod manual;
 pub mod metrics;

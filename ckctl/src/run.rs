@@ -10,6 +10,7 @@ use crate::{
     history::{self, HistoryError},
     json,
     linger::{self, LingerError},
+    lock::{self, LockVerb},
     metrics,
     output::{Format, Output, OutputError},
     screen::Screen,
@@ -19,7 +20,7 @@ use crate::{
 };
 use ck_protocol::{AdminRequest, SessionId, Target, printable};
 use std::{
-    env,
+    env, fmt,
     io::{self, Write},
     process::ExitCode,
 };
@@ -147,11 +148,14 @@ fn text(arguments: &Arguments, verb: Verb) -> Result<String, RunError> {
             return Err(RunError::CommandLine(needed.to_owned()));
         }
         Verb::Terminate { user: None, ids } => {
-            let request = |id| AdminRequest::Terminate(Target::Session(id));
-            done(act_on_each(&mut client()?, &ids, request)?, &output)?
+            let mut client = client()?;
+            let request = |id| client.act(AdminRequest::Terminate(Target::Session(id)));
+            let (counts, refused) = act_on_each(&ids, request)?;
+            refused.map_or(Ok(()), Err)?;
+            done(counts.iter().sum(), &output)?
         }
-        Verb::Lock { ids } => done(act_on_each(&mut client()?, &ids, AdminRequest::Lock)?, &output)?,
-        Verb::Unlock { ids } => done(act_on_each(&mut client()?, &ids, AdminRequest::Unlock)?, &output)?,
+        Verb::Lock { ids } => request_locks(&mut client()?, &ids, LockVerb::Lock, &output)?,
+        Verb::Unlock { ids } => request_locks(&mut client()?, &ids, LockVerb::Unlock, &output)?,
         Verb::Status { metrics } => status(client(), metrics, &output)?,
         Verb::Teardown(TeardownVerb::List) => {
             let teardowns = client()?.teardowns()?;
@@ -206,34 +210,54 @@ fn status(
     Ok(output.one(&json, || status::status(&facts, &problems, output.screen))?)
 }
 
-/// Sends a request for each session. A refusal does not keep the others from being sent. All refusals are reported, the last
-/// one as the error.
-fn act_on_each(
-    client: &mut Client,
+/// Sends a request for each session, by `request`. A refusal does not keep the others from being sent. Returns the answers and
+/// the last refusal. The other refusals are reported.
+fn act_on_each<T>(
     ids: &[SessionId],
-    request: impl Fn(SessionId) -> AdminRequest,
-) -> Result<u64, RunError> {
-    let (mut done, mut failed) = (0, None);
+    mut request: impl FnMut(SessionId) -> Result<T, ClientError>,
+) -> Result<(Vec<T>, Option<ClientError>), ClientError> {
+    let (mut answers, mut refused) = (Vec::new(), None);
     for &id in ids {
-        match client.act(request(id)) {
-            Ok(count) => done += count,
+        match request(id) {
+            Ok(answer) => answers.push(answer),
             Err(error @ ClientError::Refused { .. }) => {
-                if let Some(before) = failed.replace(error) {
+                if let Some(before) = refused.replace(error) {
                     complain(&before);
                 }
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
-    failed.map_or(Ok(done), |error| Err(error.into()))
+    Ok((answers, refused))
 }
 
-/// The result of a verb that acts on sessions. People see it in `ckctl list`, so only JSON has it.
+/// Requests that each session is locked or unlocked. People are told on standard error of sessions whose owner has no program
+/// that heard of it, because such a session stays as it is.
+fn request_locks(
+    client: &mut Client,
+    ids: &[SessionId],
+    verb: LockVerb,
+    output: &Output<'_>,
+) -> Result<String, RunError> {
+    let (answers, refused) = act_on_each(ids, |id| lock::request(client, verb, id))?;
+    if output.format == Format::Table {
+        answers.iter().filter_map(|answer| answer.unheard(verb)).for_each(|line| complain(&line));
+    }
+    let heard = || answers.iter().filter_map(|answer| answer.heard(verb)).collect();
+    let text = output.one(&lock::Json::from(&*answers), heard)?;
+    let Some(error) = refused else { return Ok(text) };
+    if !answers.is_empty() {
+        print(&text)?;
+    }
+    Err(error.into())
+}
+
+/// The result of a verb that ends sessions or brings one to the foreground. People see it in `ckctl list`, so only JSON has it.
 fn done(sessions: u64, output: &Output<'_>) -> Result<String, OutputError> {
     output.one(&json::Done { sessions }, String::new)
 }
 
-fn complain(error: &dyn std::error::Error) {
+fn complain(error: &dyn fmt::Display) {
     // Nobody reads standard error if this fails.
     let _ = writeln!(io::stderr(), "ckctl: {error}");
 }

@@ -49,6 +49,8 @@ fn the_document_shows_what_is_printed() {
         let words: Vec<&str> = command.split(' ').collect();
         document += &view(what, command, &beginning(command, &machine.host.run_ok(&words)));
     }
+    machine.host.run_ok(&["ckctl", "terminate", "3"]);
+    wait_until(SOON, "the end has been shown", || watch.stdout().contains(" torn down\n"));
     watch.signal(rustix::process::Signal::INT);
     assert!(watch.wait(SOON).is_some(), "it ends");
     document += &view("Who comes and goes, as it happens:", "ckctl watch", &watch.stdout());
@@ -83,6 +85,9 @@ fn steady(line: &str) -> String {
     let line = dated(line);
     if line.starts_with('#') {
         return line;
+    }
+    if let Some((start, cause)) = line.split_once(" ended after 12:00:00") {
+        return format!("{start} ended after 00:00:00{cause}");
     }
     // How long somebody was here, behind from when to when.
     let parts: Vec<&str> = line.split("12:00:00").collect();
