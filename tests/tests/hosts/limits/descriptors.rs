@@ -59,6 +59,9 @@ fn without_descriptors_the_broker_waits_instead_of_spinning() {
     wait_until(SOON, "logins have sessions again", || {
         machine.host.run_ok(&["ssh", "alice@127.0.0.1", "echo $XDG_RUNTIME_DIR"]) == ALICES
     });
+    // While it lasted, both listeners were taken out of what the loop waits for, by each of them that found no descriptor.
+    let log = machine.broker().stderr();
+    assert!(!log.contains("cannot stop watching"), "{log}");
 }
 
 /// A session whose leader cannot be watched is kept, and watched as soon as that is possible.
