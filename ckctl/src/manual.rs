@@ -3,7 +3,7 @@
 use crate::{
     history::{self, CAUSES, ENDS},
     layout::Column,
-    table,
+    status, table,
 };
 use std::fmt::Write;
 
@@ -73,7 +73,7 @@ pub fn sections(page: &str) -> Vec<Section> {
     };
     let (fields, states): (_, &[_]) = match page {
         "ckctl show" => (meanings(&table::SESSION), &SESSION_STATES),
-        "ckctl status" => (table::STATUS.to_vec(), states),
+        "ckctl status" => (status::STATUS.to_vec(), states),
         _ => (Vec::new(), states),
     };
     let of_ckctl = |entries: &[(&'static str, &'static str)]| {

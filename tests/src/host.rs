@@ -41,6 +41,8 @@ pub enum Kind {
     Vsftpd,
     /// Plain, with proftpd.
     Proftpd,
+    /// Plain, with Prometheus and its node_exporter.
+    Prometheus,
 }
 
 /// The Debian release of a host.
@@ -91,6 +93,7 @@ impl Options {
             Kind::Shells => "shells",
             Kind::Vsftpd => "vsftpd",
             Kind::Proftpd => "proftpd",
+            Kind::Prometheus => "prometheus",
         };
         let suite = match self.suite {
             Suite::Bookworm => "bookworm",

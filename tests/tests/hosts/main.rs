@@ -34,6 +34,7 @@ mod links;
 mod local;
 mod logging;
 mod manuals;
+mod monitoring;
 mod names;
 mod neighbours;
 mod older_kernel;
