@@ -65,11 +65,18 @@ impl Poller {
         }
     }
 
-    /// Stops watching `source`. A source that is not watched, such as a listener that was taken out before, is no error.
+    /// Stops watching `source`.
     pub(crate) fn unwatch(&self, source: impl AsFd) {
+        if let Err(errno) = self.take_out(source) {
+            log::error!("cannot stop watching a descriptor: {errno}");
+        }
+    }
+
+    /// A source that is not watched, such as a listener that was taken out before, is no error.
+    fn take_out(&self, source: impl AsFd) -> nix::Result<()> {
         match self.0.delete(source.as_fd()) {
-            Ok(()) | Err(Errno::ENOENT) => {}
-            Err(errno) => log::error!("cannot stop watching a descriptor: {errno}"),
+            Err(Errno::ENOENT) => Ok(()),
+            taken => taken,
         }
     }
 }
@@ -78,5 +85,27 @@ impl AsFd for Poller {
     /// Readable while a source of the set is ready: sets can be nested.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn a_listener_may_be_taken_out_twice_and_put_in_again() {
+        let path = std::env::temp_dir().join(format!("ck-broker-poller-{}", std::process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let poller = Poller::new().unwrap();
+        for _ in 0..2 {
+            poller.watch(&listener, Token::Accept(Endpoint::Admin), EpollFlags::EPOLLIN).unwrap();
+            poller.watch(&listener, Token::Accept(Endpoint::Admin), EpollFlags::EPOLLIN).unwrap();
+            assert_eq!((poller.take_out(&listener), poller.take_out(&listener)), (Ok(()), Ok(())));
+        }
+        // What can never be watched is another matter.
+        let file = std::fs::File::open("/proc/self/exe").unwrap();
+        assert_eq!(poller.take_out(&file), Err(Errno::EPERM));
     }
 }

@@ -46,7 +46,14 @@ fn without_descriptors_the_broker_waits_instead_of_spinning() {
     // Below what it has: the descriptor that it gives up for a moment cannot be had again either.
     let pid = machine.broker().pid().to_string();
     machine.host.run_ok(&["prlimit", "--pid", &pid, "--nofile=4:"]);
+    // Connections at both sockets, so that the loop hears of both at once.
+    machine.broker().signal(Signal::STOP);
     let flood = idle_connections(&machine, &["setpriv", "--reuid=2002", "--clear-groups"], 60);
+    let login = machine.host.spawn(&["su", "alice", "-c", "true"]);
+    wait_until(SOON, "the login has connected", || {
+        machine.host.run_ok(&["cat", "/proc/net/unix"]).matches("session.sock").count() >= 2
+    });
+    machine.broker().signal(Signal::CONT);
     wait_until(SOON, "they have run out", || machine.broker().stderr().contains("cannot accept connections"));
     let before = machine.broker_ticks();
     std::thread::sleep(Duration::from_secs(1));
@@ -54,11 +61,14 @@ fn without_descriptors_the_broker_waits_instead_of_spinning() {
     assert!(spent < 20, "{spent} ticks in a second");
     // The login goes on without it, and the next one with it.
     machine.host.run_ok(&["ssh", "alice@127.0.0.1", "true"]);
-    drop((idler, flood));
+    drop((idler, flood, login));
     machine.host.run_ok(&["prlimit", "--pid", &pid, "--nofile=1024:"]);
     wait_until(SOON, "logins have sessions again", || {
         machine.host.run_ok(&["ssh", "alice@127.0.0.1", "echo $XDG_RUNTIME_DIR"]) == ALICES
     });
+    // Each of both took both out of what the loop waits for.
+    let log = machine.broker().stderr();
+    assert!(!log.contains("cannot stop watching"), "{log}");
 }
 
 /// A session whose leader cannot be watched is kept, and watched as soon as that is possible.

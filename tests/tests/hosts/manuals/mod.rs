@@ -3,6 +3,7 @@
 //! the page, and each in the page must exist. `ck-broker/tests/example.rs` does the same for `broker.toml(5)`, and a test
 //! of the module `hooks::environment` for `ck-hooks(7)`. The pages of `ckctl` are generated from its command line.
 
+mod examples;
 mod options;
 mod pages;
 mod protocol;
