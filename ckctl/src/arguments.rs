@@ -2,7 +2,7 @@
 
 use crate::{history::Query, layout::Selection, linger::LingerVerb, manual, output::Format};
 use ck_protocol::{SessionId, TeardownId};
-use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::{ffi::OsString, path::PathBuf};
 
 /// Show login sessions, and the state of the session broker
@@ -108,6 +108,10 @@ pub enum Verb {
     /// Show runtime directories that are being removed, or could not be
     #[command(subcommand, arg_required_else_help = false)]
     Teardown(TeardownVerb),
+    /// Check this machine: PAM, sshd, the broker and what it needs, and say what to do
+    ///
+    /// Without --login, nothing is changed. Every user can ask. What only root can see is skipped for others.
+    Doctor(Examination),
     /// Show every event as it happens, until interrupted
     ///
     /// The first lines are a snapshot: the sessions that are open, marked as such. If events come faster than they
@@ -126,6 +130,21 @@ pub enum Verb {
         #[arg(value_name = "VERB")]
         verb: Vec<OsString>,
     },
+}
+
+/// What `doctor` tries besides.
+#[derive(Debug, Clone, Args)]
+pub struct Examination {
+    /// Log this user in and out again, by PAM, without a password: a real session, with its hooks and its line in the history
+    /// (root only)
+    #[arg(long, value_name = "USER")]
+    pub login: Option<OsString>,
+    /// The PAM service of that login
+    #[arg(long, value_name = "NAME", requires = "login", default_value = "sshd")]
+    pub service: String,
+    /// Be the process that logs in. `doctor --login` starts it.
+    #[arg(long, hide = true, requires = "login")]
+    pub on_trial: bool,
 }
 
 /// What to do about teardowns.

@@ -4,6 +4,7 @@
 //! - [`run`]: from the command line to what is printed
 //! - [`arguments`]: the command line; [`manual`]: what the manual pages and `--help` explain
 //! - [`client`]: the connection to the broker
+//! - [`doctor`]: checks of the whole machine; `libpam`: the calls into libpam for it
 //! - [`show`], [`history`], [`linger`], [`watch`]: one verb each
 //! - [`table`], [`json`], [`metrics`], [`events`]: the forms of what is printed; [`output`] chooses one, [`layout`] makes lists
 //! - [`facts`]: what the broker reports about itself; [`health`] finds problems in it
@@ -13,6 +14,7 @@
 pub mod account;
 pub mod arguments;
 pub mod client;
+pub mod doctor;
 pub mod events;
 #[cfg(test)]
 mod example_facts;
@@ -21,6 +23,7 @@ pub mod health;
 pub mod history;
 pub mod json;
 pub mod layout;
+mod libpam;
 pub mod linger;
 mod lookup;
 pub mod manual;

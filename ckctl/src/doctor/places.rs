@@ -1,0 +1,113 @@
+//! The directories that the broker works in, and its sockets: docs/ARCHITECTURE.md, "What nobody can hold".
+
+use super::{Here, mount_table, report::Finding};
+use crate::{
+    facts::Facts,
+    lookup::{Last, find},
+};
+use rustix::{
+    fs::{AtFlags, CWD, Statx, StatxAttributes, StatxFlags, statx},
+    io::Errno,
+};
+use std::path::Path;
+
+/// Where the runtime directories are. The broker can be started with another root, but no service file does that.
+const RUNTIME_ROOT: &str = "/run/user";
+/// The mode of both places: users can pass, but not read.
+const PASS: u16 = 0o711;
+/// The permission bits of a mode.
+const PERMISSIONS: u16 = 0o7777;
+/// The socket of the module, beside that of ckctl.
+const SESSION_SOCKET: &str = "session.sock";
+const ADVICE: &str =
+    "restart the broker, which makes it; in a container: mount a tmpfs on it before the broker starts";
+
+/// Checks the places. Without an answer of the broker, only those that are there.
+pub(super) fn check(here: &Here<'_>, facts: Option<&Facts>) -> Vec<Finding> {
+    let Some(state) = here.socket.parent() else { return Vec::new() };
+    let mut findings = vec![place("state-directory", state, false, facts.is_some())];
+    findings.push(match facts.and_then(|facts| facts.text("directories_manager")) {
+        Some(manager) => Finding::skipped("runtime-root", format!("{manager} manages {RUNTIME_ROOT}")),
+        None => place("runtime-root", Path::new(RUNTIME_ROOT), true, facts.is_some()),
+    });
+    if facts.is_some() {
+        findings.push(sockets(&[(here.socket, 0o666), (&state.join(SESSION_SOCKET), 0o600)]));
+    }
+    findings
+}
+
+fn place(check: &str, path: &Path, is_shared: bool, is_needed: bool) -> Finding {
+    let shown = path.display();
+    let found = match look(path) {
+        Ok(found) => found,
+        Err(Errno::NOENT) if !is_needed => {
+            return Finding::skipped(check, format!("{shown}: no broker has made it"));
+        }
+        Err(errno) => return Finding::problem(check, format!("{shown}: {errno}"), ADVICE),
+    };
+    if found.stx_uid != 0 || found.stx_mode & PERMISSIONS != PASS {
+        let (mode, uid) = (found.stx_mode & PERMISSIONS, found.stx_uid);
+        return Finding::problem(
+            check,
+            format!("{shown} has the mode {mode:04o} and belongs to uid {uid}, not {PASS:04o} and root"),
+            format!("chown root {shown} && chmod {PASS:o} {shown}"),
+        );
+    }
+    if !found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        return Finding::problem(
+            check,
+            format!("{shown} is no file system of its own: local users can hold it"),
+            ADVICE,
+        );
+    }
+    match mount_table::is_shared(path) {
+        Some(shared) if shared != is_shared => Finding::warning(
+            check,
+            if is_shared {
+                format!(
+                    "{shown} is a mount that is not shared: services with a mount namespace of their own do not see the directories"
+                )
+            } else {
+                format!("{shown} is a shared mount, and should be private")
+            },
+            format!("mount --make-{} {shown}", if is_shared { "shared" } else { "private" }),
+        ),
+        _ => Finding::ok(
+            check,
+            format!("{shown} is a file system of its own{}", if is_shared { ", and shared" } else { "" }),
+        ),
+    }
+}
+
+fn sockets(wanted: &[(&Path, u16)]) -> Finding {
+    for (path, mode) in wanted {
+        let shown = path.display();
+        let restart = format!("restart the broker: {}", super::broker::service("restart"));
+        match look(path) {
+            Err(errno) => return Finding::problem("sockets", format!("{shown}: {errno}"), restart),
+            Ok(found) if found.stx_uid != 0 || found.stx_mode & PERMISSIONS != *mode => {
+                return Finding::problem(
+                    "sockets",
+                    format!(
+                        "{shown} has the mode {:04o} and belongs to uid {}",
+                        found.stx_mode & PERMISSIONS,
+                        found.stx_uid
+                    ),
+                    format!("chown root {shown} && chmod {mode:o} {shown}"),
+                );
+            }
+            Ok(_) => {}
+        }
+    }
+    Finding::ok("sockets", "belong to root and have their modes")
+}
+
+/// Looks at what is at `path`, without waiting for a directory that somebody holds.
+fn look(path: &Path) -> Result<Statx, Errno> {
+    let place = find(path, Last::Keep)?;
+    let (flags, wanted) = (AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, StatxFlags::BASIC_STATS);
+    match &place.handle {
+        Some(handle) => statx(handle, c"", flags | AtFlags::EMPTY_PATH, wanted),
+        None => statx(CWD, &place.path, flags, wanted),
+    }
+}
