@@ -1,7 +1,6 @@
 //! Whether another program makes sessions or runtime directories: as a daemon, and as a module beside ours.
 
 use super::{
-    Here,
     broker::service,
     module, processes,
     report::Finding,
@@ -27,7 +26,7 @@ const WITH_DAEMON: [(&str, &[&str], &str); 2] = [
 ];
 
 /// Looks for both. `facts` are those of the broker, if it answers.
-pub(super) fn check(_here: &Here<'_>, facts: Option<&Facts>, logins: &[Login]) -> Vec<Finding> {
+pub(super) fn check(facts: Option<&Facts>, logins: &[Login]) -> Vec<Finding> {
     let running = processes::daemons(&DIRECTORY_MANAGERS);
     let mut findings = vec![directories(facts, running.first())];
     for (daemon, remedy) in OTHERS.iter().filter(|(daemon, _)| !processes::daemons(&[daemon]).is_empty()) {
@@ -45,28 +44,35 @@ pub(super) fn check(_here: &Here<'_>, facts: Option<&Facts>, logins: &[Login]) -
     findings
 }
 
+/// `running` is a daemon that makes directories.
 fn directories(facts: Option<&Facts>, running: Option<&String>) -> Finding {
-    let restart = || service("restart");
-    match (facts, facts.and_then(|facts| facts.text("directories_manager")), running) {
-        (None, _, None) => Finding::ok(CHECK, "neither logind nor elogind runs"),
-        (None, _, Some(daemon)) => Finding::ok(CHECK, format!("{daemon} runs, and manages /run/user")),
-        (Some(_), None, None) => Finding::ok(CHECK, "no other program manages /run/user"),
-        (Some(_), Some(known), Some(_)) => {
-            Finding::ok(CHECK, format!("{known} manages /run/user, and the broker only the sessions"))
-        }
-        (Some(_), Some(known), None) => Finding::warning(
+    let Some(facts) = facts else {
+        return Finding::ok(
             CHECK,
-            format!("the broker leaves /run/user to {known}, which no longer runs"),
-            format!("let the broker look again: {}", restart()),
-        ),
-        (Some(_), None, Some(daemon)) => Finding::problem(
+            running.map_or("neither logind nor elogind runs".to_owned(), |daemon| format!("{daemon} runs")),
+        );
+    };
+    match (facts.text("runtime_root"), facts.text("directories_manager"), running) {
+        (Some(root), _, None) => Finding::ok(CHECK, format!("no other program manages {root}")),
+        (Some(root), _, Some(daemon)) => Finding::problem(
             CHECK,
-            format!("{daemon} runs beside the broker: both manage /run/user"),
+            format!("{daemon} runs beside the broker: both manage {root}"),
             format!(
-                "stop {daemon} and keep it from starting, or let the broker leave /run/user to it: {}",
-                restart()
+                "stop {daemon} and keep it from starting, or let the broker leave {root} to it: {}",
+                service("restart")
             ),
         ),
+        (None, Some(manager), Some(_)) => {
+            Finding::ok(CHECK, format!("{manager}; the broker has the sessions"))
+        }
+        (None, Some(manager), None) => Finding::warning(
+            CHECK,
+            format!("nobody makes runtime directories: when the broker started, {manager}"),
+            format!("let the broker look again: {}", service("restart")),
+        ),
+        (None, None, _) => {
+            Finding::ok(CHECK, "the broker makes no runtime directories, by its configuration")
+        }
     }
 }
 

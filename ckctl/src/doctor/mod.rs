@@ -56,7 +56,7 @@ pub fn check(socket: &Path, login: Option<&Login>) -> Result<Vec<Finding>, Login
     let (facts, of_broker) = broker::check(&here);
     findings.extend(of_broker);
     findings.extend(places::check(&here, facts.as_ref()));
-    findings.extend(manager::check(&here, facts.as_ref(), &logins));
+    findings.extend(manager::check(facts.as_ref(), &logins));
     findings.extend(trial.map(|trial| trial.check(&here)).unwrap_or_default());
     Ok(findings)
 }

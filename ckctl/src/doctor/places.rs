@@ -11,8 +11,7 @@ use rustix::{
 };
 use std::path::Path;
 
-/// Where the runtime directories are. The broker can be started with another root, but no service file does that.
-const RUNTIME_ROOT: &str = "/run/user";
+const ROOT_CHECK: &str = "runtime-root";
 /// The mode of both places: users can pass, but not read.
 const PASS: u16 = 0o711;
 /// The permission bits of a mode.
@@ -22,27 +21,24 @@ const SESSION_SOCKET: &str = "session.sock";
 const ADVICE: &str =
     "restart the broker, which makes it; in a container: mount a tmpfs on it before the broker starts";
 
-/// Checks the places. Without an answer of the broker, only those that are there.
+/// Checks the places of the broker that answered.
 pub(super) fn check(here: &Here<'_>, facts: Option<&Facts>) -> Vec<Finding> {
-    let Some(state) = here.socket.parent() else { return Vec::new() };
-    let mut findings = vec![place("state-directory", state, false, facts.is_some())];
-    findings.push(match facts.and_then(|facts| facts.text("directories_manager")) {
-        Some(manager) => Finding::skipped("runtime-root", format!("{manager} manages {RUNTIME_ROOT}")),
-        None => place("runtime-root", Path::new(RUNTIME_ROOT), true, facts.is_some()),
-    });
-    if facts.is_some() {
-        findings.push(sockets(&[(here.socket, 0o666), (&state.join(SESSION_SOCKET), 0o600)]));
-    }
-    findings
+    let (Some(facts), Some(state)) = (facts, here.socket.parent()) else {
+        return vec![Finding::skipped("places", "the broker makes and corrects them when it starts")];
+    };
+    let root = match (facts.text("runtime_root"), facts.text("directories_manager")) {
+        (Some(root), _) => place(ROOT_CHECK, Path::new(root), true),
+        (None, Some(manager)) => Finding::skipped(ROOT_CHECK, manager),
+        (None, None) => Finding::skipped(ROOT_CHECK, "the broker makes no directories, by its configuration"),
+    };
+    let sockets = sockets(&[(here.socket, 0o666), (&state.join(SESSION_SOCKET), 0o600)]);
+    vec![place("state-directory", state, false), root, sockets]
 }
 
-fn place(check: &str, path: &Path, is_shared: bool, is_needed: bool) -> Finding {
+fn place(check: &str, path: &Path, is_shared: bool) -> Finding {
     let shown = path.display();
     let found = match look(path) {
         Ok(found) => found,
-        Err(Errno::NOENT) if !is_needed => {
-            return Finding::skipped(check, format!("{shown}: no broker has made it"));
-        }
         Err(errno) => return Finding::problem(check, format!("{shown}: {errno}"), ADVICE),
     };
     if found.stx_uid != 0 || found.stx_mode & PERMISSIONS != PASS {

@@ -14,6 +14,7 @@ mod completions;
 mod crash;
 mod dependencies;
 mod directories;
+mod doctor;
 mod endings;
 mod events;
 mod faults;
