@@ -11,7 +11,7 @@ use std::{ffi::OsString, path::PathBuf};
     name = "ckctl",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit status: 0 done; 1 refused, or no such session or user; 2 bad arguments; 3 no broker answers."
+    after_help = "Exit status: 0 done; 1 refused, no such session or user, or a problem that doctor has found; 2 bad arguments; 3 no broker answers."
 )]
 pub struct Arguments {
     /// The form of what is printed; csv is for lists
@@ -142,9 +142,6 @@ pub struct Examination {
     /// The PAM service of that login
     #[arg(long, value_name = "NAME", requires = "login", default_value = "sshd")]
     pub service: String,
-    /// Be the process that logs in. `doctor --login` starts it.
-    #[arg(long, hide = true, requires = "login")]
-    pub on_trial: bool,
 }
 
 /// What to do about teardowns.

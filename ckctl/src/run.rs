@@ -83,6 +83,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, RunError> {
+    if let Some((socket, login)) = doctor::Login::on_trial(env::args_os()) {
+        return Ok(doctor::run_trial(&socket, &login).map(|()| ExitCode::SUCCESS)?);
+    }
     let arguments = match Arguments::read(env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => return print_help(&error).map(|()| ExitCode::SUCCESS),
@@ -102,11 +105,8 @@ fn run() -> Result<ExitCode, RunError> {
 fn examine(arguments: &Arguments, examination: Examination) -> Result<ExitCode, RunError> {
     let output = output(arguments);
     check(&output, &Verb::Doctor(examination.clone()))?;
-    let Examination { login, service, on_trial } = examination;
+    let Examination { login, service } = examination;
     let login = login.map(|user| doctor::Login { user, service });
-    if let Some(login) = login.as_ref().filter(|_| on_trial) {
-        return Ok(doctor::run_trial(&arguments.socket, login).map(|()| ExitCode::SUCCESS)?);
-    }
     let findings = doctor::check(&arguments.socket, login.as_ref())?;
     print(&output.one(&findings, || report::text(&findings, output.screen))?)?;
     Ok(if report::is_well(&findings) { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -8,8 +8,9 @@ use crate::{
 };
 use std::path::Path;
 
-/// The processes that start a program again when it has ended. systemd does so for its services, of which ours is one.
-const SUPERVISORS: [&str; 6] = ["systemd", "supervise-daemo", "runsv", "s6-supervise", "init", "dinit"];
+/// The processes that start a program again when it has ended, by their names, which have 15 bytes at most. systemd does so for its
+/// units alone.
+const SUPERVISORS: [&str; 4] = ["supervise-daemo", "runsv", "s6-supervise", "dinit"];
 /// The directories that tell which init system runs.
 const SYSTEMD: &str = "/run/systemd/system";
 const OPENRC: &str = "/run/openrc";
@@ -66,25 +67,23 @@ fn answers(facts: &Facts) -> Finding {
 fn supervisor(facts: &Facts) -> Finding {
     const CHECK: &str = "supervisor";
     let broker = facts.number("pid").and_then(|pid| u32::try_from(pid).ok());
-    let Some((pid, parent)) = broker.and_then(processes::parent) else {
+    let Some((broker, (pid, parent))) = broker.and_then(|pid| Some((pid, processes::parent(pid)?))) else {
         return Finding::skipped(CHECK, "the process that has started the broker is not visible from here");
     };
-    // sysvinit's init starts again what /etc/inittab has, and the parent of every process whose parent has ended is process
-    // 1, too.
-    let is_orphan = pid == 1 && !Path::new(SYSTEMD).is_dir();
-    if SUPERVISORS.contains(&parent.as_str()) && !is_orphan {
+    if parent == "systemd" && processes::is_of_unit(broker) || SUPERVISORS.contains(&parent.as_str()) {
         return Finding::ok(CHECK, format!("{parent} starts the broker again when it ends"));
     }
-    if is_orphan {
+    // A process whose parent has ended is a child of process 1. sysvinit starts again what /etc/inittab has, and that looks the same.
+    if pid == 1 {
         return Finding::warning(
             CHECK,
             "nobody may start the broker again when it ends",
-            "with sysvinit: the head of /etc/init.d/ck-broker has a line for /etc/inittab",
+            "start it as a service: docs/INSTALL.md; with sysvinit, the head of /etc/init.d/ck-broker has a line for /etc/inittab",
         );
     }
     Finding::warning(
         CHECK,
         format!("the broker was started by {parent} ({pid}), which may not start it again when it ends"),
-        "start it by a service manager: docs/INSTALL.md",
+        "start it as a service: docs/INSTALL.md",
     )
 }

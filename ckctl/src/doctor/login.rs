@@ -5,12 +5,15 @@ use super::{Here, program, report::Finding, services, trial::Told};
 use crate::account::{self, Account, AccountError};
 use std::{
     ffi::{OsStr, OsString},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 /// This program.
 const OWN_PROGRAM: &str = "/proc/self/exe";
+/// The first word of the command line of the process that logs in. It is no option: nobody is to type it. The socket, the user and the
+/// service follow.
+const ON_TRIAL: &str = "--on-trial";
 /// How long all of it may take. Modules may ask a directory service.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -48,6 +51,14 @@ pub(super) struct Trial {
 }
 
 impl Login {
+    /// The socket and the login, if this command line is that of the process that logs in.
+    pub fn on_trial(words: impl Iterator<Item = OsString>) -> Option<(PathBuf, Self)> {
+        let mut words = words.skip(1);
+        words.next().filter(|word| word == ON_TRIAL)?;
+        let (socket, user, service) = (words.next()?, words.next()?, words.next()?);
+        Some((socket.into(), Self { user, service: service.into_string().ok()? }))
+    }
+
     /// Checks what can be checked before.
     ///
     /// # Errors
@@ -76,16 +87,8 @@ impl Login {
 impl Trial {
     /// Logs in and out.
     pub(super) fn check(&self, here: &Here<'_>) -> Vec<Finding> {
-        let words: [&OsStr; 8] = [
-            "--socket".as_ref(),
-            here.socket.as_os_str(),
-            "doctor".as_ref(),
-            "--login".as_ref(),
-            &self.account.name,
-            "--service".as_ref(),
-            self.service.as_ref(),
-            "--on-trial".as_ref(),
-        ];
+        let words: [&OsStr; 4] =
+            [ON_TRIAL.as_ref(), here.socket.as_os_str(), &self.account.name, self.service.as_ref()];
         let again =
             format!("ckctl doctor --login {} --service {}", account::shown(&self.account.name), self.service);
         let ended = match program::run(Path::new(OWN_PROGRAM), &words, LIMIT) {

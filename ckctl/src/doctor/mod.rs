@@ -33,6 +33,37 @@ use report::Finding;
 use rustix::process::geteuid;
 use std::path::Path;
 
+/// The checks, and what each looks at.
+pub const CHECKS: [(&str, &str); 21] = [
+    ("pam", "Whether PAM is configured by files for each service."),
+    (
+        "pam-sshd",
+        "Whether the session lines of sshd name pam_ck.so in the right place, whether another line can skip it, and its options.",
+    ),
+    ("pam-login", "The same for login."),
+    ("pam-su-l", "The same for su -l."),
+    ("pam-others", "Which other services have sessions. Most need none."),
+    ("module", "Whether pam_ck.so is where libpam looks, whether only root can change it, and its release."),
+    ("sshd", "Whether sshd uses PAM, by sshd -T."),
+    ("configuration", "Whether /etc/ck/broker.toml is right, by ck-broker --check-config."),
+    ("broker", "Whether the broker answers, and its release."),
+    ("supervisor", "Whether the process that has started the broker would start it again."),
+    ("status", "The problems that ckctl status shows."),
+    ("places", "Skipped if no broker answers, instead of the next three."),
+    ("state-directory", "Whether the directory of the sockets is a file system of its own, and its mode."),
+    (
+        "runtime-root",
+        "The same for the directory of the runtime directories, which other mount namespaces must see.",
+    ),
+    ("sockets", "The owner and the mode of the sockets."),
+    ("manager", "Whether another program, or a module beside pam_ck.so, makes the same directories."),
+    ("login", "With --login: whether the login came to its end."),
+    ("login-open", "Whether the modules let the user in."),
+    ("login-environment", "The variables that name the session."),
+    ("login-directory", "The runtime directory, its owner and its mode."),
+    ("login-session, login-close", "Whether the broker knew the session, and whether it is gone."),
+];
+
 /// Where and as whom ckctl runs.
 #[derive(Clone, Copy, Debug)]
 struct Here<'a> {

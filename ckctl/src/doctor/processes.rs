@@ -13,6 +13,12 @@ pub(super) fn parent(pid: u32) -> Option<(u32, String)> {
     Some((parent, name(parent)?))
 }
 
+/// Whether a process is in the cgroup of a service of systemd: proc_pid_cgroup(5).
+pub(super) fn is_of_unit(pid: u32) -> bool {
+    let cgroups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    cgroups.lines().any(|line| line.ends_with(".service"))
+}
+
 /// The daemons of root with one of these names, in our own pid namespace: a daemon in a container manages what is in the
 /// container, and users can give their processes any name.
 pub(super) fn daemons(names: &[&str]) -> Vec<String> {

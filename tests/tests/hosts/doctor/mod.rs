@@ -104,6 +104,11 @@ fn a_good_installation_is_well() {
         ] {
             report.assert(check, "ok", words);
         }
+        let help = machine.host.run_ok(&["ckctl", "help", "doctor"]);
+        for finding in &report.findings {
+            let check = finding["check"].as_str().expect("a name");
+            assert!(help.contains(&format!("\n  {check}\n")), "the help does not explain {check}");
+        }
         let text = machine.host.run_ok(&["ckctl", "doctor"]);
         assert_eq!(text.lines().last(), Some("No problems, no warnings, 1 skipped."), "{text}");
 

@@ -79,7 +79,7 @@ fn a_broker_that_is_not_well_is_found() {
     Report::of(&machine, &[]).assert("status", "problem", said);
     shell(&machine, "rm /etc/ck/broker.toml");
     machine.broker().signal(Signal::KILL);
-    wait_until(SOON, "it has ended", || machine.broker().is_over());
+    wait_until(SOON, "it has ended", || !machine.host.run(&["ckctl", "status"]).status.success());
     Report::of(&machine, &[]).assert("broker", "problem", "Connection refused");
     shell(&machine, "rm /usr/sbin/ck-broker");
     Report::of(&machine, &[]).assert("configuration", "problem", "not installed");

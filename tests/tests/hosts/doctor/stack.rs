@@ -34,7 +34,7 @@ fn a_line_that_is_missing_or_wrong_is_found() {
         (
             format!("{taken_out}; {}", sshd("session optional pam_ck.so")),
             "warning",
-            "pam_ck.so comes before pam_loginuid.so (/etc/pam.d/sshd:",
+            "pam_ck.so comes before pam_selinux.so (/etc/pam.d/sshd:",
         ),
         (
             line("session sufficient pam_permit.so\\nsession optional pam_ck.so"),
@@ -116,5 +116,5 @@ fn files_that_are_none_of_pam_do_no_harm() {
     let users = ["setpriv", "--reuid=2002", "--regid=2002", "--clear-groups", "ckctl", "doctor", "--json"];
     Report::by(&machine, &users, &[]).assert("pam-sshd", "skipped", "only root can read");
     shell(&machine, "rm -rf /etc/pam.d");
-    Report::of(&machine, &[]).assert("pam", "skipped", "not configured");
+    Report::of(&machine, &[]).assert("pam", "skipped", "configured by /etc/pam.conf");
 }
