@@ -1,6 +1,9 @@
 //! The directories that the broker works in, and its sockets: docs/ARCHITECTURE.md, "What nobody can hold".
 
-use super::{Here, mount_table, report::Finding};
+use super::{
+    Here, mount_table,
+    report::{Finding, Outcome},
+};
 use crate::{
     facts::Facts,
     lookup::{Last, find},
@@ -27,15 +30,16 @@ pub(super) fn check(here: &Here<'_>, facts: Option<&Facts>) -> Vec<Finding> {
         return vec![Finding::skipped("places", "the broker makes and corrects them when it starts")];
     };
     let root = match (facts.text("runtime_root"), facts.text("directories_manager")) {
-        (Some(root), _) => place(ROOT_CHECK, Path::new(root), true),
+        (Some(root), _) => runtime_root(Path::new(root)),
         (None, Some(manager)) => Finding::skipped(ROOT_CHECK, manager),
         (None, None) => Finding::skipped(ROOT_CHECK, "the broker makes no directories, by its configuration"),
     };
     let sockets = sockets(&[(here.socket, 0o666), (&state.join(SESSION_SOCKET), 0o600)]);
-    vec![place("state-directory", state, false), root, sockets]
+    vec![place("state-directory", state), root, sockets]
 }
 
-fn place(check: &str, path: &Path, is_shared: bool) -> Finding {
+/// Checks a directory that the broker has made and mounted.
+fn place(check: &str, path: &Path) -> Finding {
     let shown = path.display();
     let found = match look(path) {
         Ok(found) => found,
@@ -56,22 +60,22 @@ fn place(check: &str, path: &Path, is_shared: bool) -> Finding {
             ADVICE,
         );
     }
-    match mount_table::is_shared(path) {
-        Some(shared) if shared != is_shared => Finding::warning(
-            check,
-            if is_shared {
-                format!(
-                    "{shown} is a mount that is not shared: services with a mount namespace of their own do not see the directories"
-                )
-            } else {
-                format!("{shown} is a shared mount, and should be private")
-            },
-            format!("mount --make-{} {shown}", if is_shared { "shared" } else { "private" }),
+    Finding::ok(check, format!("{shown} is a file system of its own"))
+}
+
+/// Checks the directory of the runtime directories. What is mounted in it must appear in the mount namespaces of services.
+fn runtime_root(path: &Path) -> Finding {
+    let (found, shown) = (place(ROOT_CHECK, path), path.display());
+    match mount_table::is_shared(path).filter(|_| found.result == Outcome::Ok) {
+        Some(true) => Finding::ok(ROOT_CHECK, format!("{}, and shared", found.message)),
+        Some(false) => Finding::warning(
+            ROOT_CHECK,
+            format!(
+                "{shown} is not a shared mount: services with a mount namespace of their own do not see the directories"
+            ),
+            format!("mount --make-shared {shown}"),
         ),
-        _ => Finding::ok(
-            check,
-            format!("{shown} is a file system of its own{}", if is_shared { ", and shared" } else { "" }),
-        ),
+        None => found,
     }
 }
 

@@ -101,14 +101,14 @@ fn places_that_are_not_as_the_broker_made_them_are_found() {
             "mount --make-shared /run/user",
             "runtime-root",
             "warning",
-            "not shared",
+            "is not a shared mount",
         ),
         (
-            "chown bob /run/ck-broker",
-            "chown root /run/ck-broker",
+            "chmod 755 /run/ck-broker",
+            "chmod 711 /run/ck-broker",
             "state-directory",
             "problem",
-            "belongs to uid 2002",
+            "/run/ck-broker has the mode 0755",
         ),
         (
             "chmod 666 /run/ck-broker/session.sock",
