@@ -111,7 +111,7 @@ fuzz: can-host setup stage
 
 # Real sshd, login and su, on whole throw-away hosts.
 hosts: stage faulty deb
-	tests/host/build bookworm --with openrc,systemd,sysvinit,shells
+	tests/host/build bookworm --with openrc,systemd,sysvinit,shells,vsftpd,proftpd,prometheus
 	tests/host/build trixie --only systemd
 	tests/run-hosts
 

@@ -9,6 +9,7 @@
 //! - [`policy`] is the table of permissions. It answers requests, and selects the events that a subscriber receives.
 //! - [`events`] holds the subscriptions: a snapshot, the changes after it, and what was lost.
 //! - [`order`] decides which work is due next: hooks and teardowns.
+//! - [`metrics`] measures logins and teardowns: how often, how long.
 //! - [`json`] writes facts for programs: the history, hooks and `ckctl` share one form.
 //!
 //! The crate depends on `ck-protocol` and `serde` alone. `clippy.toml` and `tests/tests/hosts/dependencies.rs` enforce this.
@@ -16,6 +17,7 @@
 
 pub mod events;
 pub mod json;
+pub mod metrics;
 pub mod model;
 pub mod order;
 pub mod policy;

@@ -119,3 +119,18 @@ pub enum RefusalCode {
     /// No user with that uid is logged in or lingers.
     NoSuchUser,
 }
+
+impl RefusalCode {
+    /// All codes and their words in metrics, in the order of the wire.
+    pub const WORDS: [(Self, &str); 9] = [
+        (Self::Malformed, "malformed"),
+        (Self::Version, "version"),
+        (Self::NotAllowed, "not_allowed"),
+        (Self::NoSuchSession, "no_such_session"),
+        (Self::Invalid, "invalid"),
+        (Self::Busy, "busy"),
+        (Self::Failed, "failed"),
+        (Self::NoSuchTeardown, "no_such_teardown"),
+        (Self::NoSuchUser, "no_such_user"),
+    ];
+}

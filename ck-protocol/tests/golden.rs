@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic, also outside functions marked #[test]")]
 
 use ck_protocol::*;
-use std::{env, fs, path::Path};
+use std::{env, fs, path::Path, time::Duration};
 
 /// A frame of `value`, in hexadecimal.
 fn hex<T: Framed>(value: &T) -> String {
@@ -221,6 +221,13 @@ fn replies() {
     let time = FactValue::Time(Timestamp::from_micros(1));
     frozen(&Reply::Fact(Fact::new("at", time)), "01100261740102");
     frozen(&Reply::Fact(Fact::new("why", FactValue::Text(text("no")))), "01100377687902026e6f");
+    let millis = |millis| Micros::from(Duration::from_millis(millis));
+    frozen(&Reply::Fact(Fact::new("took", FactValue::Duration(millis(1)))), "011004746f6f6b03e807");
+    let buckets = vec![DurationBucket { up_to: millis(1), count: 2 }];
+    let histogram = FactValue::Histogram(Buckets { buckets, above: 3, sum: millis(4) });
+    frozen(&Reply::Fact(Fact::new("took", histogram)), "011004746f6f6b0401e8070203a01f");
+    let counts = FactValue::Counts(vec![Count { what: text("busy"), count: 5 }]);
+    frozen(&Reply::Fact(Fact::new("refused", counts)), "011007726566757365640501046275737905");
     frozen(&Reply::Retrying(2), "010702");
     let user = User {
         uid: alice().uid,

@@ -2,8 +2,8 @@
 //! keys.
 
 use crate::time;
-use ck_protocol::{Fact, FactValue, Status, Timestamp, printable};
-use std::collections::HashSet;
+use ck_protocol::{Buckets, Count, Fact, FactValue, Status, Timestamp, fact_keys, printable};
+use std::{collections::HashSet, time::Duration};
 
 /// Stands for an absent value.
 pub(crate) const NONE: &str = "-";
@@ -22,10 +22,15 @@ impl From<Vec<Fact>> for Facts {
 }
 
 impl Facts {
+    /// All facts, in the broker's order.
+    pub fn iter(&self) -> impl Iterator<Item = &Fact> {
+        self.0.iter()
+    }
+
     /// The value of the fact `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&FactValue> {
-        self.0.iter().find(|fact| fact.key.as_str() == key).map(|fact| &fact.value)
+        self.iter().find(|fact| fact.key.as_str() == key).map(|fact| &fact.value)
     }
 
     /// The value of the fact `key`, if it is a number.
@@ -55,20 +60,53 @@ impl Facts {
         }
     }
 
-    /// The value of the fact `key` as a table shows it.
+    /// The value of the fact `key`, if it is a duration.
+    #[must_use]
+    pub fn duration(&self, key: &str) -> Option<Duration> {
+        match self.get(key) {
+            Some(FactValue::Duration(micros)) => Some((*micros).into()),
+            _ => None,
+        }
+    }
+
+    /// The value of the fact `key`, if it is a histogram.
+    #[must_use]
+    pub fn histogram(&self, key: &str) -> Option<&Buckets> {
+        match self.get(key) {
+            Some(FactValue::Histogram(buckets)) => Some(buckets),
+            _ => None,
+        }
+    }
+
+    /// The value of the fact `key`, if it is a number for each of several things.
+    #[must_use]
+    pub fn counts(&self, key: &str) -> Option<&[Count]> {
+        match self.get(key) {
+            Some(FactValue::Counts(counts)) => Some(counts),
+            _ => None,
+        }
+    }
+
+    /// The value of the fact `key` as a table shows it, if it is of a kind that is one word or line.
     #[must_use]
     pub fn shown(&self, key: &str) -> String {
         match self.get(key) {
-            None => NONE.to_owned(),
             Some(FactValue::Number(number)) => number.to_string(),
             Some(FactValue::Time(moment)) => time::local(*moment),
             Some(FactValue::Text(text)) => printable(text.as_str()).to_string(),
+            Some(FactValue::Duration(micros)) => time::short((*micros).into()),
+            None | Some(FactValue::Histogram(_) | FactValue::Counts(_)) => NONE.to_owned(),
         }
+    }
+
+    /// The facts that the first release did not report, in the broker's order.
+    pub fn later(&self) -> impl Iterator<Item = &Fact> {
+        self.iter().filter(|fact| !Status::KEYS.contains(&fact.key.as_str()))
     }
 
     /// The facts that only a newer broker reports, in the broker's order.
     pub fn unknown(&self) -> impl Iterator<Item = &Fact> {
-        self.0.iter().filter(|fact| !Status::KEYS.contains(&fact.key.as_str()))
+        self.later().filter(|fact| !fact_keys::is_known(fact.key.as_str()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Finds problems in the facts about the broker.
 
 use crate::facts::Facts;
-use ck_protocol::{Message, printable};
+use ck_protocol::{Message, fact_keys, printable};
 
 /// A limit is nearly reached from this percentage on.
 const NEARLY: u64 = 90;
@@ -34,20 +34,36 @@ pub fn problems(facts: &Facts, reported: &[Message]) -> Vec<String> {
         problems.push(format!("{} failed: see the broker's log", many(hooks_failed, "hook")));
     }
     problems.extend(facts.text("configuration_problem").map(|problem| printable(problem).to_string()));
-    if let (Some(used), Some(limit)) = (facts.number("sessions"), facts.number("sessions_limit")) {
-        if used.saturating_mul(100) >= limit.saturating_mul(NEARLY) {
-            problems.push(format!("{used} of at most {limit} sessions: see ckctl list"));
-        }
-    }
+    problems.extend(near_limits(facts));
     problems.extend(reported.iter().map(|problem| printable(problem.as_str()).to_string()));
     problems
+}
+
+/// A line for each limit that is nearly reached.
+fn near_limits(facts: &Facts) -> impl Iterator<Item = String> {
+    let unfinished = ["teardowns_running", "teardowns_waiting"].map(|key| facts.number(key));
+    let teardowns = unfinished.into_iter().sum::<Option<u64>>();
+    let limited = [
+        (facts.number("sessions"), "sessions_limit", "sessions: see ckctl list"),
+        (
+            facts.number(fact_keys::LINGERING),
+            fact_keys::LINGERING_LIMIT,
+            "lingering users: see ckctl linger list",
+        ),
+        (teardowns, fact_keys::TEARDOWNS_LIMIT, "teardowns: see ckctl teardown list"),
+    ];
+    limited.into_iter().filter_map(|(used, limit, what)| {
+        let (used, limit) = (used?, facts.number(limit)?);
+        let is_near = used.saturating_mul(100) >= limit.saturating_mul(NEARLY);
+        is_near.then(|| format!("{used} of at most {limit} {what}"))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::example_facts::facts;
-    use ck_protocol::Text;
+    use ck_protocol::{Fact, FactValue, Text};
 
     #[test]
     fn each_problem_has_a_line() {
@@ -68,6 +84,23 @@ mod tests {
                 "uid 2001 has no runtime directory: \\u{1b}",
             ]
         );
+    }
+
+    #[test]
+    fn a_limit_that_is_nearly_reached_is_a_problem() {
+        let near = |lingering, waiting| {
+            let status = facts(|status| status.teardowns_waiting = waiting);
+            let number = |key, number| Fact::new(key, FactValue::Number(number));
+            let more = [
+                number(fact_keys::LINGERING, lingering),
+                number(fact_keys::LINGERING_LIMIT, 10),
+                number(fact_keys::TEARDOWNS_LIMIT, 20),
+            ];
+            problems(&status.iter().cloned().chain(more).collect::<Vec<_>>().into(), &[])
+        };
+        assert!(near(8, 16).is_empty());
+        assert_eq!(near(9, 16), ["9 of at most 10 lingering users: see ckctl linger list"]);
+        assert_eq!(near(0, 17), ["18 of at most 20 teardowns: see ckctl teardown list"]);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 
 use crate::facts::Facts;
 use ck_core::json::{Value, escape, rfc3339};
-use ck_protocol as protocol;
+use ck_protocol::{self as protocol, Buckets, FactValue, Micros};
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 /// The JSON of `value`, with one member on each line.
 ///
@@ -39,7 +39,7 @@ fn escaped(json: &str) -> String {
     text
 }
 
-/// The state of the broker: the known facts, the problems, and the facts that only a newer broker reports.
+/// The state of the broker: the facts of the first release, the problems, and all other facts.
 #[derive(Debug)]
 pub struct Status<'s> {
     /// The facts about the broker.
@@ -55,13 +55,57 @@ impl Serialize for Status<'_> {
     fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
         let mut fields = into.serialize_map(None)?;
         for key in protocol::Status::KEYS {
-            fields.serialize_entry(key, &self.facts.get(key).map(Value::from))?;
+            fields.serialize_entry(key, &self.facts.get(key).map(FactJson))?;
         }
         fields.serialize_entry(PROBLEMS, self.problems)?;
-        for fact in self.facts.unknown().filter(|fact| fact.key.as_str() != PROBLEMS) {
-            fields.serialize_entry(fact.key.as_str(), &Value::from(&fact.value))?;
+        for fact in self.facts.later().filter(|fact| fact.key.as_str() != PROBLEMS) {
+            fields.serialize_entry(fact.key.as_str(), &FactJson(&fact.value))?;
         }
         fields.end()
+    }
+}
+
+/// The value of a fact. A duration is a number of seconds.
+struct FactJson<'f>(&'f FactValue);
+
+impl Serialize for FactJson<'_> {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            FactValue::Number(number) => number.serialize(into),
+            FactValue::Time(time) => Value::from(*time).serialize(into),
+            FactValue::Text(text) => Value::from(text).serialize(into),
+            FactValue::Duration(micros) => seconds(*micros).serialize(into),
+            FactValue::Histogram(buckets) => Histogram::from(buckets).serialize(into),
+            FactValue::Counts(counts) => {
+                into.collect_map(counts.iter().map(|count| (count.what.as_str(), count.count)))
+            }
+        }
+    }
+}
+
+fn seconds(micros: Micros) -> f64 {
+    Duration::from(micros).as_secs_f64()
+}
+
+/// A histogram of durations. As in OpenMetrics, each bucket counts all durations up to its bound.
+#[derive(Debug, Serialize)]
+struct Histogram {
+    buckets: Vec<Bucket>,
+    count: u64,
+    sum: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Bucket {
+    /// The bound in seconds.
+    le: f64,
+    count: u64,
+}
+
+impl From<&Buckets> for Histogram {
+    fn from(buckets: &Buckets) -> Self {
+        let up_to = buckets.up_to().map(|(bound, count)| Bucket { le: bound.as_secs_f64(), count });
+        Self { buckets: up_to.collect(), count: buckets.count(), sum: seconds(buckets.sum) }
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`doctor`]: checks of the whole machine; `libpam`: the calls into libpam for it
 //! - [`show`], [`history`], [`linger`], [`watch`]: one verb each
 //! - [`table`], [`json`], [`metrics`], [`events`]: the forms of what is printed; [`output`] chooses one, [`layout`] makes lists
+//! - [`status`]: the state of the broker for people; [`openmetrics`]: the text of [`metrics`]
 //! - [`facts`]: what the broker reports about itself; [`health`] finds problems in it
 //! - [`account`]: users by name or uid; [`time`]: local times; [`screen`]: the terminal
 #![deny(unsafe_code)]
@@ -28,10 +29,12 @@ pub mod linger;
 mod lookup;
 pub mod manual;
 pub mod metrics;
+pub mod openmetrics;
 pub mod output;
 pub mod run;
 pub mod screen;
 pub mod show;
+pub mod status;
 mod sys;
 pub mod table;
 pub mod time;

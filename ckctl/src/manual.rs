@@ -4,7 +4,7 @@ use crate::{
     doctor::{self, report::Outcome},
     history::{self, CAUSES, ENDS},
     layout::Column,
-    table,
+    status, table,
 };
 use std::fmt::Write;
 
@@ -83,7 +83,7 @@ pub fn sections(page: &str) -> Vec<Section> {
     };
     let (fields, states): (_, &[_]) = match page {
         "ckctl show" => (meanings(&table::SESSION), &SESSION_STATES),
-        "ckctl status" => (table::STATUS.to_vec(), states),
+        "ckctl status" => (status::STATUS.to_vec(), states),
         _ => (Vec::new(), states),
     };
     let (checks, results, exit_status): (&[_], &[_], &[_]) = match page {

@@ -15,7 +15,7 @@ use crate::{
     output::{Format, Output, OutputError},
     screen::Screen,
     show::{self, ShowError},
-    sys, table,
+    status, sys, table,
     watch::{self, WatchError},
 };
 use ck_protocol::{AdminRequest, SessionId, Target, printable};
@@ -230,7 +230,7 @@ fn status(
         return Ok(metrics::metrics(&facts, problems.len()));
     }
     let json = json::Status { facts: &facts, problems: &problems };
-    Ok(output.one(&json, || table::status(&facts, &problems, output.screen))?)
+    Ok(output.one(&json, || status::status(&facts, &problems, output.screen))?)
 }
 
 /// Sends a request for each session. A refusal does not keep the others from being sent. All refusals are reported, the last

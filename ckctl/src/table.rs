@@ -1,11 +1,7 @@
-//! The columns of the lists that the broker replies with, and the fields of a session and of the broker.
+//! The columns of the lists that the broker replies with, and the fields of a session.
 
-use crate::{
-    facts::Facts,
-    layout::{Column, Layout, named},
-    screen::Screen,
-};
-use ck_protocol::{Seat, Session, SessionId, TeardownDetail, User, Vt, printable};
+use crate::layout::{Column, Layout, named};
+use ck_protocol::{Seat, Session, SessionId, TeardownDetail, User, Vt};
 
 /// Sessions, as `ckctl list` shows them.
 pub const SESSIONS: Layout<Session> = Layout {
@@ -237,55 +233,10 @@ pub const SESSION: [Column<Session>; 18] = [
     },
 ];
 
-/// The lines of `ckctl status` and their meanings.
-pub const STATUS: [(&str, &str); 10] = [
-    ("State", "All is well, or one line for each problem."),
-    ("Broker", "The release and the process of the broker."),
-    ("Running since", "The time at which the broker was started."),
-    ("Configured", "The time at which the broker read its configuration."),
-    ("Sessions", "The number of sessions, and how many there can be."),
-    ("Users", "The number of users with a session or with lingering on."),
-    (
-        "Teardowns",
-        "Runtime directories that are being removed, that wait for it, and that could not be removed.",
-    ),
-    ("Hooks", "Hooks that run, and changes that wait for hooks."),
-    ("Subscribers", "Programs that are sent every event, such as ckctl watch."),
-    ("Directories", "The program that makes the runtime directories, if that is not ck-broker."),
-];
-
 /// The fields of a session, one on each line.
 #[must_use]
 pub fn session(session: &Session) -> String {
     named(SESSION.iter().map(|field| (field.name, (field.cell)(session).shown())))
-}
-
-/// The state of the broker, one fact on each line. The problems come first.
-#[must_use]
-pub fn status(facts: &Facts, problems: &[String], screen: Screen) -> String {
-    let state = if problems.is_empty() {
-        screen.good("all is well")
-    } else {
-        problems.iter().map(|problem| screen.bad(problem)).collect::<Vec<_>>().join("\n\t")
-    };
-    let of = |key: &str| facts.shown(key);
-    let waiting = |what: &str| {
-        format!("{} running, {} waiting", of(&format!("{what}_running")), of(&format!("{what}_waiting")))
-    };
-    let values = [
-        state,
-        format!("ck-broker {}, pid {}", of("version"), of("pid")),
-        of("started_at"),
-        of("configured_at"),
-        format!("{} of at most {}", of("sessions"), of("sessions_limit")),
-        of("users"),
-        format!("{}, {} failed", waiting("teardowns"), of("teardowns_failed")),
-        waiting("hooks"),
-        of("subscribers"),
-        facts.text("directories_manager").map(|manager| printable(manager).to_string()).unwrap_or_default(),
-    ];
-    let fields = STATUS.iter().map(|(name, _)| *name).zip(values);
-    named(fields.filter(|(_, value)| !value.is_empty()))
 }
 
 #[cfg(test)]

@@ -46,6 +46,18 @@ pub fn duration(duration: Duration) -> String {
     if days > 0 { format!("{days}d {clock}") } else { clock }
 }
 
+/// A short duration with its unit: `0.3 ms`, `38 ms`, `3.2 s`; from a minute on as [`duration`].
+#[must_use]
+pub fn short(time: Duration) -> String {
+    let millis = time.as_secs_f64() * 1000.0;
+    match time.as_secs() {
+        0 if millis < 10.0 => format!("{millis:.1} ms"),
+        0 => format!("{millis:.0} ms"),
+        1..60 => format!("{:.1} s", time.as_secs_f64()),
+        _ => duration(time),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +66,12 @@ mod tests {
     fn a_duration_has_days_only_from_one_day_on() {
         assert_eq!(duration(Duration::from_millis(59_999)), "00:00:59");
         assert_eq!(duration(Duration::from_secs(2 * 86_400 + 3_600 + 61)), "2d 01:01:01");
+    }
+
+    #[test]
+    fn a_short_duration_has_the_unit_that_fits() {
+        let shown = [0, 340, 9_940, 38_200, 999_400, 3_210_000, 59_900_000, 61_000_000]
+            .map(|micros| short(Duration::from_micros(micros)));
+        assert_eq!(shown, ["0.0 ms", "0.3 ms", "9.9 ms", "38 ms", "999 ms", "3.2 s", "59.9 s", "00:01:01"]);
     }
 }

@@ -37,6 +37,12 @@ pub enum Kind {
     Elogind,
     /// Plain, with the shells that complete command lines.
     Shells,
+    /// Plain, with vsftpd.
+    Vsftpd,
+    /// Plain, with proftpd.
+    Proftpd,
+    /// Plain, with Prometheus and its node_exporter.
+    Prometheus,
 }
 
 /// The Debian release of a host.
@@ -85,6 +91,9 @@ impl Options {
             Kind::SysVInit => "sysvinit",
             Kind::Elogind => "elogind",
             Kind::Shells => "shells",
+            Kind::Vsftpd => "vsftpd",
+            Kind::Proftpd => "proftpd",
+            Kind::Prometheus => "prometheus",
         };
         let suite = match self.suite {
             Suite::Bookworm => "bookworm",
@@ -234,10 +243,8 @@ impl Host {
     /// tell whether a program has escaped them.
     pub fn syslog(&self) -> String {
         match self.kind {
-            Kind::Plain | Kind::OpenRc | Kind::SysVInit | Kind::Elogind | Kind::Shells => {
-                self.read_file("/run/messages")
-            }
             Kind::Systemd => self.run(&["journalctl", "--no-pager", "--quiet"]).stdout,
+            _ => self.read_file("/run/messages"),
         }
     }
 

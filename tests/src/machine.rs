@@ -11,6 +11,8 @@ use crate::wait::wait_until;
 
 /// What `make stage` installs.
 const STAGE: &str = concat!(env!("CK_ROOT"), "target/stage");
+/// A PAM application that does what its arguments say: `make faulty` builds it.
+const APPLICATION: &str = concat!(env!("CK_ROOT"), "target/fault/debug/examples/pam-application");
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// The runtime directory of alice.
 pub const ALICES: &str = "/run/user/2001";
@@ -51,6 +53,14 @@ impl Machine {
         host.run_ok(&["cp", "-a", "/opt/stage/.", "/"]);
         host.run_ok(&["env", "DEBIAN_FRONTEND=noninteractive", "pam-auth-update", "--package"]);
         Self { host, broker: None }
+    }
+
+    /// Puts pam-application on the host, and a PAM service for it, whose lines are `stack`. What it does for alice:
+    /// `pam-application SERVICE alice WORD...`.
+    pub fn install_application(&self, service: &str, stack: &str) {
+        let program = std::fs::read(APPLICATION).expect("pam-application: run `make faulty`");
+        self.host.write_file("/usr/local/bin/pam-application", program, 0o755);
+        self.host.write_file(&format!("/etc/pam.d/{service}"), stack, 0o644);
     }
 
     /// Starts the broker, and waits until it answers.

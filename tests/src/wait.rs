@@ -11,7 +11,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// How long to wait where a test says `limit`. `CK_PATIENCE` is how many times as slow as others the machine is: one
 /// whose processor is emulated sets it.
-pub(crate) fn patience(limit: Duration) -> Duration {
+pub fn patience(limit: Duration) -> Duration {
     let factor = std::env::var("CK_PATIENCE").ok().and_then(|factor| factor.parse().ok());
     limit * factor.unwrap_or(1)
 }

@@ -4,22 +4,29 @@
 //! - [`session`]: what modules ask;
 //! - `admin`: what people ask; `permitted`: whether they may;
 //! - `lists`: the next packet of a list;
+//! - `measured`: what the broker has measured, as facts;
 //! - `activate`, `linger`, `status`, `terminate`: single requests.
 
 mod activate;
 mod admin;
 mod linger;
 mod lists;
+mod measured;
 mod permitted;
 pub(crate) mod session;
 mod status;
 mod terminate;
 
 use crate::{
-    config::Configured, console::Console, directories::Directories, history::History, hooks::Hooks,
-    net::connection::PendingReply, sessions::Sessions,
+    config::Configured,
+    console::Console,
+    directories::Directories,
+    history::History,
+    hooks::Hooks,
+    net::{Refused, connection::PendingReply},
+    sessions::Sessions,
 };
-use ck_core::{policy::Requester, registry::Input};
+use ck_core::{metrics::LoginMetrics, policy::Requester, registry::Input};
 use ck_protocol::Reply;
 
 /// What follows from a request.
@@ -58,5 +65,7 @@ pub(crate) struct Api<'a> {
     pub(crate) hooks: &'a Hooks,
     pub(crate) history: &'a History,
     pub(crate) configured: &'a Configured,
+    pub(crate) logins: &'a LoginMetrics,
+    pub(crate) refused: Refused,
     pub(crate) subscribers: usize,
 }

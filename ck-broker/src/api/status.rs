@@ -1,8 +1,14 @@
 //! What the broker says of itself, and what an administrator should look at.
 
 use super::Api;
+use crate::limits::LINGERERS;
 use ck_core::policy::Action;
-use ck_protocol::{Fact, FactValue, Message, Status, TeardownState, Text};
+use ck_protocol::{Fact, FactValue, Message, Status, TeardownState, Text, fact_keys as keys};
+use std::time::Instant;
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
 
 impl Api<'_> {
     /// The members of [`Status`], and what later releases have added. A key that was told once is always told, unless there is
@@ -11,17 +17,29 @@ impl Api<'_> {
         let mut facts: Vec<Fact> = self.status().iter().flat_map(Status::facts).collect();
         let root = self.directories.root.path().display();
         if !self.directories.root.makes_none() {
-            facts.push(Fact::new("runtime_root", FactValue::Text(Text::clipped(&root.to_string()))));
+            facts.push(Fact::new(keys::RUNTIME_ROOT, FactValue::Text(Text::clipped(&root.to_string()))));
         }
         if let Some(manager) = &self.configured.manager {
             let line = format!("{} (process {}) manages {root}", manager.name, manager.pid);
-            facts.push(Fact::new("directories_manager", FactValue::Text(Text::clipped(&line))));
+            facts.push(Fact::new(keys::DIRECTORIES_MANAGER, FactValue::Text(Text::clipped(&line))));
         }
+        facts.extend(self.limits());
+        facts.extend(self.measured(Instant::now()));
         facts
     }
 
+    /// What is limited, beside the sessions.
+    fn limits(&self) -> [Fact; 3] {
+        let lingering = self.sessions.registry.lingerers();
+        let of = [
+            (keys::LINGERING, lingering),
+            (keys::LINGERING_LIMIT, LINGERERS),
+            (keys::TEARDOWNS_LIMIT, self.directories.most_teardowns()),
+        ];
+        of.map(|(key, number)| Fact::new(key, FactValue::Number(count(number))))
+    }
+
     pub(super) fn status(&self) -> Option<Status> {
-        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let teardowns = |state| count(self.directories.teardowns.count(state));
         let registry = &self.sessions.registry;
         Some(Status {

@@ -3,6 +3,7 @@
 use super::Broker;
 use crate::net::connection::Sent;
 use ck_core::{
+    metrics::Stage,
     model::EndCause,
     registry::{Effect, Input},
 };
@@ -29,13 +30,17 @@ impl Broker {
     fn perform(&mut self, effect: Effect, peer: Option<u64>) -> Vec<Effect> {
         match effect {
             Effect::MakeRuntimeDir { uid, gid } => {
-                let dir = self.directories.make(uid, gid);
+                let dir = self.measured(peer, Stage::Directory, |broker| broker.directories.make(uid, gid));
                 return self.sessions.apply(Input::RuntimeDir { uid, dir });
             }
             Effect::Reply(reply) => return self.reply(peer, reply),
             Effect::Join(opened) => {
                 log::debug!("a login is part of session {}", opened.id);
-                peer.map(|key| self.net.send(key, &Reply::Opened(opened)));
+                if let Some(key) = peer
+                    && self.net.send(key, &Reply::Opened(opened.clone())) != Sent::Gone
+                {
+                    self.login_replied_to(key, opened.id);
+                }
             }
             Effect::AccountChanged { uid, before, now, shares } => {
                 let what = if shares {
@@ -55,7 +60,7 @@ impl Broker {
                 let _ = self.directories.retire(uid);
             }
             Effect::ParkRuntimeDir(uid) => self.directories.park(uid),
-            Effect::Record(id) => self.sessions.record(id),
+            Effect::Record(id) => self.measured(peer, Stage::Record, |broker| broker.sessions.record(id)),
             Effect::Forget(id) => self.sessions.forget(id),
             Effect::Watch(id) => return self.watch_peer(id, peer),
             Effect::RunHooks(event) => self.hooks.push(*event),
@@ -100,12 +105,14 @@ impl Broker {
             reply => reply,
         };
         let sent = peer.map_or(Sent::Gone, |key| self.net.send(key, &reply));
-        match reply {
-            Reply::Opened(opened) if sent == Sent::Gone => {
+        match (reply, peer) {
+            (Reply::Opened(opened), _) if sent == Sent::Gone => {
                 log::info!("session {}: its process was gone before it was open", opened.id);
-                self.sessions.apply(Input::End(SessionRef::Id(opened.id), EndCause::NoReply))
+                return self.sessions.apply(Input::End(SessionRef::Id(opened.id), EndCause::NoReply));
             }
-            _ => Vec::new(),
+            (Reply::Opened(opened), Some(key)) => self.login_replied_to(key, opened.id),
+            _ => {}
         }
+        Vec::new()
     }
 }

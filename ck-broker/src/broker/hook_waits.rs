@@ -2,6 +2,7 @@
 
 use super::Broker;
 use ck_core::{
+    metrics::Stage,
     model::EndCause,
     registry::{Effect, Input},
 };
@@ -19,7 +20,10 @@ impl Broker {
         let registry = &self.sessions.registry;
         let owner_of = |id| registry.get(id).map(|record| record.session.uid);
         match self.net.await_hooks(id, peer, owner_of) {
-            Ok(()) => Vec::new(),
+            Ok(()) => {
+                self.begin_stage(peer, Stage::Hooks);
+                Vec::new()
+            }
             Err(full) => {
                 log::warn!("session {id} does not wait for its hooks: too many logins do ({full:?})");
                 self.sessions.apply(Input::HooksDone(id))

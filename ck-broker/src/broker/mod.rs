@@ -8,6 +8,7 @@
 mod configure;
 mod effects;
 mod hook_waits;
+mod measure;
 mod open;
 mod requests;
 mod subscribers;
@@ -25,7 +26,7 @@ use crate::{
     poller::{Poller, Token},
     sessions::Sessions,
 };
-use ck_core::{events::Subscriptions, model::EndCause};
+use ck_core::{events::Subscriptions, metrics::LoginMetrics, model::EndCause};
 use ck_protocol::SessionRef;
 use nix::sys::{epoll::EpollTimeout, signal::Signal, signalfd::SignalFd};
 use std::time::Instant;
@@ -60,6 +61,7 @@ pub(crate) struct Broker {
     signals: SignalFd,
     configured: Configured,
     subscriptions: Subscriptions,
+    logins: LoginMetrics,
     net: Net,
     sessions: Sessions,
     directories: Directories,

@@ -17,6 +17,7 @@ use crate::{
 };
 use ck_core::{
     events::Subscriptions,
+    metrics::LoginMetrics,
     model::HookEvent,
     registry::{Input, Registry},
 };
@@ -94,6 +95,7 @@ impl Broker {
         let mut broker = Self {
             net,
             subscriptions: Subscriptions::default(),
+            logins: LoginMetrics::default(),
             console: Console::open(poller.clone()),
             configured,
             signals,
@@ -174,6 +176,7 @@ impl Broker {
         // As late, and before any session opens: what is not of this boot must not be taken for it.
         self.sessions.record_boot(boot);
         let (sessions, users) = (self.sessions.registry.sessions(), self.sessions.registry.users());
+        self.logins.note_sessions(sessions);
         log::info!("serving {sessions} sessions of {users} users");
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     component::Request,
     net::Net,
 };
-use ck_core::{model::EndCause, registry::Input};
+use ck_core::{metrics::Stage, model::EndCause, registry::Input};
 use ck_protocol::{Reply, SessionRequest};
 use std::time::Instant;
 
@@ -26,8 +26,11 @@ impl Broker {
         match request {
             SessionRequest::Open(open) => {
                 let has_sessions = self.sessions.registry.sessions() > 0;
+                self.begin_stage(Some(key), Stage::Identify);
                 let (proc, process) = (&self.sessions.proc, self.net.process(key));
-                match session::login(*open, proc, process, has_sessions) {
+                let login = session::login(*open, proc, process, has_sessions);
+                self.end_stage(Some(key));
+                match login {
                     Ok(login) => self.apply(Input::Open(Box::new(login)), Some(key)),
                     Err(refusal) => {
                         self.net.send(key, &Reply::Refused(refusal));
@@ -83,6 +86,8 @@ impl Broker {
             hooks: &self.hooks,
             history: &self.history,
             configured: &self.configured,
+            logins: &self.logins,
+            refused: self.net.refused(),
             subscribers: self.subscriptions.count(),
         };
         (&mut self.net, api)

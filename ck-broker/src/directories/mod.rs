@@ -87,6 +87,11 @@ impl Directories {
         }
     }
 
+    /// The maximum number of teardowns that wait or run.
+    pub(crate) fn most_teardowns(&self) -> usize {
+        self.limit.all
+    }
+
     /// Marks the directory of the user as in use, by a session of an earlier broker or by a lingering user.
     pub(crate) fn adopt(&mut self, uid: Uid) {
         self.in_use.insert(uid);

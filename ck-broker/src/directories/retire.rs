@@ -45,7 +45,7 @@ impl Directories {
             self.teardowns.push(residue, bytes, now);
         }
         if retired.freed {
-            self.teardowns.note_freed(uid);
+            self.teardowns.note_freed(uid, now);
         }
         if retired.to_sweep {
             self.teardowns.schedule_sweep(now);

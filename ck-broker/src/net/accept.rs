@@ -42,7 +42,7 @@ impl ReserveDescriptor {
 
 /// Tells a peer why it is not served, if that can be said at once. The versions that it speaks are not known yet, so it is
 /// told in the oldest.
-pub(super) fn turn_away(socket: BorrowedFd<'_>, code: RefusalCode, why: &str) {
+pub(super) fn say_why(socket: BorrowedFd<'_>, code: RefusalCode, why: &str) {
     let mut buffer = [0; limits::REPLY];
     if let Ok(packet) = PROTOCOL.oldest().encode(&Reply::refused(code, why), &mut buffer) {
         // Its connection is closed next, whether it has heard this or not.
@@ -83,10 +83,16 @@ impl Net {
         if let Ok(Some(socket)) = self.listener(endpoint).accept() {
             log::warn!("connection refused: no more descriptors: raise the broker's limit (RLIMIT_NOFILE)");
             let why = "the broker has no more descriptors: see its log";
-            turn_away(socket.as_fd(), RefusalCode::Busy, why);
-            self.close_socket(socket, endpoint);
+            self.turn_away(socket, endpoint, RefusalCode::Busy, why);
         }
         self.reserve = ReserveDescriptor::take();
+    }
+
+    /// Refuses a connection that has no place yet.
+    pub(super) fn turn_away(&mut self, socket: OwnedFd, endpoint: Endpoint, code: RefusalCode, why: &str) {
+        self.refused.add(endpoint, code);
+        say_why(socket.as_fd(), code, why);
+        self.close_socket(socket, endpoint);
     }
 
     /// Stops accepting for a while: a listener that stays readable would wake the loop at once again.
@@ -117,8 +123,7 @@ impl Net {
                 // Any user can cause any number of those at admin.sock.
                 let level = if endpoint == Endpoint::Session { Level::Warn } else { Level::Debug };
                 log::log!(level, "connection refused: {why}");
-                turn_away(socket.as_fd(), code, &why);
-                self.close_socket(socket, endpoint);
+                self.turn_away(socket, endpoint, code, &why);
                 return None;
             }
         };

@@ -5,6 +5,7 @@ use super::{
     room::Holder,
 };
 use crate::{limits::PeerClass, poller::Endpoint, process, sys};
+use ck_core::metrics::LoginTimer;
 use ck_protocol::{
     DecodeError, EncodeError, Fact, Framed, Pid, Protocol, Reply, SessionId, TeardownId, Uid, Version, limits,
 };
@@ -116,6 +117,8 @@ pub(crate) struct Connection {
     pub(crate) class: PeerClass,
     /// When it connected, or asked last.
     pub(crate) asked: Instant,
+    /// Measures the login that a module asks for. `None` at `admin.sock`, and once the login is replied to.
+    pub(crate) login: Option<LoginTimer>,
 }
 
 impl Peer {
@@ -164,6 +167,7 @@ impl Connection {
             watched: false,
             class,
             asked: now,
+            login: (endpoint == Endpoint::Session).then(|| LoginTimer::start(now)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Net,
-    accept::{TOO_MANY, turn_away},
+    accept::{TOO_MANY, say_why},
     connection::{Connection, PendingReply},
     room::{self, Holder, Vacancy},
 };
@@ -47,8 +47,7 @@ impl Net {
             self.connections.insert(key, connection);
             self.rearm(key);
         } else {
-            turn_away(connection.as_fd(), RefusalCode::Busy, TOO_MANY);
-            self.close_socket(connection.into_socket(), Endpoint::Admin);
+            self.turn_away(connection.into_socket(), Endpoint::Admin, RefusalCode::Busy, TOO_MANY);
         }
     }
 
@@ -87,7 +86,7 @@ impl Net {
             Vacancy::None => false,
             Vacancy::Of(key) => {
                 if let Some(other) = self.connections.get(&key) {
-                    turn_away(other.as_fd(), RefusalCode::Busy, GIVEN_UP);
+                    say_why(other.as_fd(), RefusalCode::Busy, GIVEN_UP);
                 }
                 self.close(key);
                 true

@@ -5,6 +5,7 @@
 //! - [`connection`]: the peer of a connection, and what it is still to be sent;
 //! - `receive`: from a packet to a request; `send`: replies, lists and changes, to peers that read as slowly as they like;
 //! - `hook_waits`: logins whose reply waits for hooks;
+//! - `refused`: how often something was refused;
 //! - [`rates`]: how often each uid may ask;
 //! - [`descriptors`], [`deferred_close`]: descriptors that peers push.
 
@@ -17,8 +18,11 @@ pub(crate) mod listener;
 mod make_room;
 mod rates;
 mod receive;
+mod refused;
 mod room;
 mod send;
+
+pub(crate) use refused::Refused;
 
 use crate::{
     component::{Component, Outcome},
@@ -27,7 +31,10 @@ use crate::{
     poller::{Endpoint, Poller, Token},
 };
 use accept::ReserveDescriptor;
-use ck_core::policy::{Policy, Requester};
+use ck_core::{
+    metrics::LoginTimer,
+    policy::{Policy, Requester},
+};
 use ck_protocol::Pid;
 use connection::{Awaited, Connection, Peer, PendingReply};
 use deferred_close::DeferredClose;
@@ -55,6 +62,7 @@ pub(crate) struct Net {
     limits: Limits,
     policy: Policy,
     rates: Rates,
+    refused: Refused,
     connections: HashMap<u64, Connection>,
     next_key: u64,
     /// Connections to admin.sock that wait to be admitted.
@@ -86,6 +94,7 @@ impl Net {
             limits,
             policy: Policy::default(),
             rates: Rates::default(),
+            refused: Refused::default(),
             connections: HashMap::new(),
             next_key: 0,
             newcomers: Vec::new(),
@@ -140,6 +149,21 @@ impl Net {
     /// The peer, or its process, is gone.
     pub(crate) fn take_process(&mut self, key: u64) -> io::Result<OwnedFd> {
         self.connections.get_mut(&key).ok_or(io::ErrorKind::NotConnected)?.take_process()
+    }
+
+    /// Measures the login that the peer asks for, if it is one.
+    pub(crate) fn login_timer(&mut self, peer: Option<u64>) -> Option<&mut LoginTimer> {
+        self.connections.get_mut(&peer?)?.login.as_mut()
+    }
+
+    /// The same. The login is replied to.
+    pub(crate) fn take_login_timer(&mut self, key: u64) -> Option<LoginTimer> {
+        self.connections.get_mut(&key)?.login.take()
+    }
+
+    /// What was refused.
+    pub(crate) fn refused(&self) -> Refused {
+        self.refused
     }
 
     /// The peer is replied to when the switch that it asked for has ended. Until then its connection is not idle.

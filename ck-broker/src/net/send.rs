@@ -16,6 +16,9 @@ impl Net {
     /// Sends a reply now, or as soon as there is room for it.
     pub(crate) fn send(&mut self, key: u64, reply: &Reply) -> Sent {
         let Some(connection) = self.connections.get_mut(&key) else { return Sent::Gone };
+        if let Reply::Refused(refusal) = reply {
+            self.refused.add(connection.endpoint, refusal.code);
+        }
         if connection.awaits == Awaited::Switch {
             connection.awaits = Awaited::Nothing;
         }

@@ -2,9 +2,11 @@
 //!
 //! - [`store`]: session records on disk, and lingering users;
 //! - `leaders`: watches leaders, and ends them;
+//! - `records`: writes session records, and those that could not be written later;
 //! - `recover`: takes over the sessions of an earlier broker.
 
 mod leaders;
+mod records;
 mod recover;
 pub mod store;
 
@@ -23,6 +25,7 @@ use ck_core::{
 };
 use ck_protocol::{SessionId, SessionRef};
 use leaders::Leaders;
+use records::Unrecorded;
 use std::{rc::Rc, time::Instant};
 use store::{Boot, LingerDir, Store, UnreadableRecord};
 
@@ -35,6 +38,8 @@ pub(crate) struct Sessions {
     pub(crate) proc: Rc<Proc>,
     store: Store,
     leaders: Leaders,
+    /// The sessions without a record.
+    pub(crate) unrecorded: Unrecorded,
     /// The sessions of an earlier broker whose leaders could not be watched yet.
     unwatched: Vec<SessionId>,
     /// The time of the next try to watch them.
@@ -54,6 +59,7 @@ impl Sessions {
             proc,
             store,
             leaders: Leaders::new()?,
+            unrecorded: Unrecorded::default(),
             unwatched: Vec::new(),
             watch_due: None,
         })
@@ -76,16 +82,9 @@ impl Sessions {
         }
     }
 
-    /// Writes the record of a session.
-    pub(crate) fn record(&mut self, id: SessionId) {
-        let Some(record) = self.registry.get(id) else { return };
-        if let Err(error) = self.store.record(record) {
-            log::error!("session {id} would not survive a restart of ck-broker: {error}");
-        }
-    }
-
     /// Removes the record of a session.
     pub(crate) fn forget(&mut self, id: SessionId) {
+        self.unrecorded.forget(id);
         if let Err(error) = self.store.forget(id) {
             log::error!("{error}");
         }
@@ -118,11 +117,12 @@ impl Component for Sessions {
     }
 
     fn next_deadline(&self, _: Instant) -> Option<Instant> {
-        self.leaders.next_deadline().into_iter().chain(self.watch_due).min()
+        self.leaders.next_deadline().into_iter().chain(self.watch_due).chain(self.unrecorded.due()).min()
     }
 
     fn expire(&mut self, now: Instant) -> Vec<Outcome> {
         self.leaders.kill_overdue(now);
+        self.record_again(now);
         if self.watch_due.is_some_and(|due| due <= now) { self.watch_again(now) } else { Vec::new() }
     }
 

@@ -1,7 +1,7 @@
 //! The value of a member.
 
 use super::rfc3339;
-use ck_protocol::{Class, FactValue, Pid, SessionId, SessionType, State, Text, Timestamp, Uid, UserName, Vt};
+use ck_protocol::{Class, Pid, SessionId, SessionType, State, Text, Timestamp, Uid, UserName, Vt};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -95,16 +95,6 @@ impl From<SessionType> for Value<'_> {
 impl From<State> for Value<'_> {
     fn from(state: State) -> Self {
         state.as_str().into()
-    }
-}
-
-impl<'t> From<&'t FactValue> for Value<'t> {
-    fn from(value: &'t FactValue) -> Self {
-        match value {
-            FactValue::Number(number) => (*number).into(),
-            FactValue::Time(time) => (*time).into(),
-            FactValue::Text(text) => text.into(),
-        }
     }
 }
 

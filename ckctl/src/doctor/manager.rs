@@ -7,6 +7,7 @@ use super::{
     services::{self, Login},
 };
 use crate::facts::Facts;
+use ck_protocol::fact_keys as keys;
 
 const CHECK: &str = "manager";
 /// The daemons that make and remove /run/user/UID. The broker looks for the same ones: ck-broker/src/other_manager.rs.
@@ -52,7 +53,7 @@ fn directories(facts: Option<&Facts>, running: Option<&String>) -> Finding {
             running.map_or("neither logind nor elogind runs".to_owned(), |daemon| format!("{daemon} runs")),
         );
     };
-    match (facts.text("runtime_root"), facts.text("directories_manager"), running) {
+    match (facts.text(keys::RUNTIME_ROOT), facts.text(keys::DIRECTORIES_MANAGER), running) {
         (Some(root), _, None) => Finding::ok(CHECK, format!("no other program manages {root}")),
         (Some(root), _, Some(daemon)) => Finding::problem(
             CHECK,

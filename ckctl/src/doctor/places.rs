@@ -8,6 +8,7 @@ use crate::{
     facts::Facts,
     lookup::{Last, find},
 };
+use ck_protocol::fact_keys as keys;
 use rustix::{
     fs::{AtFlags, CWD, Statx, StatxAttributes, StatxFlags, statx},
     io::Errno,
@@ -29,7 +30,7 @@ pub(super) fn check(here: &Here<'_>, facts: Option<&Facts>) -> Vec<Finding> {
     let (Some(facts), Some(state)) = (facts, here.socket.parent()) else {
         return vec![Finding::skipped("places", "the broker makes and corrects them when it starts")];
     };
-    let root = match (facts.text("runtime_root"), facts.text("directories_manager")) {
+    let root = match (facts.text(keys::RUNTIME_ROOT), facts.text(keys::DIRECTORIES_MANAGER)) {
         (Some(root), _) => runtime_root(Path::new(root)),
         (None, Some(manager)) => Finding::skipped(ROOT_CHECK, manager),
         (None, None) => Finding::skipped(ROOT_CHECK, "the broker makes no directories, by its configuration"),

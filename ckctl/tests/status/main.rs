@@ -1,5 +1,5 @@
-//! What `ckctl status` prints, whichever release the broker is of. The files beside this one are what the first release printed,
-//! with times in UTC.
+//! What `ckctl status` prints, whichever release the broker is of. The files `well` and `troubled` beside this one are
+//! what the first release printed, with times in UTC. With `CK_WRITE=1` the files `measured` are written.
 
 #![allow(
     clippy::expect_used,
@@ -10,7 +10,7 @@
 
 use ck_protocol::*;
 use fake_broker::{Broker, list, packet};
-use std::{fs, path::Path};
+use std::{env, fs, path::Path, time::Duration};
 
 #[path = "../fake_broker/mod.rs"]
 mod fake_broker;
@@ -37,10 +37,13 @@ fn json(broker: &Broker) -> serde_json::Value {
     serde_json::from_str(&status(broker, "--json")).unwrap()
 }
 
-/// Asserts that the state is shown as the first release showed it.
+/// Asserts that the state is shown as in the files beside this one.
 fn assert_shown_as(broker: &Broker, name: &str) {
     for (option, kind) in [("", "txt"), ("--json", "json"), ("--metrics", "metrics")] {
         let path = Path::new(env!("CK_ROOT")).join(format!("ckctl/tests/status/{name}.{kind}"));
+        if env::var_os("CK_WRITE").is_some() && name == "measured" {
+            fs::write(&path, status(broker, option)).unwrap();
+        }
         assert_eq!(status(broker, option), fs::read_to_string(&path).unwrap(), "{}", path.display());
     }
 }
@@ -99,22 +102,71 @@ fn a_broker_that_has_no_facts_is_asked_for_its_status() {
 fn what_only_a_newer_broker_says_is_shown_by_its_key() {
     let mut facts = well().facts();
     let newer = [
-        ("logins_total", FactValue::Number(77)),
+        ("loads_total", FactValue::Number(77)),
         ("backed_up_at", FactValue::Time(Timestamp::from_micros(0))),
         ("kernel", FactValue::Text(Text::clipped("Linux \u{1b}[2J"))),
     ];
     facts.extend(newer.map(|(key, value)| Fact::new(key, value)));
     let broker = reporting(facts, Vec::new());
     let json = json(&broker);
-    assert_eq!((&json["logins_total"], &json["sessions"]), (&77.into(), &3.into()));
+    assert_eq!((&json["loads_total"], &json["sessions"]), (&77.into(), &3.into()));
     assert_eq!(json["backed_up_at"], "1970-01-01T00:00:00.000000Z");
     assert_eq!(json["kernel"], "Linux \u{1b}[2J");
     assert!(!status(&broker, "--json").contains('\u{1b}'));
     let (metrics, known) = (status(&broker, "--metrics"), include_str!("well.metrics"));
     let more =
-        "# TYPE ck_logins_total gauge\n# HELP ck_logins_total Told by a newer broker.\nck_logins_total 77\n";
+        "# TYPE ck_loads_total gauge\n# HELP ck_loads_total Told by a newer broker.\nck_loads_total 77\n";
     assert_eq!(metrics, known.replace("# EOF\n", &format!("{more}# EOF\n")));
     assert_eq!(status(&broker, ""), include_str!("well.txt"));
+}
+
+/// The facts of a broker that measures.
+fn measured() -> Vec<Fact> {
+    use fact_keys as keys;
+    let millis = |millis| Micros::from(Duration::from_millis(millis));
+    let histogram = |count, above, sum| {
+        let buckets = [(1, count), (1000, 1)];
+        let buckets = buckets.map(|(bound, count)| DurationBucket { up_to: millis(bound), count });
+        FactValue::Histogram(Buckets { buckets: buckets.to_vec(), above, sum: millis(sum) })
+    };
+    let counts = |busy| {
+        let count = |what, count| Count { what: Text::clipped(what), count };
+        FactValue::Counts(vec![count("malformed", 0), count("busy", busy), count("failed", 1)])
+    };
+    let numbers = [
+        (keys::LINGERING, 1),
+        (keys::LINGERING_LIMIT, 1024),
+        (keys::TEARDOWNS_LIMIT, 64),
+        (keys::SESSIONS_PEAK, 7),
+        (keys::LOGINS, 1234),
+        (keys::LOGINS_LAST_MINUTE, 2),
+        (keys::LOGINS_LAST_HOUR, 41),
+        (keys::LOGINS_PEAK_MINUTE, 12),
+    ];
+    let mut facts = well().facts();
+    facts.extend(numbers.map(|(key, number)| Fact::new(key, FactValue::Number(number))));
+    facts.push(Fact::new(keys::LOGIN_DURATION, histogram(1232, 1, 3210)));
+    facts.push(Fact::new(keys::SLOWEST_LOGIN, FactValue::Duration(millis(38))));
+    for (number, stage) in (0..).zip(keys::STAGES) {
+        facts.push(Fact::new(&keys::of_stage(keys::LOGIN_DURATION, stage), histogram(1233, 0, 10)));
+        let duration = FactValue::Duration(millis(number * 9));
+        facts.push(Fact::new(&keys::of_stage(keys::SLOWEST_LOGIN, stage), duration));
+    }
+    let at = |key| Fact::new(key, FactValue::Time(Timestamp::from_micros(3_500_000)));
+    facts.push(at(keys::SLOWEST_LOGIN_AT));
+    facts.push(Fact::new(keys::SLOWEST_LOGIN_SESSION, FactValue::Text(Text::clipped("812"))));
+    facts.push(Fact::new(keys::TEARDOWN_DURATION, histogram(1000, 2, 90_000)));
+    facts.push(Fact::new(keys::LONGEST_TEARDOWN, FactValue::Duration(millis(3210))));
+    facts.push(at(keys::LONGEST_TEARDOWN_AT));
+    facts.push(Fact::new(keys::LONGEST_TEARDOWN_UID, FactValue::Number(2001)));
+    facts.push(Fact::new(keys::REFUSED_LOGINS, counts(2)));
+    facts.push(Fact::new(keys::REFUSED_REQUESTS, counts(0)));
+    facts
+}
+
+#[test]
+fn what_was_measured_is_shown_in_every_form() {
+    assert_shown_as(&reporting(measured(), Vec::new()), "measured");
 }
 
 #[test]

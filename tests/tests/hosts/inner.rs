@@ -10,10 +10,7 @@ const SOON: Duration = Duration::from_secs(10);
 const TELL: &str = "echo $XDG_SESSION_ID $XDG_RUNTIME_DIR $XDG_SESSION_CLASS";
 
 fn application(machine: &Machine, service: &str) {
-    let program = concat!(env!("CK_ROOT"), "target/fault/debug/examples/pam-application");
-    let bytes = std::fs::read(program).expect("pam-application: run `make faulty`");
-    machine.host.write_file("/usr/local/bin/pam-application", bytes, 0o755);
-    machine.host.write_file(&format!("/etc/pam.d/{service}"), "session required pam_ck.so\n", 0o644);
+    machine.install_application(service, "session required pam_ck.so\n");
 }
 
 /// alice's sudo asks for no password and opens sessions; without that line of Debian's it would have no XDG_*.

@@ -58,10 +58,7 @@ fn the_name_is_the_accounts_and_not_what_was_typed() {
     machine.host.run_ok(&["sed", "-i", "s/^passwd:.*/passwd: files other/", "/etc/nsswitch.conf"]);
 
     // su and sshd pass the account's name on, where they look it up first. Other hosts pass what was typed.
-    let program = concat!(env!("CK_ROOT"), "target/fault/debug/examples/pam-application");
-    let program = std::fs::read(program).expect("pam-application: run `make faulty`");
-    machine.host.write_file("/usr/local/bin/pam-application", program, 0o755);
-    machine.host.write_file("/etc/pam.d/ck-test", "session required pam_ck.so\n", 0o644);
+    machine.install_application("ck-test", "session required pam_ck.so\n");
     for typed in ["ALICE", r"DOM\Alice", "alice@example.com"] {
         let found = machine.host.run_ok(&["getent", "passwd", typed]);
         assert!(found.starts_with("alice:"), "{found}");

@@ -9,10 +9,7 @@ const SOON: Duration = Duration::from_secs(10);
 /// A machine with pam-application, whose service `ck-test` has these lines.
 fn machine(toml: &str, stack: &str) -> Machine {
     let mut machine = Machine::installed();
-    let program = concat!(env!("CK_ROOT"), "target/fault/debug/examples/pam-application");
-    let program = std::fs::read(program).expect("pam-application: run `make faulty`");
-    machine.host.write_file("/usr/local/bin/pam-application", program, 0o755);
-    machine.host.write_file("/etc/pam.d/ck-test", stack, 0o644);
+    machine.install_application("ck-test", stack);
     // What a module finds of the directory.
     let script = format!(
         "#!/bin/sh\n[ -d {ALICES} ] && found=yes || found=no\necho $1 $PAM_TYPE $found >>/tmp/told\n"

@@ -54,10 +54,7 @@ fn console(machine: &Machine) -> Running {
 fn without_vts(toml: &str) -> Machine {
     let machine = Machine::installed();
     machine.host.run_ok(&["mount", "-t", "tmpfs", "tmpfs", "/sys"]);
-    let program = concat!(env!("CK_ROOT"), "target/fault/debug/examples/pam-application");
-    let bytes = std::fs::read(program).expect("pam-application: run `make faulty`");
-    machine.host.write_file("/usr/local/bin/pam-application", bytes, 0o755);
-    machine.host.write_file("/etc/pam.d/login-on", "session required pam_ck.so\n", 0o644);
+    machine.install_application("login-on", "session required pam_ck.so\n");
     machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
     machine.host.write_file("/etc/ck/broker.toml", toml, 0o644);
     machine
@@ -278,9 +275,7 @@ fn the_real_terminals_where_there_are_any() {
     assert_eq!(seats(&machine)[0].0, "seat0");
     let number = |name: &str| name.trim().trim_start_matches("tty").parse::<u8>().expect("a number");
     let before = number(&machine.host.read_file(ACTIVE));
-    let program = concat!(env!("CK_ROOT"), "target/fault/debug/examples/pam-application");
-    machine.host.write_file("/usr/local/bin/pam-application", std::fs::read(program).expect("it"), 0o755);
-    machine.host.write_file("/etc/pam.d/login-on", "session required pam_ck.so\n", 0o644);
+    machine.install_application("login-on", "session required pam_ck.so\n");
     let other = if before == 13 { 14 } else { 13 };
     let _here = login(&machine, "alice", &format!("tty{before}"));
     let _there = login(&machine, "bob", &format!("tty{other}"));

@@ -11,7 +11,6 @@ use std::time::Duration;
 use ck_tests::{ALICES, Machine, Running, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
-const APPLICATION: &str = concat!(env!("CK_ROOT"), "target/fault/debug/examples/pam-application");
 const TRACE: &str = "/tmp/trace";
 /// How long the broker makes no call before it is taken to be done.
 const QUIET: Duration = Duration::from_millis(300);
@@ -60,9 +59,7 @@ impl Traced {
         machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
         machine.host.write_file("/etc/ck/broker.toml", "[history]\nfile = \"none\"\n", 0o644);
         machine.start_broker(&[]);
-        let program = std::fs::read(APPLICATION).expect("run `make faulty`");
-        machine.host.write_file("/usr/local/bin/pam-application", program, 0o755);
-        machine.host.write_file("/etc/pam.d/ck-test", "session required pam_ck.so\n", 0o644);
+        machine.install_application("ck-test", "session required pam_ck.so\n");
         // Until the directories of hooks have been as they are for so long that they are not read again: `RACY`.
         std::thread::sleep(Duration::from_secs(3));
         // What is made once in a broker's life is made.

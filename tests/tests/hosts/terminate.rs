@@ -86,10 +86,7 @@ fn a_leader_that_does_not_end_is_killed_after_its_grace() {
 
 /// Starts a PAM application, the leader of what it opens, that does what `words` say.
 fn application(machine: &Machine, words: &[&str]) -> Running {
-    let program = concat!(env!("CK_ROOT"), "target/fault/debug/examples/pam-application");
-    let bytes = std::fs::read(program).expect("pam-application: run `make faulty`");
-    machine.host.write_file("/usr/local/bin/pam-application", bytes, 0o755);
-    machine.host.write_file("/etc/pam.d/ck-test", "session optional pam_ck.so\n", 0o644);
+    machine.install_application("ck-test", "session optional pam_ck.so\n");
     machine.host.spawn(&[&["pam-application", "ck-test", "alice"], words].concat())
 }
 

@@ -11,12 +11,18 @@ pub use worker::{NoRemover, Remover, SpawnError, Worker};
 
 use crate::directories::runtime_dir::Residue;
 use ck_core::{
+    metrics::TeardownMetrics,
     model::Limit,
     order::{PendingTeardown, Teardowns},
 };
 use ck_protocol::{Event, Teardown, TeardownDetail, TeardownId, TeardownState, Text, Uid};
 use removal::{TryResult, on_the_clock};
-use std::{fs, os::fd::BorrowedFd, path::PathBuf, time::Instant};
+use std::{
+    fs,
+    os::fd::BorrowedFd,
+    path::PathBuf,
+    time::{Instant, SystemTime},
+};
 use sweep::Sweep;
 
 /// A process that the loop has to watch.
@@ -40,6 +46,7 @@ pub struct TeardownQueue {
     /// The teardowns whose process has been replaced by another one, which has to be watched.
     to_watch: Vec<TeardownId>,
     news: Vec<Event>,
+    metrics: TeardownMetrics,
 }
 
 impl TeardownQueue {
@@ -55,17 +62,24 @@ impl TeardownQueue {
             sweeps,
             to_watch: Vec::new(),
             news: Vec::new(),
+            metrics: TeardownMetrics::default(),
         }
     }
 
     /// Queues the teardown of a retired directory. `bytes` is its size, where it is known.
     pub fn push(&mut self, residue: Residue, bytes: Option<u64>, now: Instant) {
-        self.teardowns.push(residue.uid, bytes, Removal::new(residue), now);
+        self.teardowns.push(residue.uid, bytes, Removal::new(residue, now), now);
     }
 
     /// Reports the teardown of a user's directory as finished, because the directory was empty.
-    pub fn note_freed(&mut self, uid: Uid) {
-        self.news.push(Event::TeardownFinished(uid));
+    pub fn note_freed(&mut self, uid: Uid, now: Instant) {
+        self.finished(uid, now, now);
+    }
+
+    /// What was measured of the teardowns that are finished.
+    #[must_use]
+    pub fn metrics(&self) -> &TeardownMetrics {
+        &self.metrics
     }
 
     /// Schedules the sweep of `.ck-retired`.
@@ -120,7 +134,7 @@ impl TeardownQueue {
     pub fn reap(&mut self, id: TeardownId, now: Instant) {
         match self.teardowns.get_mut(id).and_then(|teardown| teardown.work.take_outcome()) {
             None => {}
-            Some(TryResult::Gone) => self.finish(id),
+            Some(TryResult::Gone) => self.finish(id, now),
             Some(TryResult::Failed(reason)) => self.fail(id, reason, now),
             Some(TryResult::Hindered(reason)) => self.hinder(id, reason, now),
             Some(TryResult::Abandoned(reason)) => {
@@ -231,12 +245,19 @@ impl TeardownQueue {
         self.teardowns.has_room(uid, limit, bytes)
     }
 
-    fn finish(&mut self, id: TeardownId) {
+    fn finish(&mut self, id: TeardownId, now: Instant) {
         let Some(teardown) = self.teardowns.finish(id) else { return };
         if !teardown.work.residue.is_mounted {
             self.forget_entry(&teardown.work.residue);
         }
-        self.news.push(Event::TeardownFinished(teardown.uid()));
+        self.finished(teardown.uid(), teardown.work.queued, now);
+    }
+
+    /// The teardown of a user's directory, which was queued at `queued`, is finished.
+    fn finished(&mut self, uid: Uid, queued: Instant, now: Instant) {
+        let duration = now.saturating_duration_since(queued);
+        self.metrics.add(duration, uid, SystemTime::now().into(), now);
+        self.news.push(Event::TeardownFinished(uid));
     }
 
     /// Removes the entry of a plain directory from `.ck-retired`, where no user could look it up. (The remover has

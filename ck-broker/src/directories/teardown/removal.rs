@@ -65,12 +65,14 @@ pub struct Removal {
     pub(super) residue: Residue,
     /// The time at which its user left, or at which a broker found it.
     pub(super) since: Timestamp,
+    /// The same time, to measure by.
+    pub(super) queued: Instant,
     process: Option<Process>,
 }
 
 impl Removal {
-    pub(super) fn new(residue: Residue) -> Self {
-        Self { residue, since: SystemTime::now().into(), process: None }
+    pub(super) fn new(residue: Residue, now: Instant) -> Self {
+        Self { residue, since: SystemTime::now().into(), queued: now, process: None }
     }
 
     /// The time limit of the worker, if one runs.

@@ -9,7 +9,7 @@ use crate::{
 use ck_core::model::Lingerer;
 use ck_protocol::{Gid, Uid, UserName, limits};
 use rustix::{
-    fs::{AtFlags, Dir, Mode, OFlags, open, openat, renameat, unlinkat},
+    fs::{AtFlags, Dir, Mode, OFlags, StatVfsMountFlags, fstatvfs, open, openat, renameat, unlinkat},
     io::Errno,
 };
 use std::{
@@ -62,6 +62,21 @@ impl LingerDir {
             }
         };
         Self { path: path.to_owned(), directory: directory.ok() }
+    }
+
+    /// The problem for the administrator, if the file system has become read-only or full: then nobody can be written down.
+    /// It is looked at now, so that it is over when it is over.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let found = fstatvfs(self.directory.as_ref()?).ok()?;
+        let why = if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
+            Errno::ROFS
+        } else if found.f_bfree == 0 || (found.f_files > 0 && found.f_ffree == 0) {
+            // Some file systems count no inodes.
+            Errno::NOSPC
+        } else {
+            return None;
+        };
+        Some(format!("who lingers cannot be changed: {}: {why}", self.path.display()))
     }
 
     /// Reads the lingering users, at most `most`. A record that cannot be read is set aside. Errors are only logged,

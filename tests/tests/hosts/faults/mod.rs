@@ -32,9 +32,7 @@ fn built(name: &str) -> Vec<u8> {
 
 /// Puts pam-application on the host; its PAM service `ck-test` is the module with `options`.
 fn install_application(machine: &Machine, options: &str) {
-    let program = built("fault/debug/examples/pam-application");
-    machine.host.write_file("/usr/local/bin/pam-application", program, 0o755);
-    machine.host.write_file("/etc/pam.d/ck-test", format!("session required pam_ck.so {options}\n"), 0o644);
+    machine.install_application("ck-test", &format!("session required pam_ck.so {options}\n"));
 }
 
 /// What pam-application does for alice, to the end of `words`.

@@ -56,9 +56,7 @@ fn it_was_never_started() {
     let host = &machine.host;
     // What every login looks up there for others is there, or it would wait without us.
     host.run_ok(&["sh", "-c", "mkdir /run/nscd && touch /run/nscd/socket"]);
-    let program = std::fs::read(super::APPLICATION).expect("run `make faulty`");
-    host.write_file("/usr/local/bin/pam-application", program, 0o755);
-    host.write_file("/etc/pam.d/ck-test", "session required pam_ck.so\n", 0o644);
+    machine.install_application("ck-test", "session required pam_ck.so\n");
     let attacks = [attack(host, &["hold", "/run"]), attack(host, &["mkdirs", "/run"])];
     for _ in 0..FIFTY {
         super::promptly(&machine, &["pam-application", "ck-test", "bob", "open", "close"]);

@@ -19,8 +19,6 @@ use ck_tests::{Guarded, Machine, Running};
 use serde_json::Value;
 
 pub(crate) const ATTACK: &str = env!("CARGO_BIN_EXE_attack");
-/// A PAM application that does what it is told to.
-const APPLICATION: &str = concat!(env!("CK_ROOT"), "target/fault/debug/examples/pam-application");
 /// What is asked for meanwhile is done at once.
 const PROMPT: Duration = Duration::from_secs(1);
 pub(crate) const SOON: Duration = Duration::from_secs(30);

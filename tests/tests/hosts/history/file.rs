@@ -145,6 +145,10 @@ fn a_disk_that_takes_nothing_costs_a_message_and_no_login() {
         };
         wait_until(super::SOON, hinder, || !complaints().is_empty());
         assert!(complaints().len() == 1 && complaints()[0].contains(word), "{hinder}: {:?}", complaints());
+        let status = || machine.host.run_ok(&["ckctl", "status"]);
+        let told = status();
+        let told_so = told.contains(word) && told.contains("logins are not recorded until that is corrected");
+        assert!(told_so && !told.contains("all is well"), "{hinder}: {told}");
         machine.host.run_ok(&["sh", "-c", mend]);
         visit(&machine);
         wait_until(super::SOON, mend, || machine.broker().stderr().contains("lines are missing"));
@@ -153,6 +157,7 @@ fn a_disk_that_takes_nothing_costs_a_message_and_no_login() {
             machine.host.run(&["tail", "-n", "1", FILE]).stdout.contains("\"session_ended\"")
         });
         assert_eq!(states(&machine)[0], "ended", "{hinder}");
+        assert!(status().contains("all is well"), "{mend}: {}", status());
         machine.await_nothing_left();
     }
 }

@@ -15,6 +15,7 @@ type Types = BTreeMap<String, Vec<String>>;
 fn spelt(rust: &str) -> String {
     match rust.split_once('<') {
         Some(("Option", rest)) => format!("optional {}", spelt(rest.trim_end_matches('>'))),
+        Some(("Vec", rest)) => format!("list of {}", spelt(rest.trim_end_matches('>'))),
         Some(("Box", rest)) => spelt(rest.trim_end_matches('>')),
         _ => rust.to_owned(),
     }

@@ -88,9 +88,7 @@ impl Site {
         match self.kind {
             Kind::Systemd => self.host.run(&["systemctl", action, "ck-broker.service"]),
             Kind::OpenRc => self.host.run(&["rc-service", "ck-broker", action]),
-            Kind::SysVInit | Kind::Plain | Kind::Elogind | Kind::Shells => {
-                self.host.run(&["service", "ck-broker", action])
-            }
+            _ => self.host.run(&["service", "ck-broker", action]),
         }
     }
 

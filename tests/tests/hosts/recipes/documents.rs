@@ -2,8 +2,16 @@
 
 use std::fs;
 
-pub(crate) const DOCUMENTS: [&str; 7] =
-    ["README.md", "INSTALL.md", "MOVING.md", "TROUBLESHOOTING.md", "HOOKS.md", "HARDENING.md", "SESSIONS.md"];
+pub(crate) const DOCUMENTS: [&str; 8] = [
+    "README.md",
+    "INSTALL.md",
+    "MOVING.md",
+    "TROUBLESHOOTING.md",
+    "HOOKS.md",
+    "HARDENING.md",
+    "SESSIONS.md",
+    "MONITORING.md",
+];
 
 /// The recipes of a document: indented blocks, scripts, and transcripts of what root has typed.
 pub(crate) fn recipes(document: &str) -> Vec<String> {

@@ -6,10 +6,11 @@ mod typed;
 use std::fs;
 use std::path::PathBuf;
 
+pub(crate) use documents::recipe;
 use documents::{DOCUMENTS, recipes};
 
 /// The recipes that a test types: document, how the recipe begins, and the test.
-const TYPED: [(&str, &str, &str); 22] = [
+const TYPED: [(&str, &str, &str); 23] = [
     ("README.md", "make deb", "the_package"),
     ("INSTALL.md", "make deb", "the_package"),
     ("INSTALL.md", "ckctl doctor", "the_package"),
@@ -32,6 +33,7 @@ const TYPED: [(&str, &str, &str); 22] = [
     ("HOOKS.md", "env -i", "a_hook"),
     ("HOOKS.md", "install -m", "a_hook"),
     ("SESSIONS.md", "ckctl linger on", "lingering"),
+    ("MONITORING.md", "* * * * * root", "the_metrics_reach_a_server_as_the_document_says"),
 ];
 
 /// The others, and why no test types them.
