@@ -135,8 +135,8 @@ pub enum Verb {
 /// What `doctor` tries besides.
 #[derive(Debug, Clone, Args)]
 pub struct Examination {
-    /// Log this user in and out again, by PAM, without a password: a real session, with its hooks and its line in the history
-    /// (root only)
+    /// Log this user in and out again, by PAM, without a password: a real session, with its hooks, its line in the history and
+    /// all that other modules do (root only)
     #[arg(long, value_name = "USER")]
     pub login: Option<OsString>,
     /// The PAM service of that login

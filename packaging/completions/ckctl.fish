@@ -231,7 +231,7 @@ complete -c ckctl -n "__fish_ckctl_using_subcommand teardown; and __fish_seen_su
 complete -c ckctl -n "__fish_ckctl_using_subcommand teardown; and __fish_seen_subcommand_from retry" -l no-legend -d 'Print lists without the heading and the count'
 complete -c ckctl -n "__fish_ckctl_using_subcommand teardown; and __fish_seen_subcommand_from retry" -l no-pager -d 'Has no effect, because ckctl starts no pager; for scripts that were written for loginctl'
 complete -c ckctl -n "__fish_ckctl_using_subcommand teardown; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -l login -d 'Log this user in and out again, by PAM, without a password: a real session, with its hooks and its line in the history (root only)' -r
+complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -l login -d 'Log this user in and out again, by PAM, without a password: a real session, with its hooks, its line in the history and all that other modules do (root only)' -r
 complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -l service -d 'The PAM service of that login' -r
 complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -s o -l output -d 'The form of what is printed; csv is for lists' -r -f -a "table\t'Aligned columns'
 json\t'JSON, as docs/JSON.md describes it'

@@ -1,9 +1,46 @@
 //! Reads one file of /etc/pam.d: pam.d(5). Pure: text in, lines out.
 //!
-//! Where the manual page says nothing, this does what libpam (Linux-PAM 1.3 to 1.7) does.
+//! Where the manual page says nothing, this does what libpam does: a test on hosts compares it with Linux-PAM 1.5.2 and 1.7.0.
 
 /// The longest file that is read, in bytes. Real ones have a few thousand.
 pub(super) const MAX_FILE: usize = 256 * 1024;
+
+/// What modules return, by the names of pam.d(5).
+const CODES: [&str; 33] = [
+    "default",
+    "success",
+    "open_err",
+    "symbol_err",
+    "service_err",
+    "system_err",
+    "buf_err",
+    "perm_denied",
+    "auth_err",
+    "cred_insufficient",
+    "authinfo_unavail",
+    "user_unknown",
+    "maxtries",
+    "new_authtok_reqd",
+    "acct_expired",
+    "session_err",
+    "cred_unavail",
+    "cred_expired",
+    "cred_err",
+    "no_module_data",
+    "conv_err",
+    "authtok_err",
+    "authtok_recover_err",
+    "authtok_lock_busy",
+    "authtok_disable_aging",
+    "try_again",
+    "ignore",
+    "abort",
+    "authtok_expired",
+    "module_unknown",
+    "bad_item",
+    "conv_again",
+    "incomplete",
+];
 
 /// What a rule is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,20 +144,23 @@ pub(super) fn lines(text: &[u8]) -> Vec<Line> {
     let (mut lines, mut begun): (Vec<Line>, Option<(usize, String)>) = (Vec::new(), None);
     for (index, physical) in text.split('\n').enumerate() {
         let (number, mut line) = begun.take().unwrap_or((index + 1, String::new()));
-        let said = physical.split('#').next().unwrap_or_default().trim();
+        let (said, is_cut) = match physical.split_once(['#', '\0']) {
+            Some((said, _)) => (said.trim(), true),
+            None => (physical.trim(), false),
+        };
         match said.strip_suffix('\\') {
-            Some(part) => {
+            Some(part) if !is_cut => {
                 line.extend([part, " "]);
                 begun = Some((number, line));
             }
-            None => {
+            _ => {
                 line += said;
                 lines.extend(content(&line).map(|content| Line { number, content }));
             }
         }
     }
-    // The last line asks for another one.
-    lines.extend(begun.and_then(|(number, line)| Some(Line { number, content: content(&line)? })));
+    let unfinished = Content::Bad("the file ends before the line does");
+    lines.extend(begun.map(|(number, _)| Line { number, content: unfinished }));
     lines
 }
 
@@ -191,21 +231,23 @@ fn control(word: &str) -> Option<Control> {
         "optional" => "success=ok new_authtok_reqd=ok default=ignore".to_owned(),
         word => word.strip_prefix('[')?.strip_suffix(']')?.to_owned(),
     };
-    let pairs = written.split_whitespace().map(|pair| {
-        let (code, action) = pair.split_once('=')?;
-        let is_code = !code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-        Some((code.to_owned(), action_of(action).filter(|_| is_code)?))
+    // There may be blanks around the signs.
+    let spaced = written.replace('=', " = ");
+    let words: Vec<&str> = spaced.split_whitespace().collect();
+    let pairs = words.chunks(3).map(|pair| match pair {
+        [code, "=", action] if CODES.contains(code) => Some(((*code).to_owned(), action_of(action)?)),
+        _ => None,
     });
     Some(Control::Actions(Actions(pairs.collect::<Option<_>>()?)))
 }
 
 fn action_of(word: &str) -> Option<Action> {
     Some(match word {
-        "ignore" | "ok" | "reset" | "0" => Action::Next,
+        "ignore" | "ok" | "reset" => Action::Next,
         "bad" => Action::Bad,
         "die" => Action::Die,
         "done" => Action::Done,
-        number => Action::Jump(number.parse().ok()?),
+        number => Action::Jump(number.parse().ok().filter(|number| *number > 0)?),
     })
 }
 
@@ -260,8 +302,14 @@ mod tests {
     }
 
     #[test]
+    fn blanks_may_stand_around_the_signs() {
+        assert_eq!(actions("session [ success = 2 default = die ] a.so").after("success"), Action::Jump(2));
+    }
+
+    #[test]
     fn comments_and_continuations() {
-        let text = b"# all \\\n\nsession \\\n  optional \\\n pam_ck.so\n@include common-session \nauth include su \\";
+        let text =
+            b"# all \\\n\nsession \\\n  optional \\  \n pam_ck.so\n@include common-session \nauth include su";
         let found: Vec<usize> = lines(text).iter().map(|line| line.number).collect();
         assert_eq!(found, [3, 6, 7]);
         assert_eq!(one("@include common-session # x"), Content::IncludeAll("common-session".to_owned()));
@@ -277,6 +325,9 @@ mod tests {
             "@include",
             "session [success=maybe] a.so",
             "session [success] a.so",
+            "session [success=0] a.so",
+            "session [nocode=ok] a.so",
+            "session optional a.so \\",
             "session [ a.so",
             "\u{1}\u{2}",
         ] {

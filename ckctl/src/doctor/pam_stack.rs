@@ -336,6 +336,26 @@ mod tests {
         );
     }
 
+    /// The shape of Fedora's files: jumps over what follows directly, which skip nothing else.
+    #[test]
+    fn a_jump_over_the_next_module_does_not_skip_ours() {
+        let files = [
+            (
+                "sshd",
+                "session required a.so close\nsession include auth\nsession include post\nsession optional pam_ck.so",
+            ),
+            (
+                "auth",
+                "-session optional b.so\nsession [success=1 default=ignore] c.so\nsession required d.so",
+            ),
+            (
+                "post",
+                "session [success=1 default=ignore] e.so\nsession [default=1] f.so\nsession optional g.so",
+            ),
+        ];
+        assert_eq!(skipped_by(&files), None);
+    }
+
     #[test]
     fn files_that_include_each_other_come_to_an_end() {
         let two = [("a", "session include b\nsession include b"), ("b", "@include a\n@include a")];

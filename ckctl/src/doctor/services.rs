@@ -35,7 +35,8 @@ enum Without {
 const LOGINS: [(&str, &[&str], Without); 3] = [
     ("sshd", &["/usr/sbin/sshd", "/usr/bin/sshd"], Without::Problem),
     ("login", &["/bin/login", "/usr/bin/login"], Without::Problem),
-    ("su-l", &["/bin/su", "/usr/bin/su"], Without::Warning),
+    // The `su` of shadow has no such service.
+    ("su-l", &[], Without::Warning),
 ];
 /// Services that need no session: they run programs for a user who has one, or who has not logged in. INSTALL.md says which
 /// of them the profile of the package serves.
@@ -136,11 +137,16 @@ impl Login {
 
     fn missing(&self, check: &str) -> Finding {
         let misplaced = self.stack.others.iter().find(|(_, _, module)| module.ends_with(MODULE));
+        // A login that does not ask PAM, such as busybox's, has no file.
+        let has_file = has(self.service);
         let message = match misplaced {
             Some((place, kind, _)) => {
                 format!("{place} names {MODULE} for `{}`, but it only serves `session`", kind.name())
             }
-            None => format!("its session lines do not name {MODULE}, so its logins have no session"),
+            None if has_file => {
+                format!("its session lines do not name {MODULE}, so its logins have no session")
+            }
+            None => format!("it has no file in /etc/pam.d, and the lines of `other` do not name {MODULE}"),
         };
         let by_hand = format!("add `session optional {MODULE}` at the end of /etc/pam.d/{}", self.service);
         let is_profile = Path::new(PROFILE).exists() && Path::new(PROFILE_PROGRAM).exists();
@@ -149,8 +155,8 @@ impl Login {
             false => by_hand,
         };
         match self.without {
-            Without::Problem => Finding::problem(check, message, remedy),
-            Without::Warning => Finding::warning(check, message, remedy),
+            Without::Problem if has_file => Finding::problem(check, message, remedy),
+            _ => Finding::warning(check, message, remedy),
         }
     }
 

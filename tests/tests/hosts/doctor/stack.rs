@@ -1,6 +1,6 @@
 //! The module's line in the stacks of PAM.
 
-use ck_tests::Machine;
+use ck_tests::{Machine, Options, Suite};
 
 use super::{Report, broken, shell};
 
@@ -92,6 +92,45 @@ fn what_is_said_to_be_skipped_is_skipped() {
         shell(&machine, &format!("cp /root/pam.d/common-session {COMMON}"));
     }
     machine.await_nothing_left();
+}
+
+/// What ckctl reads is what libpam reads, in both of its releases: there is a session where ckctl finds the line, and nowhere else.
+#[test]
+fn lines_are_read_as_libpam_reads_them() {
+    for suite in [Suite::Bookworm, Suite::Trixie] {
+        let mut machine = Machine::installed_on(Options::default().suite(suite));
+        machine.start_broker(&[]);
+        shell(&machine, &format!("sed -i /pam_ck/d {COMMON}; cp /etc/pam.d/su /root/"));
+        for text in [
+            r"session optional pam_ck.so\n",
+            r"session optional pam_ck.so",
+            r"session \\\n optional pam_ck.so\n",
+            r"session \\  \n optional pam_ck.so\n",
+            r"session optional \\ # c\n pam_ck.so\n",
+            r"# c \\\nsession optional pam_ck.so\n",
+            r"session optional pam_ck.so \\",
+            r"SESSION OPTIONAL pam_ck.so\n",
+            r" -session optional pam_ck.so\n",
+            r"session optional pam_ck.so [debug]\n",
+            r"session optional pam_ck.so\0junk\n",
+            r"session [ success = ok default = ignore ] pam_ck.so\n",
+            r"session [success=ok pam_ck.so\n",
+            r"session [default=bogus] pam_ck.so\n",
+            r"session [nocode=ok] pam_ck.so\n",
+            r"session [success=0] pam_permit.so\nsession optional pam_ck.so\n",
+            r"session pam_ck.so\n",
+            r"sessions optional pam_ck.so\n",
+            r"session optional pam_ck\n",
+            r"session optional ./pam_ck.so\n",
+        ] {
+            shell(&machine, &format!("cp /root/su /etc/pam.d/su; printf '{text}' >>/etc/pam.d/su"));
+            let seen = machine.host.run(&["su", "-l", "bob", "-c", "env"]).stdout.contains("XDG_SESSION_ID=");
+            let report = Report::of(&machine, &[]);
+            let found = report.with("ok").any(|finding| finding["check"] == "pam-su-l");
+            assert_eq!(found, seen, "{suite:?}: {text}: {}", report.output.stdout);
+        }
+        machine.await_nothing_left();
+    }
 }
 
 #[test]
