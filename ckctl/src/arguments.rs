@@ -2,7 +2,7 @@
 
 use crate::{history::Query, layout::Selection, linger::LingerVerb, manual, output::Format};
 use ck_protocol::{SessionId, TeardownId};
-use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::{ffi::OsString, path::PathBuf};
 
 /// Show login sessions, and the state of the session broker
@@ -11,7 +11,7 @@ use std::{ffi::OsString, path::PathBuf};
     name = "ckctl",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit status: 0 done; 1 refused, or no such session or user; 2 bad arguments; 3 no broker answers."
+    after_help = "Exit status: 0 done; 1 refused, no such session or user, or a problem that doctor has found; 2 bad arguments; 3 no broker answers."
 )]
 pub struct Arguments {
     /// The form of what is printed; csv is for lists
@@ -118,6 +118,10 @@ pub enum Verb {
     /// Show runtime directories that are being removed, or could not be
     #[command(subcommand, arg_required_else_help = false)]
     Teardown(TeardownVerb),
+    /// Check this machine: PAM, sshd, the broker and what it needs, and say what to do
+    ///
+    /// Without --login, nothing is changed. Every user can ask. What only root can see is skipped for others.
+    Doctor(Examination),
     /// Show every event as it happens, until interrupted
     ///
     /// The first lines are a snapshot: the sessions that are open, marked as such. The line of an end says how long the
@@ -139,6 +143,18 @@ pub enum Verb {
         #[arg(value_name = "VERB")]
         verb: Vec<OsString>,
     },
+}
+
+/// What `doctor` tries besides.
+#[derive(Debug, Clone, Args)]
+pub struct Examination {
+    /// Log this user in and out again, by PAM, without a password: a real session, with its hooks, its line in the history and
+    /// all that other modules do (root only)
+    #[arg(long, value_name = "USER")]
+    pub login: Option<OsString>,
+    /// The PAM service of that login
+    #[arg(long, value_name = "NAME", requires = "login", default_value = "sshd")]
+    pub service: String,
 }
 
 /// What to do about teardowns.

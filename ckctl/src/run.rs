@@ -2,8 +2,9 @@
 
 use crate::{
     account::{self, AccountError},
-    arguments::{Arguments, TeardownVerb, Verb},
+    arguments::{Arguments, Examination, TeardownVerb, Verb},
     client::{Client, ClientError},
+    doctor::{self, LoginError, TrialError, report},
     events::EventFormat,
     facts::Facts,
     health,
@@ -41,6 +42,10 @@ enum RunError {
     #[error(transparent)]
     Account(#[from] AccountError),
     #[error(transparent)]
+    Login(#[from] LoginError),
+    #[error(transparent)]
+    Trial(#[from] TrialError),
+    #[error(transparent)]
     Output(#[from] OutputError),
     #[error("cannot write to standard output: {0}")]
     Print(io::Error),
@@ -70,7 +75,7 @@ impl RunError {
 #[must_use]
 pub fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             complain(&error);
             ExitCode::from(error.exit_code())
@@ -78,17 +83,40 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), RunError> {
+fn run() -> Result<ExitCode, RunError> {
+    if let Some((socket, login)) = doctor::Login::on_trial(env::args_os()) {
+        return Ok(doctor::run_trial(&socket, &login).map(|()| ExitCode::SUCCESS)?);
+    }
     let arguments = match Arguments::read(env::args_os()) {
         Ok(arguments) => arguments,
-        Err(error) => return print_help(&error),
+        Err(error) => return print_help(&error).map(|()| ExitCode::SUCCESS),
     };
     if let Some(Verb::Help { verb }) = arguments.verb {
         let words = ["ckctl".into()].into_iter().chain(verb).chain(["--help".into()]);
-        return Arguments::read(words).map(drop).or_else(|error| print_help(&error));
+        Arguments::read(words).map(drop).or_else(|error| print_help(&error))?;
+        return Ok(ExitCode::SUCCESS);
     }
-    let verb = arguments.verb.clone().unwrap_or(Verb::List { user: None });
-    text(&arguments, verb).and_then(|text| print(&text))
+    match arguments.verb.clone().unwrap_or(Verb::List { user: None }) {
+        Verb::Doctor(examination) => examine(&arguments, examination),
+        verb => text(&arguments, verb).and_then(|text| print(&text)).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Checks the machine. The exit status is 1 if there is a problem.
+fn examine(arguments: &Arguments, examination: Examination) -> Result<ExitCode, RunError> {
+    let output = output(arguments);
+    check(&output, &Verb::Doctor(examination.clone()))?;
+    let Examination { login, service } = examination;
+    let login = login.map(|user| doctor::Login { user, service });
+    let findings = doctor::check(&arguments.socket, login.as_ref())?;
+    print(&output.one(&findings, || report::text(&findings, output.screen))?)?;
+    Ok(if report::is_well(&findings) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn output(arguments: &Arguments) -> Output<'_> {
+    let format = if arguments.json { Format::Json } else { arguments.output.unwrap_or_default() };
+    let screen = Screen::of_stdout(!arguments.no_legend);
+    Output { format, selection: &arguments.selection, screen }
 }
 
 /// Prints the help or the version that was requested. Any other message of clap is an error, on one line.
@@ -112,9 +140,8 @@ fn print_help(error: &clap::Error) -> Result<(), RunError> {
 
 /// Asks the broker; returns what is to be printed at the end. `watch` prints by itself.
 fn text(arguments: &Arguments, verb: Verb) -> Result<String, RunError> {
-    let format = if arguments.json { Format::Json } else { arguments.output.unwrap_or_default() };
-    let screen = Screen::of_stdout(!arguments.no_legend);
-    let output = Output { format, selection: &arguments.selection, screen };
+    let output = output(arguments);
+    let (format, screen) = (output.format, output.screen);
     check(&output, &verb)?;
     let client = || Client::connect(&arguments.socket);
     Ok(match verb {
@@ -171,8 +198,8 @@ fn text(arguments: &Arguments, verb: Verb) -> Result<String, RunError> {
             watch::watch(&mut client()?, EventFormat { json, legend: screen.legend })?;
             String::new()
         }
-        // `run` has answered it.
-        Verb::Help { .. } => String::new(),
+        // `run` has answered these.
+        Verb::Doctor(_) | Verb::Help { .. } => String::new(),
     })
 }
 
