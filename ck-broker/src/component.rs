@@ -37,6 +37,12 @@ pub(crate) enum Outcome {
     SubscriberHasRoom(u64),
     /// The connection of this subscriber is closed.
     SubscriberGone(u64),
+    /// The files of this session are written, or are not waited for any longer.
+    Published(SessionId),
+    /// All files of sessions and users have to be written.
+    PublishAll,
+    /// There is room for more orders to the publisher.
+    PublisherHasRoom,
     /// The module that opened this session has not waited for its hooks.
     GaveUp(SessionId),
 }

@@ -10,7 +10,7 @@
 //!   the outcomes of one to another;
 //! - `api`: the requests of PAM modules and users, each authorised once;
 //! - components, with one interface (`component`): `net` (sockets, connections, admission), [`sessions`] (registry, records, leaders),
-//!   [`directories`] (make, retire, tear down), [`hooks`], [`history`], [`console`];
+//!   [`directories`] (make, retire, tear down), [`hooks`], [`history`], [`console`], [`compat`];
 //! - `limits`: the limits, and how users share them;
 //! - [`config`]: the configuration file, and the settings that follow from it; [`other_manager`]: detects another
 //!   daemon that makes the directories;
@@ -26,6 +26,7 @@ mod any_text;
 mod api;
 pub mod arguments;
 mod broker;
+pub mod compat;
 mod component;
 pub mod config;
 pub mod console;

@@ -24,9 +24,12 @@ pub struct OtherManager {
 /// manages the directories of the container.
 #[must_use]
 pub fn of(proc: &Proc, root: &Path) -> Option<OtherManager> {
-    if !is_managed_root(root) {
-        return None;
-    }
+    is_managed_root(root).then(|| running(proc)).flatten()
+}
+
+/// The other manager of sessions that runs, if there is one.
+#[must_use]
+pub fn running(proc: &Proc) -> Option<OtherManager> {
     let own = proc.pid_namespace(None).ok()?;
     proc.pids().ok()?.into_iter().find_map(|pid| manager(proc, pid, &own))
 }

@@ -13,6 +13,7 @@
 //! | `CAP_SYS_PTRACE` | reads when leaders started, only where /proc hides them (hidepid= in proc(5)) | |
 //!
 //! The process that writes the history keeps `CAP_CHOWN` only: a new file belongs to the group of the one before.
+//! The process that writes files for libsystemd keeps none.
 //! Workers and hooks are root's programs, so the kernel gives them all that the bounding set has (capabilities(7)).
 
 use crate::process::Proc;
@@ -61,6 +62,15 @@ pub fn drop_excess(has_vts: bool, proc: &Proc) -> Result<(), PrivilegeError> {
 pub fn drop_all_but_chown() -> Result<(), PrivilegeError> {
     bound(&CapsHashSet::new())?;
     keep_only(&[Capability::CAP_CHOWN].into())
+}
+
+/// Drops all capabilities, for good.
+///
+/// # Errors
+/// [`PrivilegeError`]; then more capabilities are left than are needed.
+pub fn drop_all() -> Result<(), PrivilegeError> {
+    bound(&CapsHashSet::new())?;
+    keep_only(&CapsHashSet::new())
 }
 
 /// Reduces the effective and the permitted set to `kept`, and empties the inheritable and the ambient set.

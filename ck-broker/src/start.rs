@@ -3,6 +3,7 @@
 use crate::{
     arguments::{self, ArgumentError, Command, MakePlaces, Options},
     broker::{self, Broker, BrokerError, Startup},
+    compat::sd_login,
     config::{self, Backing, ConfigurationError, SettingsError, Source},
     console,
     directories::{
@@ -84,6 +85,8 @@ enum StartError {
     Broker(#[from] BrokerError),
     #[error("cannot read what is to be written into the history: {0}")]
     History(io::Error),
+    #[error("cannot read which sessions are to be published: {0}")]
+    Publish(io::Error),
     #[error("cannot write to the descriptor of --ready-fd: {0}")]
     Ready(io::Error),
 }
@@ -143,6 +146,11 @@ fn run() -> Result<ExitCode, StartError> {
             show_name();
             log_sink::install(target(syslog), LevelFilter::Warn).map_err(StartError::Log)?;
             history::writer::run(place).map_err(StartError::History)?;
+        }
+        Command::Publish(syslog) => {
+            show_name();
+            log_sink::install(target(syslog), LevelFilter::Warn).map_err(StartError::Log)?;
+            sd_login::publisher::run().map_err(StartError::Publish)?;
         }
         Command::CloseDescriptors => {
             show_name();

@@ -4,6 +4,7 @@
 //! what happened and what time it is, and carries out what they return. Each of them can therefore be tested alone, with
 //! any sequence of inputs.
 //!
+//! - [`compat`] writes what is published for software that does not know us.
 //! - [`model`] holds the facts: logins, leaders, session records, runtime directories, hook events, limits.
 //! - [`registry`] is the table of sessions and users. It takes an input and returns effects.
 //! - [`policy`] is the table of permissions. It answers requests, and selects the events that a subscriber receives.
@@ -15,6 +16,7 @@
 //! The crate depends on `ck-protocol` and `serde` alone. `clippy.toml` and `tests/tests/hosts/dependencies.rs` enforce this.
 #![forbid(unsafe_code)]
 
+pub mod compat;
 pub mod events;
 pub mod json;
 pub mod metrics;

@@ -66,8 +66,8 @@ pub const ALL: [&str; 20] = [
 ];
 
 /// The stages of a login, in their order: how long the module took to send its request, finding out what its process is, making
-/// the runtime directory, writing the record of the session, waiting for hooks.
-pub const STAGES: [&str; 5] = ["request", "identify", "directory", "record", "hooks"];
+/// the runtime directory, writing the record of the session, waiting until other programs see it, waiting for hooks.
+pub const STAGES: [&str; 6] = ["request", "identify", "directory", "record", "files", "hooks"];
 
 /// The key for a stage of what `key` measures.
 #[must_use]

@@ -13,6 +13,7 @@ impl Broker {
     /// Tells the registry, and carries out what follows. `peer` is the connection to be
     /// answered, if the input came by one.
     pub(super) fn apply(&mut self, input: Input, peer: Option<u64>) {
+        self.sessions.registry.wait_for_files(self.sd_login.is_prompt());
         let mut due = VecDeque::from(self.sessions.apply(input));
         while let Some(effect) = due.pop_front() {
             due.extend(self.perform(effect, peer));
@@ -63,7 +64,8 @@ impl Broker {
             Effect::Forget(id) => self.sessions.forget(id),
             Effect::Watch(id) => return self.watch_peer(id, peer),
             Effect::RunHooks(event) => self.hooks.push(*event),
-            Effect::Await(id) => return self.await_hooks(id, peer),
+            Effect::Await(id) => return self.await_session(id, peer),
+            Effect::Publish { uid, session } => self.publish(uid, session),
             Effect::Unwatch(id) => {
                 self.reply_ended(id);
                 self.sessions.forget_leader(id);

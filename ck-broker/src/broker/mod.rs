@@ -7,15 +7,17 @@
 
 mod configure;
 mod effects;
-mod hook_waits;
 mod measure;
 mod open;
+mod publish;
 mod requests;
 mod subscribers;
+mod waits;
 
 pub(crate) use open::{Startup, receive_signals};
 
 use crate::{
+    compat::sd_login::SdLogin,
     component::{Component, Outcome},
     config::Configured,
     console::Console,
@@ -26,7 +28,7 @@ use crate::{
     poller::{Poller, Token},
     sessions::Sessions,
 };
-use ck_core::{events::Subscriptions, metrics::LoginMetrics};
+use ck_core::{events::Subscriptions, metrics::LoginMetrics, registry::Input};
 use ck_protocol::{EndCause, SessionRef};
 use nix::sys::{epoll::EpollTimeout, signal::Signal, signalfd::SignalFd};
 use std::time::Instant;
@@ -68,6 +70,7 @@ pub(crate) struct Broker {
     hooks: Hooks,
     history: History,
     console: Console,
+    sd_login: SdLogin,
 }
 
 impl Broker {
@@ -120,7 +123,7 @@ impl Broker {
     }
 
     /// All components. Each is asked only what concerns it.
-    fn components(&mut self) -> [&mut dyn Component; 6] {
+    fn components(&mut self) -> [&mut dyn Component; 7] {
         [
             &mut self.net,
             &mut self.sessions,
@@ -128,6 +131,7 @@ impl Broker {
             &mut self.hooks,
             &mut self.history,
             &mut self.console,
+            &mut self.sd_login,
         ]
     }
 
@@ -143,7 +147,10 @@ impl Broker {
                 Outcome::Reply(peer, reply) => {
                     self.net.send(peer, &reply);
                 }
-                Outcome::HooksDone(id) => self.hooks_done(id),
+                Outcome::HooksDone(id) => self.wait_ends(id, Input::HooksDone(id)),
+                Outcome::Published(id) => self.wait_ends(id, Input::FilesWritten(id)),
+                Outcome::PublishAll => self.publish_all(),
+                Outcome::PublisherHasRoom => self.publish_due(),
                 Outcome::Newcomer(key) => {
                     let registry = &self.sessions.registry;
                     self.net.admit(key, |uid| registry.is_here(uid));

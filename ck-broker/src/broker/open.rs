@@ -2,6 +2,7 @@
 
 use super::{Broker, BrokerError};
 use crate::{
+    compat::sd_login::SdLogin,
     config::{Configured, Settings, Source},
     console::Console,
     directories::{self, Directories, runtime_dir::Unfinished},
@@ -97,6 +98,7 @@ impl Broker {
             subscriptions: Subscriptions::default(),
             logins: LoginMetrics::default(),
             console: Console::open(poller.clone()),
+            sd_login: SdLogin::new(poller.clone()),
             configured,
             signals,
             sessions: Sessions::new(registry, store, linger, proc).map_err(BrokerError::Wait)?,

@@ -1,6 +1,7 @@
 //! The configuration file, `/etc/ck/broker.toml`, and the [`Settings`] that follow from it on this machine.
 
 mod admin;
+mod compat;
 mod configured;
 mod file;
 mod history_place;
@@ -12,6 +13,7 @@ mod services;
 mod settings;
 
 pub use admin::{Admin, Group};
+pub use compat::{Compat, SdLogin};
 pub(crate) use configured::Configured;
 pub use history_place::{HistoryPlace, Readers};
 pub use hook_rules::HookRules;
@@ -55,6 +57,8 @@ pub struct Configuration {
     pub hooks: Hooks,
     /// The table `[admin]`.
     pub admin: Admin,
+    /// The table `[compat]`.
+    pub compat: Compat,
     /// The tables `[seats.NAME]`.
     pub seats: Seats,
     /// The tables `[services.NAME]`, by the name of the PAM service.

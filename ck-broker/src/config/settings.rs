@@ -2,6 +2,7 @@
 
 use super::{
     Backing, Configuration, ConfigurationError, HistoryPlace, HookRules, Hooks, MountOptions, RuntimeDir,
+    SdLogin,
 };
 use crate::{
     other_manager::{self, OtherManager},
@@ -46,6 +47,8 @@ pub struct Settings {
     pub yields_to: Option<OtherManager>,
     /// How long a directory is kept after its user has left.
     pub stop_delay: Duration,
+    /// True if sessions are published in `/run/systemd`.
+    pub publishes_sessions: bool,
     /// The place of the history.
     pub history: Option<HistoryPlace>,
     /// How hooks are run.
@@ -86,14 +89,20 @@ impl Source {
     /// [`SettingsError`]
     pub fn read(&self) -> Result<Settings, SettingsError> {
         let configuration = configuration(self.config.as_deref())?;
+        let compat = configuration.compat.sd_login;
         let makes = configuration.runtime_dir.kind != Backing::None;
         let manager = makes.then(|| other_manager::of(&self.proc, &self.runtime_root)).flatten();
         match manager {
             Some(manager) if !self.beside_logind => {
                 Err(SettingsError::Managed { root: self.runtime_root.clone(), manager })
             }
-            manager => Ok(Settings::of(configuration, manager)),
+            manager => Ok(Settings::of(configuration, manager, self.publishes(compat))),
         }
+    }
+
+    /// True if sessions are to be published: no other manager does it, wherever it makes directories.
+    fn publishes(&self, sd_login: SdLogin) -> bool {
+        sd_login == SdLogin::Auto && other_manager::running(&self.proc).is_none()
     }
 }
 
@@ -106,8 +115,9 @@ pub fn configuration(named: Option<&Path>) -> Result<Configuration, Configuratio
 }
 
 impl Settings {
-    fn of(configuration: Configuration, yields_to: Option<OtherManager>) -> Self {
-        let Configuration { runtime_dir, history, log, hooks, admin, seats, services } = configuration;
+    fn of(configuration: Configuration, yields_to: Option<OtherManager>, publishes_sessions: bool) -> Self {
+        let Configuration { runtime_dir, history, log, hooks, admin, compat: _, seats, services } =
+            configuration;
         let problems = admin.group.problem().into_iter().collect();
         let policy = Policy { listing: admin.list, group: admin.group.gid() };
         let services = services.into_iter().map(|(name, service)| (name, service.into()));
@@ -116,6 +126,7 @@ impl Settings {
             mount_options: mount_options(&runtime_dir, yields_to.is_some()),
             yields_to,
             stop_delay: runtime_dir.stop_delay.0,
+            publishes_sessions,
             history: history.place(policy.into()),
             hooks: rules(hooks),
             policy,

@@ -82,8 +82,8 @@ pub(crate) enum PendingReply {
 pub(crate) enum Awaited {
     /// Nothing.
     Nothing,
-    /// The hooks of the session that it has opened.
-    Hooks(SessionId),
+    /// What the login of the session that it has opened waits for.
+    Session(SessionId),
     /// A switch of virtual terminals.
     Switch,
 }
@@ -319,7 +319,7 @@ mod tests {
         assert!(connection.receive(&mut [0; limits::REQUEST + 1]).unwrap().is_some());
         connection.pending = PendingReply::Sessions(SessionId::FIRST);
         assert!(!connection.is_idle(asked + READING_TIME) && connection.is_idle(asked + 2 * READING_TIME));
-        connection.awaits = Awaited::Hooks(SessionId::FIRST);
+        connection.awaits = Awaited::Session(SessionId::FIRST);
         assert!(!connection.is_idle(now + 2 * READING_TIME), "it waits for us");
     }
 

@@ -4,7 +4,7 @@
 //! - `accept`: new connections; `make_room`, [`room`]: which of them get a place, and which idle one is closed for it;
 //! - [`connection`]: the peer of a connection, and what it is still to be sent;
 //! - `receive`: from a packet to a request; `send`: replies, lists and changes, to peers that read as slowly as they like;
-//! - `hook_waits`: logins whose reply waits for hooks;
+//! - `waits`: logins whose reply waits;
 //! - `refused`: how often something was refused;
 //! - [`rates`]: how often each uid may ask;
 //! - [`descriptors`], [`deferred_close`]: descriptors that peers push.
@@ -13,7 +13,6 @@ mod accept;
 pub(crate) mod connection;
 pub(crate) mod deferred_close;
 mod descriptors;
-mod hook_waits;
 pub(crate) mod listener;
 mod make_room;
 mod rates;
@@ -21,6 +20,7 @@ mod receive;
 mod refused;
 mod room;
 mod send;
+mod waits;
 
 pub(crate) use refused::Refused;
 
@@ -177,7 +177,7 @@ impl Net {
     /// that is just being started has one until its program runs.
     pub(crate) fn close(&mut self, key: u64) {
         let Some(connection) = self.connections.remove(&key) else { return };
-        if let Awaited::Hooks(id) = connection.awaits {
+        if let Awaited::Session(id) = connection.awaits {
             self.news.push(Outcome::GaveUp(id));
         }
         if matches!(connection.pending, PendingReply::Changes) {

@@ -19,9 +19,7 @@ impl Net {
         if let Reply::Refused(refusal) = reply {
             self.refused.add(connection.endpoint, refusal.code);
         }
-        if connection.awaits == Awaited::Switch {
-            connection.awaits = Awaited::Nothing;
-        }
+        connection.awaits = Awaited::Nothing;
         let mut buffer = [0; limits::REPLY];
         let sent = match connection.encode(reply, &mut buffer) {
             Ok(packet) => {

@@ -48,6 +48,8 @@ pub(crate) enum Token {
     Unblocked,
     /// The process that writes the history has ended.
     HistoryWriter,
+    /// The publisher has answered, or has room.
+    Publisher,
 }
 
 /// The kind is in the uppermost bits. The rest is enough for 10^17 logins.
@@ -73,6 +75,7 @@ impl Token {
             Self::Switch => (14, 1),
             Self::Unblocked => (14, 2),
             Self::HistoryWriter => (14, 3),
+            Self::Publisher => (14, 4),
         };
         (kind << SHIFT) | (number & NUMBER)
     }
@@ -90,7 +93,8 @@ impl Token {
             14 if number == 0 => Self::Foreground,
             14 if number == 1 => Self::Switch,
             14 if number == 2 => Self::Unblocked,
-            14 => Self::HistoryWriter,
+            14 if number == 3 => Self::HistoryWriter,
+            14 => Self::Publisher,
             4 => Self::Leader(SessionId::new(number)),
             5 => Self::Worker(TeardownId::new(number)),
             6 => Self::Hook(number),
@@ -122,6 +126,7 @@ mod tests {
             Token::Switch,
             Token::Unblocked,
             Token::HistoryWriter,
+            Token::Publisher,
         ] {
             assert_eq!(Token::from_data(token.to_data()), token);
         }

@@ -14,13 +14,15 @@ pub enum Stage {
     Directory,
     /// Writing the record of the session.
     Record,
+    /// Waiting until others see the session, where files are written for them and nothing else is waited for.
+    Files,
     /// Waiting for the hooks of the session, where the settings say so.
     Hooks,
 }
 
 /// All stages, in the order of [`fact_keys::STAGES`].
 pub const STAGES: [Stage; fact_keys::STAGES.len()] =
-    [Stage::Request, Stage::Identify, Stage::Directory, Stage::Record, Stage::Hooks];
+    [Stage::Request, Stage::Identify, Stage::Directory, Stage::Record, Stage::Files, Stage::Hooks];
 
 /// How long each stage took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +31,7 @@ pub struct Stages {
     identify: Duration,
     directory: Duration,
     record: Duration,
+    files: Duration,
     hooks: Duration,
 }
 
@@ -41,6 +44,7 @@ impl Stages {
             Stage::Identify => self.identify,
             Stage::Directory => self.directory,
             Stage::Record => self.record,
+            Stage::Files => self.files,
             Stage::Hooks => self.hooks,
         }
     }
@@ -51,6 +55,7 @@ impl Stages {
             Stage::Identify => &mut self.identify,
             Stage::Directory => &mut self.directory,
             Stage::Record => &mut self.record,
+            Stage::Files => &mut self.files,
             Stage::Hooks => &mut self.hooks,
         };
         *time = time.saturating_add(duration);

@@ -32,6 +32,10 @@ pub enum Input {
     LingerNoMore(Uid),
     /// All hooks have been told that this session was added.
     HooksDone(SessionId),
+    /// The files by which others see this session are written, or are not waited for any longer.
+    FilesWritten(SessionId),
+    /// The login of this session waits for nothing any longer.
+    WaitNoLonger(SessionId),
     /// The foreground virtual terminal has changed. `None`: it is unknown.
     Foreground(Option<Vt>),
     /// A request to lock a session, which the programs of its owner carry out.
@@ -92,8 +96,16 @@ pub enum Effect {
     },
     /// Queue the event for hooks.
     RunHooks(Box<HookEvent>),
-    /// Keep the peer whose request was the input until hooks have been told of its session. [`Input::HooksDone`] then
-    /// returns the reply.
+    /// Write the files by which others see this user and the session, which have changed. If its login waits for them, apply
+    /// [`Input::FilesWritten`] when they are written.
+    Publish {
+        /// The user.
+        uid: Uid,
+        /// The session, if it has changed too.
+        session: Option<SessionId>,
+    },
+    /// Keep the peer whose request was the input until its login waits for nothing any longer. The last input about that,
+    /// such as [`Input::HooksDone`], returns the reply.
     Await(SessionId),
     /// Tell the peer that its login is part of this session. The registry keeps nothing of such a login: closing it ends
     /// nothing, and the session does not depend on the peer.

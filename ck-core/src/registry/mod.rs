@@ -14,6 +14,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod users;
+mod waits;
 
 pub use change::{Effect, Input};
 
@@ -21,7 +22,8 @@ use crate::model::{Limit, Lingerer, RuntimeDir, Services, SessionRecord};
 use ck_protocol::{Event, Pid, Session, SessionId, State, Token, Uid, UserName};
 use seats::Seats;
 use slots::Slots;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use waits::Waits;
 
 /// A user who is here: with at least one session, or with lingering on.
 #[derive(Debug, Default)]
@@ -53,10 +55,10 @@ pub struct Registry {
     parks: bool,
     /// The users who keep a directory without a session.
     lingerers: BTreeMap<Uid, Lingerer>,
-    /// True if logins wait until hooks have been told of their sessions.
-    waits: bool,
-    /// The sessions whose logins wait for that.
-    waiting: HashSet<SessionId>,
+    /// What logins wait for.
+    waits: Waits,
+    /// The sessions whose logins wait, and for what.
+    waiting: HashMap<SessionId, Waits>,
     limit: Limit,
     services: Services,
     seats: Seats,
@@ -77,8 +79,8 @@ impl Registry {
             parked: HashMap::new(),
             parks: false,
             lingerers: BTreeMap::new(),
-            waits: false,
-            waiting: HashSet::new(),
+            waits: Waits::default(),
+            waiting: HashMap::new(),
             limit: Limit::NONE,
             services: Services::default(),
             seats: Seats::default(),
@@ -102,11 +104,6 @@ impl Registry {
     /// Sets whether the directory of a user who has left is kept for a while.
     pub fn park(&mut self, parks: bool) {
         self.parks = parks;
-    }
-
-    /// Sets whether a login is answered only after hooks have been told of it.
-    pub fn wait_for_hooks(&mut self, waits: bool) {
-        self.waits = waits;
     }
 
     /// Sets the limit for new sessions. Open sessions stay.
@@ -140,7 +137,9 @@ impl Registry {
             }
             Input::Linger { uid, lingerer, kept } => self.linger(uid, lingerer, kept),
             Input::LingerNoMore(uid) => self.linger_no_more(uid),
-            Input::HooksDone(id) => self.hooks_done(id),
+            Input::HooksDone(id) => self.wait_ends(id, |waits| waits.hooks = false),
+            Input::FilesWritten(id) => self.wait_ends(id, |waits| waits.files = false),
+            Input::WaitNoLonger(id) => self.wait_ends(id, |waits| *waits = Waits::default()),
         }
     }
 

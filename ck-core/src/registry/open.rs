@@ -49,7 +49,7 @@ impl Registry {
             return vec![Effect::Reply(Reply::refused(RefusalCode::Invalid, message))];
         }
         let id = record.session.id;
-        if self.waiting.contains(&id) {
+        if self.waiting.contains_key(&id) {
             return vec![Effect::Await(id)];
         }
         if record.session.state == State::Opening {
@@ -128,14 +128,16 @@ impl Registry {
         let changes = self.attach(id);
         let Some(SessionRecord { session, .. }) = self.slots.get(id) else { return Vec::new() };
         let session = Box::new(session.clone());
-        let answer = if self.waits {
-            self.waiting.insert(id);
-            Effect::Await(id)
-        } else {
+        let answer = if self.waits.is_over() {
             Effect::Reply(Reply::Opened(opened(&session)))
+        } else {
+            self.waiting.insert(id, self.waits);
+            Effect::Await(id)
         };
-        // The login continues as soon as the record is written. Subscribers and hooks are told afterwards.
+        // The login continues as soon as the record is written, and its files where it waits for them: they are written
+        // meanwhile. Subscribers and hooks are told afterwards.
         let first = [
+            Effect::Publish { uid: session.uid, session: Some(id) },
             Effect::Watch(id),
             Effect::Record(id),
             answer,
@@ -144,17 +146,10 @@ impl Registry {
         ];
         first.into_iter().chain(changes).collect()
     }
-
-    /// Answers the login that waited until hooks had been told of its session.
-    pub(super) fn hooks_done(&mut self, id: SessionId) -> Vec<Effect> {
-        let waited = self.waiting.remove(&id);
-        let record = self.slots.get(id).filter(|_| waited);
-        record.map(|record| Effect::Reply(Reply::Opened(opened(&record.session)))).into_iter().collect()
-    }
 }
 
 /// The facts about the session that the PAM module needs.
-fn opened(session: &Session) -> Opened {
+pub(super) fn opened(session: &Session) -> Opened {
     Opened {
         id: session.id,
         class: session.class,

@@ -136,6 +136,7 @@ impl Registry {
                 };
                 if is_front == (state == State::Active) && session.state != state {
                     session.state = state;
+                    effects.push(Effect::Publish { uid: session.uid, session: Some(id) });
                     effects.push(Effect::Announce(Event::SessionChanged(Box::new(session.clone()))));
                 }
             }

@@ -1,4 +1,4 @@
-//! Logins whose reply waits until hooks have run for their session.
+//! Logins whose reply waits: until hooks have run for their session, or until others see it.
 
 use super::{
     Net,
@@ -11,18 +11,18 @@ use std::time::Instant;
 impl Connection {
     fn awaited_session(&self) -> Option<SessionId> {
         match self.awaits {
-            Awaited::Hooks(id) => Some(id),
+            Awaited::Session(id) => Some(id),
             Awaited::Nothing | Awaited::Switch => None,
         }
     }
 }
 
 impl Net {
-    /// Has the peer wait for the hooks of the session: this one only, if it has asked before.
+    /// Has the peer wait for what the login of the session waits for: this one only, if it has asked before.
     ///
     /// # Errors
     /// Too many logins wait already. Each takes a connection that others need to log in. `owner_of` has the uid of a session.
-    pub(crate) fn await_hooks(
+    pub(crate) fn await_session(
         &mut self,
         id: SessionId,
         peer: Option<u64>,
@@ -39,26 +39,18 @@ impl Net {
         }
         for (&key, connection) in &mut self.connections {
             if Some(key) == peer {
-                connection.awaits = Awaited::Hooks(id);
-            } else if connection.awaits == Awaited::Hooks(id) {
+                connection.awaits = Awaited::Session(id);
+            } else if connection.awaits == Awaited::Session(id) {
                 connection.awaits = Awaited::Nothing;
             }
         }
         Ok(())
     }
 
-    /// The connection whose peer waits for the hooks of this session. It does not any more.
-    pub(crate) fn take_waiting(&mut self, id: SessionId) -> Option<u64> {
-        let mut connections = self.connections.iter_mut();
-        let (&key, connection) =
-            connections.find(|(_, connection)| connection.awaits == Awaited::Hooks(id))?;
-        connection.awaits = Awaited::Nothing;
-        Some(key)
-    }
-
-    /// True while a module waits for the hooks of this session.
-    pub(crate) fn is_awaited(&self, id: SessionId) -> bool {
-        self.connections.values().any(|connection| connection.awaits == Awaited::Hooks(id))
+    /// The connection whose peer waits for this session.
+    pub(crate) fn awaiting(&self, id: SessionId) -> Option<u64> {
+        let mut connections = self.connections.iter();
+        connections.find(|(_, connection)| connection.awaits == Awaited::Session(id)).map(|(&key, _)| key)
     }
 
     /// Keeps the connections of waiting logins: the module has the deadline that says how long a login waits.

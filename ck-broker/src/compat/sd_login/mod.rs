@@ -1,0 +1,379 @@
+//! The files that libsystemd reads, in `/run/systemd`: who(1), w(1), pam_limits(8) and others see our sessions by them.
+//!
+//! Every user can read the directories, and whoever reads a directory can hold its lock as long as they like. So a process of
+//! its own writes the files, the [`publisher`]. The broker tells it what has changed. A login waits until its files are there,
+//! but not long, and not while the publisher is held up.
+//!
+//! The files are always made from the table as it is when they are sent: a [`Name`] that could not be sent waits in a set, and
+//! changes that come meanwhile cost nothing. After a problem, and after the start of a publisher, all names are sent again.
+
+mod directory;
+mod packet;
+pub mod publisher;
+
+pub(crate) use packet::{Name, Order, Place};
+
+use crate::{
+    component::{Component, Outcome},
+    config::Settings,
+    limits::Limits,
+    log_sink,
+    poller::{Poller, Token},
+    sys::{Child, Program},
+};
+use ck_protocol::{SessionId, Uid};
+use nix::sys::epoll::EpollFlags;
+use packet::{ANSWER, Answer, PACKET, Packet, State};
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair},
+};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    io,
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
+
+/// The option, without its dashes, that makes this program the publisher.
+pub const OPTION: &str = "publish-sessions";
+/// How long a login waits for its files.
+const LOGIN_WAIT: Duration = Duration::from_millis(100);
+/// From when on it counts as a problem that the publisher does not answer.
+const SLOW: Duration = Duration::from_secs(2);
+/// The time between a problem and the next try: at first, and at most.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// Whether files are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// They are.
+    On,
+    /// They are not, and those of ours are removed.
+    Off,
+}
+
+/// The component.
+#[derive(Debug)]
+pub(crate) struct SdLogin {
+    poller: Poller,
+    mode: Option<Mode>,
+    publisher: Option<Publisher>,
+    /// Publishers that are to end, or hang.
+    former: Vec<Child>,
+    /// The names that have to be sent.
+    due: BTreeSet<Name>,
+    /// True if [`Order::End`] has to be sent after them.
+    ends: bool,
+    /// The logins that wait, by the packet that they wait for.
+    logins: VecDeque<(u64, SessionId, Instant)>,
+    /// When all is sent again.
+    again: Option<Instant>,
+    pause: Duration,
+    state: State,
+    /// What the broker is to be told.
+    news: Vec<Outcome>,
+}
+
+/// The process, and what is under way to it.
+#[derive(Debug)]
+struct Publisher {
+    socket: OwnedFd,
+    process: Child,
+    /// The number of the last packet that was sent.
+    sent: u64,
+    /// The number of the last packet that was answered, and since when the one after it waits.
+    answered: u64,
+    waits_since: Instant,
+    /// True while there is no room for a packet.
+    is_full: bool,
+}
+
+impl SdLogin {
+    pub(crate) fn new(poller: Poller) -> Self {
+        Self {
+            poller,
+            mode: None,
+            publisher: None,
+            former: Vec::new(),
+            due: BTreeSet::new(),
+            ends: false,
+            logins: VecDeque::new(),
+            again: None,
+            pause: FIRST_RETRY,
+            state: State::Well,
+            news: Vec::new(),
+        }
+    }
+
+    /// True if files are written, and without delay: a login may wait for its own.
+    pub(crate) fn is_prompt(&self) -> bool {
+        let answers = |publisher: &Publisher| publisher.sent == publisher.answered;
+        self.is_on() && self.due.is_empty() && self.publisher.as_ref().is_some_and(answers)
+    }
+
+    /// True if files are written.
+    pub(crate) fn is_on(&self) -> bool {
+        self.mode == Some(Mode::On) && self.state != State::Yields
+    }
+
+    /// The files of this session and its user have changed.
+    pub(crate) fn changed(&mut self, id: Option<SessionId>, uid: Uid) {
+        if self.is_on() {
+            self.due.extend(id.map(Name::of_session));
+            self.due.insert(Name::of_user(uid));
+        }
+    }
+
+    /// All files that there should be are these. All others of ours are removed.
+    pub(crate) fn set_all(&mut self, names: impl IntoIterator<Item = Name>) {
+        self.due = names.into_iter().collect();
+        self.ends = true;
+        self.send_packet(|packet| packet.push(&Order::Begin));
+    }
+
+    /// Sends as much of what is due as there is room for. `order` makes the order for a name.
+    pub(crate) fn send_due(&mut self, mut order: impl FnMut(&Name) -> Order) {
+        while self.has_room() && (!self.due.is_empty() || self.ends) {
+            let (mut names, due) = (Vec::new(), &mut self.due);
+            let mut packet = Packet::default();
+            while let Some(name) = due.pop_first() {
+                packet.push(&order(&name));
+                names.push(name);
+                if packet.bytes().len() >= PACKET {
+                    break;
+                }
+            }
+            let ends = self.ends && self.due.is_empty();
+            if ends {
+                packet.push(&Order::End);
+            }
+            if self.send_packet(|with_number| with_number.append(&packet)) {
+                self.ends &= !ends;
+            } else {
+                self.due.extend(names);
+                return;
+            }
+        }
+    }
+
+    /// The login of this session waits until what was sent last is written.
+    pub(crate) fn await_written(&mut self, id: SessionId, now: Instant) {
+        match &self.publisher {
+            Some(publisher) if self.due.is_empty() && publisher.sent > publisher.answered => {
+                self.logins.push_back((publisher.sent, id, now + LOGIN_WAIT));
+            }
+            _ => self.news.push(Outcome::Published(id)),
+        }
+    }
+
+    /// The problem for the administrator, if there is one.
+    pub(crate) fn problem(&self, now: Instant) -> Option<String> {
+        let what = "who, w and other programs do not see all sessions";
+        if self.mode != Some(Mode::On) {
+            return None;
+        }
+        if let State::Problem(problem) = &self.state {
+            return Some(format!("{what}: {problem}"));
+        }
+        let Some(publisher) = &self.publisher else {
+            return Some(format!("{what}: ck-broker --{OPTION} does not run"));
+        };
+        let is_slow = publisher.sent > publisher.answered
+            && now.saturating_duration_since(publisher.waits_since) > SLOW;
+        let pid = publisher.process.pid();
+        is_slow.then(|| format!("{what}: process {pid} waits for {}: somebody holds it", directory::ROOT))
+    }
+
+    fn has_room(&self) -> bool {
+        self.publisher.as_ref().is_some_and(|publisher| !publisher.is_full)
+    }
+
+    /// Sends a packet with a number. False: there is no room, or nobody to send it to.
+    fn send_packet(&mut self, fill: impl FnOnce(&mut Packet)) -> bool {
+        let Some(publisher) = &mut self.publisher else { return false };
+        let mut packet = Packet::new(publisher.sent + 1);
+        fill(&mut packet);
+        match send(&publisher.socket, packet.bytes(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(_) => {
+                if publisher.sent == publisher.answered {
+                    publisher.waits_since = Instant::now();
+                }
+                publisher.sent += 1;
+                true
+            }
+            Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => {
+                publisher.is_full = true;
+                self.watch();
+                false
+            }
+            Err(errno) => {
+                self.lose(&io::Error::from(errno));
+                false
+            }
+        }
+    }
+
+    /// Watches the socket for answers, and for room if there is none.
+    fn watch(&mut self) {
+        let Some(publisher) = &self.publisher else { return };
+        let room = if publisher.is_full { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
+        if let Err(errno) = self.poller.watch(&publisher.socket, Token::Publisher, EpollFlags::EPOLLIN | room)
+        {
+            self.lose(&io::Error::from(errno));
+        }
+    }
+
+    /// Starts a publisher, which is told everything.
+    fn start(&mut self, now: Instant) {
+        self.reap();
+        match Publisher::start(now) {
+            Ok(publisher) => {
+                self.publisher = Some(publisher);
+                self.watch();
+                self.news.push(Outcome::PublishAll);
+            }
+            Err(error) => self.lose(&error),
+        }
+    }
+
+    /// There is no publisher any more. Another one is started later.
+    fn lose(&mut self, error: &io::Error) {
+        if let Some(publisher) = self.publisher.take() {
+            self.poller.unwatch(&publisher.socket);
+            self.former.push(publisher.process);
+        }
+        log::error!("ck-broker --{OPTION}: {error}");
+        self.news.extend(self.logins.drain(..).map(|(_, id, _)| Outcome::Published(id)));
+        self.try_later(Instant::now());
+    }
+
+    fn try_later(&mut self, now: Instant) {
+        self.again = Some(now + self.pause);
+        self.pause = LONGEST_RETRY.min(self.pause * 2);
+    }
+
+    /// Takes all answers that are there.
+    fn receive(&mut self, now: Instant) {
+        loop {
+            let Some(publisher) = &mut self.publisher else { return };
+            let mut buffer = [0; ANSWER];
+            let answer = match recv(&publisher.socket, &mut buffer, RecvFlags::DONTWAIT) {
+                Ok((0, _)) => Err(io::Error::other("has ended")),
+                Ok((length, _)) => Ok(Answer::read(buffer.get(..length).unwrap_or_default())),
+                Err(Errno::AGAIN | Errno::INTR) => return,
+                Err(errno) => Err(errno.into()),
+            };
+            match answer {
+                Ok(Some(answer)) => self.take(answer, now),
+                Ok(None) => {}
+                Err(error) => return self.lose(&error),
+            }
+        }
+    }
+
+    fn take(&mut self, Answer { number, state }: Answer, now: Instant) {
+        if let Some(publisher) = &mut self.publisher {
+            (publisher.answered, publisher.waits_since) = (number, now);
+        }
+        while self.logins.front().is_some_and(|(packet, ..)| *packet <= number) {
+            self.news.extend(self.logins.pop_front().map(|(_, id, _)| Outcome::Published(id)));
+        }
+        if self.state != state {
+            match &state {
+                State::Well => log::info!("sessions are published in {}", directory::ROOT),
+                State::Yields => {
+                    log::info!("sessions are not published: another manager has some in {}", directory::ROOT)
+                }
+                State::Problem(problem) => log::error!("sessions are not published: {problem}"),
+            }
+        }
+        self.state = state;
+        match self.state {
+            State::Problem(_) if self.again.is_none() => self.try_later(now),
+            State::Well => self.pause = FIRST_RETRY,
+            _ => {}
+        }
+        let is_done = self.publisher.as_ref().is_some_and(|publisher| publisher.sent == number) && !self.ends;
+        if is_done && self.mode == Some(Mode::Off) {
+            // It ends with its socket.
+            if let Some(publisher) = self.publisher.take() {
+                self.poller.unwatch(&publisher.socket);
+                self.former.push(publisher.process);
+            }
+        }
+    }
+
+    fn reap(&mut self) {
+        self.former.retain_mut(|process| process.status().is_none());
+    }
+}
+
+impl Component for SdLogin {
+    fn ready(&mut self, token: Token, now: Instant) -> Vec<Outcome> {
+        if token != Token::Publisher {
+            return Vec::new();
+        }
+        self.receive(now);
+        if let Some(publisher) = &mut self.publisher
+            && std::mem::take(&mut publisher.is_full)
+        {
+            self.watch();
+            self.news.push(Outcome::PublisherHasRoom);
+        }
+        std::mem::take(&mut self.news)
+    }
+
+    fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        if !self.news.is_empty() {
+            return Some(now);
+        }
+        self.again.into_iter().chain(self.logins.front().map(|(_, _, due)| *due)).min()
+    }
+
+    fn expire(&mut self, now: Instant) -> Vec<Outcome> {
+        while self.logins.front().is_some_and(|(_, _, due)| *due <= now) {
+            self.news.extend(self.logins.pop_front().map(|(_, id, _)| Outcome::Published(id)));
+        }
+        if self.again.is_some_and(|again| again <= now) {
+            self.again = None;
+            if self.publisher.is_some() { self.news.push(Outcome::PublishAll) } else { self.start(now) }
+        }
+        std::mem::take(&mut self.news)
+    }
+
+    fn reconfigure(&mut self, settings: &Settings, _: &Limits) {
+        let mode = if settings.publishes_sessions { Mode::On } else { Mode::Off };
+        if self.mode == Some(mode) {
+            return;
+        }
+        self.mode = Some(mode);
+        (self.state, self.again, self.pause) = (State::Well, None, FIRST_RETRY);
+        if self.publisher.is_some() {
+            self.news.push(Outcome::PublishAll);
+        } else {
+            self.start(Instant::now());
+        }
+    }
+}
+
+impl Publisher {
+    fn start(now: Instant) -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC;
+        let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        let program = log_sink::pass_on(Program::own("ck-publish")).arg(format!("--{OPTION}")).stdin(theirs);
+        let process = program.start().map_err(io::Error::other)?;
+        Ok(Self { socket, process, sent: 0, answered: 0, waits_since: now, is_full: false })
+    }
+}
+
+impl Name {
+    pub(crate) fn of_session(id: SessionId) -> Self {
+        Self { place: Place::Sessions, number: id.get() }
+    }
+
+    pub(crate) fn of_user(uid: Uid) -> Self {
+        Self { place: Place::Users, number: uid.get().into() }
+    }
+}

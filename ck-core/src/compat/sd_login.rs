@@ -1,0 +1,190 @@
+//! The files that libsystemd reads: sd_session_get_state(3), sd_uid_get_sessions(3) and their like. The members are those
+//! of systemd 247 to 257 (`src/libsystemd/sd-login/sd-login.c` there). No manual page describes the files.
+//!
+//! A file has lines `KEY=value`. libsystemd reads a value as a shell would, and no file at all if it is not UTF-8.
+
+use ck_protocol::{Session, State, Text, User, is_printable};
+use std::fmt::{Display, Write as _};
+
+/// The first line of each of our files, by which we know them again. To readers it is a comment.
+pub const MARK: &str = "# This file belongs to ck-broker.\n";
+
+/// The file of a session.
+#[must_use]
+pub fn session_file(session: &Session) -> String {
+    let Session { uid, user, state, .. } = session;
+    let mut file = File::new();
+    file.line("UID", uid);
+    file.line("USER", user.to_text());
+    file.line("ACTIVE", u8::from(*state == State::Active));
+    file.line("STATE", state_of_session(*state));
+    file.line("REMOTE", u8::from(session.remote));
+    file.line("CLASS", session.class);
+    file.line("TYPE", session.session_type);
+    file.line("SERVICE", session.service.as_str());
+    file.line("LEADER", session.leader_pid);
+    file.line("REALTIME", session.opened_at.as_micros());
+    file.line_if("TTY", session.tty.as_ref().map(Text::as_str));
+    file.line_if("SEAT", session.seat.as_ref().map(Text::as_str));
+    file.line_if("VTNR", session.vt.map(|vt| vt.get()));
+    file.line_if("DISPLAY", session.display.as_ref().map(Text::as_str));
+    file.line_if("REMOTE_HOST", session.remote_host.as_ref().map(Text::as_str));
+    file.line_if("REMOTE_USER", session.remote_user.as_ref().map(|user| user.to_text()));
+    file.0
+}
+
+/// The file of a user with these sessions, by id. All of them are open.
+#[must_use]
+pub fn user_file(user: &User, sessions: &[&Session]) -> String {
+    let mut file = File::new();
+    file.line("NAME", user.name.to_text());
+    file.line("STATE", user.state);
+    file.line_if("RUNTIME", user.runtime_dir.as_ref().map(Text::as_str));
+    file.line_if("REALTIME", sessions.first().map(|session| session.opened_at.as_micros()));
+    file.line_if("DISPLAY", sessions.iter().find(|session| session.seat.is_some()).map(|session| session.id));
+    let is_active = |session: &&&Session| session.state == State::Active;
+    file.list("SESSIONS", sessions.iter().map(|session| session.id));
+    file.list("ONLINE_SESSIONS", sessions.iter().map(|session| session.id));
+    file.list("ACTIVE_SESSIONS", sessions.iter().filter(is_active).map(|session| session.id));
+    let seats = |which: &dyn Fn(&&&Session) -> bool| {
+        let mut seats: Vec<&str> = sessions
+            .iter()
+            .filter(|session| which(session))
+            .filter_map(|session| session.seat.as_ref().map(Text::as_str))
+            .collect();
+        seats.sort_unstable();
+        seats.dedup();
+        seats
+    };
+    file.list("SEATS", seats(&|_| true));
+    file.list("ONLINE_SEATS", seats(&|_| true));
+    file.list("ACTIVE_SEATS", seats(&is_active));
+    file.0
+}
+
+/// The state in the words of sd_session_get_state(3), which has none for a session that is being opened.
+fn state_of_session(state: State) -> State {
+    if state == State::Opening { State::Online } else { state }
+}
+
+/// A file that is being written.
+struct File(String);
+
+impl File {
+    fn new() -> Self {
+        Self(MARK.to_owned())
+    }
+
+    fn line(&mut self, key: &str, value: impl Display) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "{key}={}", quoted(&value.to_string()));
+    }
+
+    fn line_if(&mut self, key: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.line(key, value);
+        }
+    }
+
+    /// Values with blanks between them. They contain no blanks.
+    fn list(&mut self, key: &str, values: impl IntoIterator<Item = impl Display>) {
+        let values: Vec<String> = values.into_iter().map(|value| value.to_string()).collect();
+        self.line(key, values.join(" "));
+    }
+}
+
+/// The value as a shell reads it back: between quotation marks, unless nothing in it means something to a shell. What could
+/// break the line or steer the terminal of a reader becomes a question mark.
+fn quoted(value: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@+%,".contains(c);
+    if value.chars().all(is_plain) {
+        return value.to_owned();
+    }
+    let mut text = String::from("\"");
+    for c in value.chars() {
+        if matches!(c, '"' | '\\' | '$' | '`') {
+            text.push('\\');
+        }
+        text.push(if is_printable(c) { c } else { '?' });
+    }
+    text.push('"');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ck_protocol::{Class, Pid, SessionId, SessionType, Timestamp, Uid, UserName, UserState};
+
+    fn session(id: u64, seat: Option<&str>, state: State) -> Session {
+        Session {
+            id: SessionId::new(id),
+            parent: None,
+            uid: Uid::try_from(2001).unwrap(),
+            user: UserName::clipped("alice"),
+            leader_pid: Pid::try_from(71).unwrap(),
+            service: Text::clipped("sshd"),
+            class: Class::User,
+            session_type: SessionType::Tty,
+            tty: None,
+            remote: true,
+            remote_host: Some(Text::clipped("fe80::1%eth0")),
+            remote_user: None,
+            display: None,
+            seat: seat.map(Text::clipped),
+            vt: None,
+            state,
+            opened_at: Timestamp::from_micros(1_500_000),
+            runtime_dir: None,
+        }
+    }
+
+    #[test]
+    fn a_session_has_a_line_for_each_thing_that_is_known() {
+        assert_eq!(
+            session_file(&session(7, None, State::Active)),
+            "# This file belongs to ck-broker.\nUID=2001\nUSER=alice\nACTIVE=1\nSTATE=active\nREMOTE=1\nCLASS=user\n\
+             TYPE=tty\nSERVICE=sshd\nLEADER=71\nREALTIME=1500000\nREMOTE_HOST=fe80::1%eth0\n"
+        );
+    }
+
+    #[test]
+    fn a_user_has_lists_of_sessions_and_seats() {
+        let sessions = [
+            session(2, None, State::Active),
+            session(3, Some("seat0"), State::Online),
+            session(5, Some("seat0"), State::Active),
+        ];
+        let user = User {
+            uid: sessions[0].uid,
+            name: sessions[0].user.clone(),
+            sessions: 3,
+            linger: false,
+            state: UserState::Active,
+            runtime_dir: Some(Text::clipped("/run/user/2001")),
+        };
+        let all: Vec<&Session> = sessions.iter().collect();
+        assert_eq!(
+            user_file(&user, &all),
+            "# This file belongs to ck-broker.\nNAME=alice\nSTATE=active\nRUNTIME=/run/user/2001\nREALTIME=1500000\nDISPLAY=3\n\
+             SESSIONS=\"2 3 5\"\nONLINE_SESSIONS=\"2 3 5\"\nACTIVE_SESSIONS=\"2 5\"\nSEATS=seat0\nONLINE_SEATS=seat0\n\
+             ACTIVE_SEATS=seat0\n"
+        );
+        let lingering = User { state: UserState::Lingering, sessions: 0, ..user };
+        assert!(user_file(&lingering, &[]).ends_with(
+            "SESSIONS=\nONLINE_SESSIONS=\nACTIVE_SESSIONS=\nSEATS=\nONLINE_SEATS=\nACTIVE_SEATS=\n"
+        ));
+    }
+
+    #[test]
+    fn whatever_comes_from_outside_is_one_value() {
+        let host = "a\nACTIVE=0\u{1b}\" `$x`\\é";
+        let file = session_file(&Session {
+            remote_host: Some(Text::clipped(host)),
+            ..session(1, None, State::Online)
+        });
+        let line = r#"REMOTE_HOST="a?ACTIVE=0?\" \`\$x\`\\é""#;
+        assert!(file.lines().any(|other| other == line), "{file}");
+        assert_eq!(file.lines().filter(|line| line.starts_with("ACTIVE=")).count(), 1);
+    }
+}
