@@ -206,7 +206,7 @@ pub const ENDS: [(&str, &str); 4] = [
 pub const CAUSES: [(&str, &str); 7] = [
     ("logout", "The user logged out."),
     ("leader died", "The process that had logged the user in died without a logout."),
-    ("terminated by UID", "This user ended it by ckctl terminate."),
+    ("terminated by USER", "This user, with the uid, ended it by ckctl terminate."),
     ("no reply", "The login was gone before it got its reply."),
     ("hooks not awaited", "The login did not wait for the hooks of its session."),
     ("leader unwatched", "The process that logged the user in could not be watched."),
@@ -214,7 +214,7 @@ pub const CAUSES: [(&str, &str); 7] = [
 ];
 
 fn ended_by(entry: &Entry) -> Cell {
-    let by = |uid: u32| format!("terminated by {uid}");
+    let by = |uid: u32| format!("terminated by {}", account::shown_with_uid(uid));
     let word = entry.ended_by.as_ref().map(|word| word.replace('_', " "));
     entry.terminated_by.map(by).or(word).as_deref().into()
 }
@@ -253,7 +253,7 @@ mod tests {
             EndCause::Unseen,
         ];
         let word = |cause: EndCause| match cause {
-            EndCause::Terminated { .. } => "terminated by UID".to_owned(),
+            EndCause::Terminated { .. } => "terminated by USER".to_owned(),
             // A new variant belongs into `all`.
             EndCause::Logout
             | EndCause::LeaderDied

@@ -8,26 +8,30 @@ use ck_tests::{Machine, wait_until};
 
 const DOCUMENT: &str = concat!(env!("CK_ROOT"), "docs/CKCTL.md");
 const SOON: Duration = Duration::from_secs(20);
-const HEAD: &str = "# What ckctl shows\n\n\
-    Made by a test from what the commands print on a host with two logins; times, process ids and the limit of sessions\n\
-    are replaced. `man ckctl` has all verbs and options, `ckctl VERB --help` those of one.\n";
-/// The views, and when to look: each command, and what is said of it.
-const VIEWS: [(&str, &str); 11] = [
-    ("ckctl", "Who is here:"),
-    ("ckctl show 2", "All that is known of a session:"),
-    (
-        "ckctl list alice -o csv --columns session,service,state",
-        "Some columns of the sessions of a user, as CSV:",
-    ),
-    ("ckctl users", "The users:"),
-    ("ckctl seats --no-legend", "The seats, here one of the configuration:"),
-    ("ckctl linger list", "Who keeps a runtime directory without a session:"),
-    ("ckctl status", "How the broker is:"),
-    ("ckctl status --metrics", "The same for monitors, as MONITORING.md says; here its beginning:"),
-    ("ckctl doctor", "Whether logins get what they should:"),
-    ("ckctl teardown list", "What is still to be torn down:"),
-    ("ckctl history", "Who was here:"),
-];
+const HEAD: &str = "# A day with ckctl\n\n\
+    Made by a test from what the commands print on a host; times, process ids and the limit of sessions are replaced.\n\
+    `man ckctl` has all verbs and options, `ckctl VERB --help` those of one.\n";
+
+/// The document, as far as the day has come.
+struct Day<'m> {
+    machine: &'m Machine,
+    document: String,
+}
+
+impl Day<'_> {
+    /// Begins a part of the day.
+    fn part(&mut self, title: &str, what: &str) {
+        self.document += format!("\n## {title}\n\n{what}").trim_end();
+        self.document.push('\n');
+    }
+
+    /// Types a command, and says something of it first.
+    fn types(&mut self, what: &str, command: &str) {
+        let words: Vec<&str> = command.split(' ').collect();
+        let printed = self.machine.host.run_ok(&words);
+        self.document += &view(what, command, &beginning(command, &printed));
+    }
+}
 
 #[test]
 fn the_document_shows_what_is_printed() {
@@ -35,27 +39,57 @@ fn the_document_shows_what_is_printed() {
     machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
     machine.host.write_file("/etc/ck/broker.toml", "[seats.seat1]\nttys = [\"ttyS1\"]\n", 0o644);
     machine.start_broker(&[]);
-    machine.host.run_ok(&["su", "bob", "-c", "true"]);
-    machine.await_nothing_left();
-    let mut watch = machine.host.spawn(&["ckctl", "watch"]);
+    let host = &machine.host;
+    let mut day = Day { machine: &machine, document: HEAD.to_owned() };
+    let mut watch = host.spawn(&["ckctl", "watch"]);
     wait_until(SOON, "it watches", || watch.stdout().ends_with("changes follow\n"));
-    let ssh = machine.host.spawn(&["ssh", "alice@127.0.0.1", "sleep 60"]);
-    machine.await_sessions(1);
-    let su = machine.host.spawn(&["su", "-l", "bob", "-c", "sleep 60"]);
+
+    day.part(
+        "The morning",
+        "Nobody is here yet. In another terminal, `ckctl watch` runs: its lines are at the end of this page.",
+    );
+    day.types("Is the broker well?", "ckctl status");
+    day.types("Do logins get what they should?", "ckctl doctor");
+
+    // A program of alice's that listens, as a screen locker does.
+    let ssh = host.spawn(&["ssh", "alice@127.0.0.1", "ckctl watch"]);
+    wait_until(SOON, "hers watches", || ssh.stdout().ends_with("changes follow\n"));
+    let su = host.spawn(&["su", "-l", "bob", "-c", "sleep 600"]);
     machine.await_sessions(2);
-    machine.host.run_ok(&["ckctl", "linger", "on", "alice"]);
-    wait_until(SOON, "both have been shown", || watch.stdout().matches(" opened for ").count() == 2);
-    let mut document = HEAD.to_owned();
-    for (command, what) in VIEWS {
-        let words: Vec<&str> = command.split(' ').collect();
-        document += &view(what, command, &beginning(command, &machine.host.run_ok(&words)));
-    }
-    machine.host.run_ok(&["ckctl", "terminate", "3"]);
-    wait_until(SOON, "the end has been shown", || watch.stdout().contains(" torn down\n"));
+    day.part("People log in", "alice comes by ssh; root uses `su -l bob`.");
+    day.types("Who is here?", "ckctl");
+    day.types("All that is known of a session; within one, `ckctl show` is enough:", "ckctl show 1");
+    day.types("The users:", "ckctl users");
+    day.types(
+        "For a script, some columns of the sessions of a user, as CSV:",
+        "ckctl list alice -o csv --columns session,service,state",
+    );
+    day.types("The seats, here one of the configuration:", "ckctl seats --no-legend");
+
+    day.part("Things to do", "");
+    day.types("alice has programs that are to go on when she has logged out:", "ckctl linger on alice");
+    day.types("Who has such programs?", "ckctl linger list");
+    day.types("alice has left her desk:", "ckctl lock 1");
+    day.types("The session of bob was forgotten:", "ckctl terminate 2");
+    machine.await_sessions(1);
+    wait_until(SOON, "his directory is gone", || watch.stdout().contains(" torn down\n"));
+    drop(ssh);
+    machine.await_sessions(0);
+
+    day.part("The evening", "alice has logged out.");
+    day.types("Who was here, and why have they gone?", "ckctl history");
+    day.types("Which directories are still to be removed?", "ckctl teardown list");
+    day.types("The broker after the day:", "ckctl status");
+    day.types(
+        "The same for monitors, as [MONITORING.md](MONITORING.md) says; here its beginning:",
+        "ckctl status --metrics",
+    );
     watch.signal(rustix::process::Signal::INT);
     assert!(watch.wait(SOON).is_some(), "it ends");
-    document += &view("Who comes and goes, as it happens:", "ckctl watch", &watch.stdout());
-    drop((ssh, su));
+    day.document += &view("The lines of the other terminal:", "ckctl watch", &watch.stdout());
+    drop(su);
+
+    let document = day.document;
     if std::env::var_os("CK_WRITE").is_some() {
         std::fs::write(DOCUMENT, &document).expect("write the document");
     }
@@ -78,7 +112,7 @@ fn view(what: &str, command: &str, printed: &str) -> String {
     // A machine with virtual terminals has one seat more.
     let lines = printed.lines().filter(|line| !line.contains("seat0"));
     let shown: Vec<String> = lines.map(|line| steady(line).trim_end().to_owned()).collect();
-    format!("\n{what}\n\n```\n# {command}\n{}\n```\n", shown.join("\n").trim_end())
+    format!("\n{what}\n\n```\n{}\n```\n", format!("# {command}\n{}", shown.join("\n")).trim_end())
 }
 
 /// The line with all that is different each time replaced.
@@ -103,7 +137,7 @@ fn steady(line: &str) -> String {
         ("Leader PID:", "71"),
         ("at most ", "65536"),
         ("_limit ", "65536"),
-        ("12:00:00, session ", "3"),
+        ("12:00:00, session ", "2"),
     ] {
         if let Some((start, rest)) = line.split_once(before) {
             let number = rest.trim_start();

@@ -174,7 +174,7 @@ fn why_a_session_ended_is_written() {
         lines.iter().map(|line| &line["terminated_by"]).filter(|by| !by.is_null()).collect();
     assert_eq!(by, [2002]);
     let table = history(&machine, &["--columns", "user,ended by", "--no-legend"]);
-    for row in ["alice  logout", "alice  leader died", "bob    terminated by 2002", "alice  unseen"] {
+    for row in ["alice  logout", "alice  leader died", "bob    terminated by bob (2002)", "alice  unseen"] {
         assert!(table.contains(row), "{table}");
     }
     let log = machine.broker().stderr();
