@@ -55,11 +55,12 @@ RELEASE   = $(BUILT)/release
 PROGRAMS  = $(BUILT)/program
 # What the test hosts install: the same that `make install` puts on a machine.
 STAGE     := target/stage
+DEMO_STAGE := target/demo-stage
 # How long `make fuzz` runs each target, and how many inputs `make check` gives each.
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS    ?= 1000000
 
-.PHONY: demo check check-fast check-hosts vm fuzz fuzz-check bench bench-tests install uninstall deb rpm stage faulty build can-host setup msrv deny advisories clean fmt lint doc unit hosts
+.PHONY: demo check check-fast check-hosts vm fuzz fuzz-check bench bench-tests install uninstall deb rpm stage faulty build demo-stage can-host setup msrv deny advisories clean fmt lint doc unit hosts
 
 demo:
 	@tests/host/build --check >/dev/null
@@ -131,6 +132,12 @@ build:
 stage: build
 	rm -rf $(STAGE)
 	$(MAKE) --no-print-directory install-files DESTDIR=$(STAGE) PREFIX=/usr ZSHDIR=$(DEBIAN_ZSHDIR) INIT=
+
+# The same of what tests/demo has built.
+demo-stage:
+	rm -rf $(DEMO_STAGE)
+	$(MAKE) --no-print-directory install-files DESTDIR=$(DEMO_STAGE) PREFIX=/usr ZSHDIR=$(DEBIAN_ZSHDIR) INIT= \
+		RELEASE=$(BUILT)/demo PROGRAMS=$(BUILT)/demo
 
 install: build install-files
 

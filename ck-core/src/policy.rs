@@ -163,8 +163,8 @@ impl Visibility {
     #[must_use]
     pub fn of(event: &Event, owner_of: impl Fn(SessionId) -> Option<Uid>) -> Self {
         match event {
-            Event::UserAdded(uid)
-            | Event::UserRemoved(uid)
+            Event::UserAdded { uid, .. }
+            | Event::UserRemoved { uid, .. }
             | Event::TeardownFinished(uid)
             | Event::TeardownFailed(uid)
             | Event::SessionRemoved { uid, .. } => Self::Of(Action::See, *uid),
@@ -249,14 +249,15 @@ mod tests {
         let requester = |uid, listing| Requester { uid, is_admin: false, listing };
         let (id, uid) = (SessionId::FIRST, uid(2001));
         let owner_of = |_| Some(uid);
-        let lock = Event::LockRequested { id, uid };
+        let lock = Event::LockRequested { id, uid, user: None };
         for listing in [Listing::All, Listing::Own] {
             let heard =
                 [0, 2001, 2002].map(|uid| Visibility::of(&lock, owner_of).includes(&requester(uid, listing)));
             assert_eq!(heard, [true, true, false]);
         }
         let seat = Event::SeatChanged { seat: Text::clipped("seat0"), active: Some(id), before: None };
-        for event in [Event::UserAdded(uid), Event::SessionRemoved { id, uid }, seat.clone()] {
+        let removed = Event::SessionRemoved { id, uid, end: None };
+        for event in [Event::UserAdded { uid, user: None }, removed, seat.clone()] {
             assert!(Visibility::of(&event, owner_of).includes(&requester(2002, Listing::All)));
             assert!(!Visibility::of(&event, owner_of).includes(&requester(2002, Listing::Own)));
             assert!(Visibility::of(&event, owner_of).includes(&requester(2001, Listing::Own)));

@@ -136,7 +136,7 @@ impl World {
         let Some(id) = chosen(&self.table, number, |_| true) else { return };
         let Session { uid, state, .. } = self.table.remove(&id).unwrap();
         if state != State::Opening {
-            self.publish(Event::SessionRemoved { id, uid });
+            self.publish(Event::SessionRemoved { id, uid, end: None });
         }
     }
 
@@ -344,7 +344,8 @@ fn each_is_told_the_same_in_its_own_version() {
     let mut subscriptions = Subscriptions::default();
     let uid = Uid::try_from(2001).unwrap();
     let publish = |subscriptions: &mut Subscriptions| {
-        for event in [Event::UserAdded(uid), Event::UserRemoved(uid)] {
+        let user = Some(UserName::clipped("alice"));
+        for event in [Event::UserAdded { uid, user: user.clone() }, Event::UserRemoved { uid, user }] {
             subscriptions.publish(&event, |_| None).unwrap();
         }
         subscriptions.policy_changed().unwrap();
@@ -407,8 +408,8 @@ fn a_request_to_lock_is_for_the_owner_and_root_and_leaves_a_number_out_for_other
         let synced = world.subscriptions.offer(key, &requester(uid), |_| None, |_| None).unwrap().unwrap();
         world.subscriptions.sent(key, &synced);
     }
-    world.publish(Event::LockRequested { id, uid });
-    world.publish(Event::UserAdded(uid));
+    world.publish(Event::LockRequested { id, uid, user: None });
+    world.publish(Event::UserAdded { uid, user: None });
     for (key, who, numbers) in [(1, 2001, vec![0, 1]), (2, 0, vec![0, 1]), (3, 2002, vec![1])] {
         let mut told = Vec::new();
         while let Some(offer) = world.subscriptions.offer(key, &requester(who), |_| None, |_| None).unwrap() {
@@ -418,6 +419,35 @@ fn a_request_to_lock_is_for_the_owner_and_root_and_leaves_a_number_out_for_other
         }
         assert_eq!(told, numbers);
     }
+}
+
+#[test]
+fn only_subscribers_of_the_owner_count_and_only_those_that_are_sent_the_request() {
+    let mut world = World::default();
+    let owner = Uid::try_from(2001).unwrap();
+    let peers = [2001, 2001, 0, 2002, 2001];
+    let who = |key: u64| requester(peers[usize::try_from(key).unwrap()]);
+    let ask = |world: &mut World| {
+        world.publish(Event::lock_requested(&session(7, State::Active)));
+        world.subscriptions.owner_told(owner, who)
+    };
+    assert_eq!(ask(&mut world), 0, "nobody listens");
+    for key in 0..4 {
+        world.subscriptions.add(key, PROTOCOL.newest());
+        let synced = world.subscriptions.offer(key, &who(key), |_| None, |_| None).unwrap().unwrap();
+        world.subscriptions.sent(key, &synced);
+    }
+    assert_eq!(ask(&mut world), 2);
+    // Its snapshot is not complete, and it has not been sent the session yet.
+    world.subscriptions.add(4, PROTOCOL.newest());
+    assert_eq!(ask(&mut world), 2);
+    let record = |_| Some(session(7, State::Active));
+    let sent = world.subscriptions.offer(4, &who(4), record, |_| None).unwrap().unwrap();
+    world.subscriptions.sent(4, &sent);
+    assert_eq!(ask(&mut world), 3);
+    assert_eq!(world.subscriptions.owner_told(Uid::ROOT, who), 1, "root's count for a session of root's");
+    (0..2).for_each(|key| world.subscriptions.remove(key));
+    assert_eq!(ask(&mut world), 1);
 }
 
 /// What is told is what may be seen when it is told, whenever it was encoded; and who may see more or less than before
@@ -431,7 +461,7 @@ fn a_policy_that_changes_counts_for_what_is_still_to_be_told() {
         let synced = world.subscriptions.offer(key, &requester(who), |_| None, |_| None).unwrap().unwrap();
         world.subscriptions.sent(key, &synced);
     }
-    let event = Event::UserAdded(Uid::try_from(2001).unwrap());
+    let event = Event::UserAdded { uid: Uid::try_from(2001).unwrap(), user: None };
     world.publish(event.clone());
     world.subscriptions.policy_changed().unwrap();
     world.publish(event);

@@ -1,5 +1,7 @@
 //! The keys of the facts that the broker and `ckctl` know, beside those of [`Status::KEYS`](crate::Status::KEYS).
 
+/// The directory in which the broker makes runtime directories. Left out if it makes none.
+pub const RUNTIME_ROOT: &str = "runtime_root";
 /// The other program that manages the runtime directories. Left out if there is none.
 pub const DIRECTORIES_MANAGER: &str = "directories_manager";
 /// The number of users who linger.
@@ -40,7 +42,8 @@ pub const REFUSED_LOGINS: &str = "refused_logins";
 pub const REFUSED_REQUESTS: &str = "refused_requests";
 
 /// All of these.
-pub const ALL: [&str; 19] = [
+pub const ALL: [&str; 20] = [
+    RUNTIME_ROOT,
     DIRECTORIES_MANAGER,
     LINGERING,
     LINGERING_LIMIT,

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod codec;
+mod end_cause;
 mod errors;
 mod event;
 mod fact;
@@ -30,18 +31,20 @@ mod teardown;
 mod text;
 mod user;
 mod user_name;
+mod v1;
 mod version;
 mod versions;
 
 pub use codec::Codec;
+pub use end_cause::EndCause;
 pub use errors::{DecodeError, EncodeError};
-pub use event::Event;
+pub use event::{Event, SessionEnd};
 pub use fact::{Buckets, Count, DurationBucket, Fact, FactValue, Micros};
 pub use identity::{Gid, OutOfRange, Pid, SessionId, TeardownId, Timestamp, Token, Uid, Vt};
 pub use named::UnknownName;
 pub use names::{HostName, Message, PathText, ShortName};
 pub use printable::{is_printable, printable, printable_bytes};
-pub use reply::{Change, Opened, Refusal, RefusalCode, Reply};
+pub use reply::{Change, Opened, Refusal, RefusalCode, Reply, Told};
 pub use request::{AdminRequest, Linger, Open, SessionRef, SessionRequest, Target};
 pub use seat::Seat;
 pub use session::{Class, Session, SessionType, State};
@@ -51,4 +54,4 @@ pub use text::{Text, TooLong};
 pub use user::{User, UserState};
 pub use user_name::UserName;
 pub use version::{Dialect, Framed, Protocol, Version};
-pub use versions::{PROTOCOL, V1};
+pub use versions::{PROTOCOL, V1, V2};

@@ -2,7 +2,7 @@
 
 use crate::{
     Class, Event, Fact, Message, PathText, Seat, Session, SessionId, SessionType, ShortName, Status,
-    Teardown, TeardownDetail, Text, User, Vt,
+    Teardown, TeardownDetail, Text, Uid, User, UserName, Vt,
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,20 @@ pub enum Reply {
     Problem(Message),
     /// A fact about the broker.
     Fact(Fact),
+    /// The owner's programs were requested to lock or unlock the session.
+    Told(Box<Told>),
+}
+
+/// The answer to a request to lock or unlock a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The owner of the session.
+    pub uid: Uid,
+    /// The name of the owner.
+    pub user: UserName,
+    /// How many subscribers with the owner's uid the request was passed on to. Those of root and of administrators do not
+    /// count, unless the session is theirs.
+    pub subscribers: u64,
 }
 
 /// A change with its number.

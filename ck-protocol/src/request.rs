@@ -77,9 +77,9 @@ pub enum AdminRequest {
     Seats,
     /// End sessions, by their leaders. Answered with [`Reply::Done`](crate::Reply).
     Terminate(Target),
-    /// Request the owner's programs to lock the session. Answered with [`Reply::Done`](crate::Reply).
+    /// Request the owner's programs to lock the session. Answered with [`Reply::Told`](crate::Reply).
     Lock(SessionId),
-    /// Request the owner's programs to unlock the session. Answered with [`Reply::Done`](crate::Reply).
+    /// Request the owner's programs to unlock the session. Answered with [`Reply::Told`](crate::Reply).
     Unlock(SessionId),
     /// Bring a session to the foreground of its seat. Answered with [`Reply::Done`](crate::Reply).
     Activate(SessionId),

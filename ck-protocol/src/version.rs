@@ -74,19 +74,19 @@ impl fmt::Debug for Version {
 #[derive(Clone, Copy, Debug)]
 pub struct Protocol {
     oldest: &'static Dialect,
-    later: &'static [Dialect],
+    later: &'static [&'static Dialect],
 }
 
 impl Protocol {
     /// A protocol with these versions, in ascending order.
     #[must_use]
-    pub const fn new(oldest: &'static Dialect, later: &'static [Dialect]) -> Self {
+    pub const fn new(oldest: &'static Dialect, later: &'static [&'static Dialect]) -> Self {
         Self { oldest, later }
     }
 
     /// All versions, the oldest first.
     pub fn versions(self) -> impl Iterator<Item = Version> {
-        std::iter::once(self.oldest).chain(self.later).map(Version)
+        std::iter::once(self.oldest).chain(self.later.iter().copied()).map(Version)
     }
 
     /// The oldest version.
@@ -98,7 +98,7 @@ impl Protocol {
     /// The newest version. A client tries it first.
     #[must_use]
     pub fn newest(self) -> Version {
-        Version(self.later.last().unwrap_or(self.oldest))
+        Version(self.later.last().copied().unwrap_or(self.oldest))
     }
 
     /// The version with this number, if it is supported.
@@ -107,9 +107,13 @@ impl Protocol {
         self.versions().find(|version| version.number() == number)
     }
 
-    /// The version of `packet`, if it is supported.
+    /// The version in which the sender of `packet` is answered: that of the packet. If that is not supported, the newest
+    /// version to the sender of a newer one, because such a sender is likely to know the version before its own, and the
+    /// oldest version to any other sender.
     #[must_use]
-    pub fn version_of(self, packet: &[u8]) -> Option<Version> {
-        packet.first().and_then(|&number| self.version(number))
+    pub fn answer_to(self, packet: &[u8]) -> Version {
+        let number = packet.first().copied().unwrap_or_default();
+        let nearest = if number > self.newest().number() { self.newest() } else { self.oldest() };
+        self.version(number).unwrap_or(nearest)
     }
 }

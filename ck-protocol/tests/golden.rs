@@ -9,24 +9,53 @@
 use ck_protocol::*;
 use std::{env, fs, path::Path, time::Duration};
 
-/// A frame of `value`, in hexadecimal.
-fn hex<T: Framed>(value: &T) -> String {
+/// A frame of `value` in that version, in hexadecimal.
+fn hex<T: Framed>(version: Version, value: &T) -> String {
     let mut buffer = [0; limits::REPLY];
-    let packet = PROTOCOL.newest().encode(value, &mut buffer).unwrap();
+    let packet = version.encode(value, &mut buffer).unwrap();
     packet.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Asserts that `value` is `golden` on the wire, both ways.
+/// The bytes that `golden` has in hexadecimal.
+fn bytes(golden: &str) -> Vec<u8> {
+    (0..golden.len()).step_by(2).map(|i| u8::from_str_radix(&golden[i..i + 2], 16).unwrap()).collect()
+}
+
+/// Asserts that `value` is `golden` on the wire, both ways, in the version that is its first byte.
+fn frozen_in_its_version<T>(value: &T, golden: &str)
+where
+    T: Framed + PartialEq + std::fmt::Debug,
+{
+    both_ways(value, golden);
+    seed(value, &bytes(golden));
+}
+
+/// The same for a value that is no seed.
+fn both_ways<T>(value: &T, golden: &str)
+where
+    T: Framed + PartialEq + std::fmt::Debug,
+{
+    let (version, read) = PROTOCOL.decode::<T>(&bytes(golden), limits::REPLY).unwrap();
+    assert_eq!((hex(version, value).as_str(), &read), (golden, value));
+}
+
+/// Asserts that `value` is `golden` on the wire in version 1, and has the same bytes in version 2 but for the number.
 fn frozen<T>(value: &T, golden: &str)
 where
     T: Framed + PartialEq + std::fmt::Debug,
 {
-    assert_eq!(hex(value), golden);
-    let packet: Vec<u8> =
-        (0..golden.len()).step_by(2).map(|i| u8::from_str_radix(&golden[i..i + 2], 16).unwrap()).collect();
-    let (version, read) = PROTOCOL.decode::<T>(&packet, limits::REPLY).unwrap();
-    assert_eq!((&read, version), (value, PROTOCOL.newest()));
-    seed(value, &packet);
+    frozen_in_its_version(value, golden);
+    assert_eq!(hex(PROTOCOL.newest(), value), format!("02{}", &golden[2..]));
+}
+
+/// Asserts that `value` is `golden` in version 2, and that version 1 says `before` instead, which is then read as `known`.
+fn frozen_anew<T>(value: &T, golden: &str, before: &str, known: &T)
+where
+    T: Framed + PartialEq + std::fmt::Debug,
+{
+    frozen_in_its_version(value, golden);
+    assert_eq!(hex(PROTOCOL.oldest(), value), before);
+    frozen_in_its_version(known, before);
 }
 
 /// Asserts that the fuzz target that reads such values starts from this one.
@@ -48,15 +77,25 @@ fn seed<T: std::fmt::Debug>(value: &T, packet: &[u8]) {
     );
 }
 
-/// The frame of the change number 4, in hexadecimal.
-fn change(event: Event) -> String {
-    hex(&Reply::Change(Box::new(Change { sequence: 4, event })))
+/// The change number 4.
+fn change(event: Event) -> Reply {
+    Reply::Change(Box::new(Change { sequence: 4, event }))
 }
 
-/// Asserts that `event` is `golden` on the wire, but for what is before it in its frame.
-fn frozen_event(event: Event, golden: &str) {
+/// The bytes of the frame of a change, of those of its version and its event.
+fn framed(golden: &str) -> String {
     let (version, bytes) = golden.split_at(2);
-    frozen(&Reply::Change(Box::new(Change { sequence: 4, event })), &format!("{version}0c04{bytes}"));
+    format!("{version}0c04{bytes}")
+}
+
+/// Asserts that `event` is `golden` on the wire in both versions, but for what is before it in its frame.
+fn frozen_event(event: Event, golden: &str) {
+    frozen(&change(event), &framed(golden));
+}
+
+/// Asserts that `event` is `golden` in version 2, and that version 1 says `before` instead, which is then read as `known`.
+fn frozen_event_anew(event: Event, golden: &str, before: &str, known: Event) {
+    frozen_anew(&change(event), &framed(golden), &framed(before), &change(known));
 }
 
 fn text<const N: usize>(text: &str) -> Text<N> {
@@ -242,26 +281,83 @@ fn replies() {
     frozen(&Reply::Seat(Box::new(seat)), "01090573656174300101 0301".replace(' ', "").as_str());
     frozen(&Reply::Done(2), "010a02");
     frozen(&Reply::Synced(300), "010bac02");
-    let change = Change { sequence: 4, event: Event::UserRemoved(alice().uid) };
-    frozen(&Reply::Change(Box::new(change)), "010c0403d10f");
     frozen(&Reply::Lost(5), "010d05");
+    let told = Told { uid: alice().uid, user: UserName::clipped("alice"), subscribers: 2 };
+    frozen_anew(&Reply::Told(Box::new(told)), "0211d10f05616c69636502", "010a01", &Reply::Done(1));
 }
 
 #[test]
 fn events() {
     let (id, uid) = (SessionId::FIRST, Uid::try_from(2001).unwrap());
-    frozen_event(Event::UserAdded(uid), "0100d10f");
-    assert!(change(Event::SessionAdded(Box::new(session()))).starts_with("010c0401ac02"));
-    frozen_event(Event::SessionRemoved { id: SessionId::FIRST, uid }, "010201d10f");
-    frozen_event(Event::UserRemoved(uid), "0103d10f");
+    let (user, unknown) = (Some(UserName::clipped("alice")), None::<UserName>);
+    frozen_event_anew(
+        Event::UserAdded { uid, user: user.clone() },
+        "0200d10f0105616c696365",
+        "0100d10f",
+        Event::UserAdded { uid, user: unknown.clone() },
+    );
+    for version in PROTOCOL.versions() {
+        let added = hex(version, &change(Event::SessionAdded(Box::new(session()))));
+        assert!(added[2..].starts_with("0c0401ac02"), "{added}");
+        let changed = hex(version, &change(Event::SessionChanged(Box::new(session()))));
+        assert!(changed[2..].starts_with("0c0406ac02"), "{changed}");
+    }
+    frozen_event_anew(
+        Event::UserRemoved { uid, user: user.clone() },
+        "0203d10f0105616c696365",
+        "0103d10f",
+        Event::UserRemoved { uid, user: unknown.clone() },
+    );
     frozen_event(Event::TeardownFinished(uid), "0104d10f");
     frozen_event(Event::TeardownFailed(uid), "0105d10f");
-    assert!(change(Event::SessionChanged(Box::new(session()))).starts_with("010c0406ac02"));
     let (seat, active, before) = (text("seat0"), Some(id), None);
     frozen_event(
         Event::SeatChanged { seat, active, before },
         "010705736561743001 0100".replace(' ', "").as_str(),
     );
-    frozen_event(Event::LockRequested { id, uid }, "010801d10f");
-    frozen_event(Event::UnlockRequested { id, uid }, "010901d10f");
+    frozen_event_anew(
+        Event::LockRequested { id, uid, user: user.clone() },
+        "020801d10f0105616c696365",
+        "010801d10f",
+        Event::LockRequested { id, uid, user: unknown.clone() },
+    );
+    frozen_event_anew(
+        Event::UnlockRequested { id, uid, user },
+        "020901d10f0105616c696365",
+        "010901d10f",
+        Event::UnlockRequested { id, uid, user: unknown },
+    );
+}
+
+/// The end of a session, for this reason.
+fn end(cause: EndCause) -> Event {
+    let session = Session { id: SessionId::FIRST, parent: None, state: State::Closing, ..session() };
+    SessionEnd { session, cause, ended_at: Timestamp::from_micros(2_000_000) }.into()
+}
+
+#[test]
+fn ends() {
+    // As in `replies`, but for its id, its parent and its state.
+    const SESSION: &str = concat!(
+        "0100d10f05616c696365ce49056c6f67696e000101047474793200000000010573",
+        "6561743001020380897a010e2f72756e2f757365722f32303031"
+    );
+    let (id, uid) = (SessionId::FIRST, session().uid);
+    let bytes = |cause: &str| format!("020201d10f01{SESSION}{cause}8092f401");
+    for (cause, golden) in [
+        (EndCause::Logout, "00"),
+        (EndCause::LeaderDied, "01"),
+        (EndCause::NoReply, "03"),
+        (EndCause::HooksNotAwaited, "04"),
+        (EndCause::LeaderUnwatched, "05"),
+        (EndCause::Unseen, "06"),
+    ] {
+        both_ways(&change(end(cause)), &framed(&bytes(golden)));
+    }
+    frozen_event_anew(
+        end(EndCause::Terminated { by: 300 }),
+        &bytes("02ac02"),
+        "010201d10f",
+        Event::SessionRemoved { id, uid, end: None },
+    );
 }

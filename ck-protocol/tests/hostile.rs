@@ -46,8 +46,8 @@ fn a_packet_over_the_limit_is_refused_before_it_is_read() {
 #[test]
 fn an_empty_packet_and_a_foreign_version_are_told_apart() {
     assert_eq!(read::<AdminRequest>(&[], limits::REQUEST), Err(DecodeError::Empty));
-    for found in [0, 2, 0xff] {
-        let error = DecodeError::Version { found, oldest: 1, newest: 1 };
+    for found in [0, 3, 0xff] {
+        let error = DecodeError::Version { found, oldest: 1, newest: 2 };
         assert_eq!(read::<AdminRequest>(&[found, 0], limits::REQUEST), Err(error));
     }
 }

@@ -19,7 +19,7 @@ _ckctl_with_names() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         option=
         case ${COMP_WORDS[i]} in
-            --user | --columns | --sort | --socket | --output | -o | --since | --limit | -n | --file)
+            --user | --login | --service | --columns | --sort | --socket | --output | -o | --since | --limit | -n | --file)
                 # The next word is its value, also after the "=" that readline takes for a word.
                 option=${COMP_WORDS[i]}
                 ((++i))
@@ -31,7 +31,7 @@ _ckctl_with_names() {
         esac
     done
     case $option,${words[*]} in
-        --user,*) kinds=(users) ;;
+        --user,* | --login,*) kinds=(users) ;;
         ,activate | ,terminate* | ,lock* | ,unlock*) kinds=(sessions) ;;
         ,show) kinds=(sessions users) ;;
         ,list | ,users | ,history | ",linger on" | ",linger off" | ",linger list") kinds=(users) ;;

@@ -12,4 +12,5 @@ complete -c ckctl -n "__fish_ckctl_using_subcommand activate terminate lock unlo
 complete -c ckctl -n "__fish_ckctl_using_subcommand list users show history" -f -a "(__fish_ckctl_users)"
 complete -c ckctl -n "__fish_ckctl_using_subcommand linger; and __fish_seen_subcommand_from on off" -f -a "(__fish_ckctl_users)"
 complete -c ckctl -n "__fish_ckctl_using_subcommand terminate show" -l user -x -a "(__fish_ckctl_users)"
+complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -l login -x -a "(__fish_ckctl_users)"
 complete -c ckctl -n "__fish_ckctl_using_subcommand teardown; and __fish_seen_subcommand_from retry" -f -a "(__fish_ckctl_teardowns)"

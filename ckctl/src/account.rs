@@ -88,6 +88,15 @@ pub fn uid(who: &OsStr) -> Result<Uid, AccountError> {
     Uid::try_from(find(who)?.uid).map_err(|_| AccountError::Unknown(shown(who)))
 }
 
+/// A user as a line shows it: `alice (2001)`, or `uid 2001` if the user database has no such user or fails.
+#[must_use]
+pub fn shown_with_uid(uid: u32) -> String {
+    match User::from_uid(unistd::Uid::from_raw(uid)) {
+        Ok(Some(user)) => format!("{} ({uid})", printable_bytes(user.name.as_bytes())),
+        _ => format!("uid {uid}"),
+    }
+}
+
 /// Keeps the items of the user `who`. `owner` returns the uid and the name of an item. The user database is asked only if no
 /// item has that name or uid.
 ///
@@ -148,6 +157,10 @@ mod tests {
             assert!(of(unknown).is_err(), "{unknown}");
         }
         assert!(!of("a\u{1b}b").unwrap_err().to_string().contains('\u{1b}'));
+        assert_eq!(
+            (shown_with_uid(0), shown_with_uid(4_000_000_001)),
+            ("root (0)".into(), "uid 4000000001".into())
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{history::Query, layout::Selection, linger::LingerVerb, manual, output::Format};
 use ck_protocol::{SessionId, TeardownId};
-use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::{ffi::OsString, path::PathBuf};
 
 /// Show login sessions, and the state of the session broker
@@ -11,7 +11,7 @@ use std::{ffi::OsString, path::PathBuf};
     name = "ckctl",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit status: 0 done; 1 refused, or no such session or user; 2 bad arguments; 3 no broker answers."
+    after_help = "Exit status: 0 done; 1 refused, no such session or user, or a problem that doctor has found; 2 bad arguments; 3 no broker answers."
 )]
 pub struct Arguments {
     /// The form of what is printed; csv is for lists
@@ -82,13 +82,23 @@ pub enum Verb {
         #[arg(value_name = "ID", value_parser = session_id, allow_negative_numbers = true)]
         ids: Vec<SessionId>,
     },
-    /// Ask the programs in sessions to lock the screen
+    /// Ask the programs of the owners of sessions to lock them
+    ///
+    /// A line for each session says how many programs were told: those with the owner's uid that subscribe to events, as
+    /// ckctl watch does. Whether they act on it is not known. If there are none, a message on standard error says so.
+    /// The exit status is 0 all the same, because the request was carried out, as it is with loginctl.
+    ///
+    /// With --json there is no such message. The object has the members: sessions, the number of sessions; requests, an
+    /// array with, for each session, id, its owner as uid and user, and told, the number of programs. With an older
+    /// broker uid, user and told are null.
     Lock {
         /// The session ids, from the first column of list
         #[arg(value_name = "ID", required = true, value_parser = session_id, allow_negative_numbers = true)]
         ids: Vec<SessionId>,
     },
-    /// Ask the programs in sessions to unlock the screen
+    /// Ask the programs of the owners of sessions to unlock them
+    ///
+    /// What is printed, and the exit status, are those of lock.
     Unlock {
         /// The session ids, from the first column of list
         #[arg(value_name = "ID", required = true, value_parser = session_id, allow_negative_numbers = true)]
@@ -108,17 +118,24 @@ pub enum Verb {
     /// Show runtime directories that are being removed, or could not be
     #[command(subcommand, arg_required_else_help = false)]
     Teardown(TeardownVerb),
+    /// Check this machine: PAM, sshd, the broker and what it needs, and say what to do
+    ///
+    /// Without --login, nothing is changed. Every user can ask. What only root can see is skipped for others.
+    Doctor(Examination),
     /// Show every event as it happens, until interrupted
     ///
-    /// The first lines are a snapshot: the sessions that are open, marked as such. If events come faster than they
+    /// The first lines are a snapshot: the sessions that are open, marked as such. The line of an end says how long the
+    /// session lasted by the clock, and why it ended. If events come faster than they
     /// are read, a line says how many are lost.
     ///
     /// With --json a line is an object with the members: time, when ckctl received the event; sequence, the number
     /// of the event; event, one of session_present, seat_present, synced (the snapshot is complete), session_added,
     /// session_changed, session_removed, user_added, user_removed, seat_changed, teardown_finished,
     /// teardown_failed, lock_requested, unlock_requested, lost; id and uid, the session and the user that it is
-    /// about; session, an object as in list; seat, active, before, the seat, the session in its foreground and
-    /// the one before it; lost, how many events are missing. An absent value is null.
+    /// about; user, the name of the user; session, an object as in list; ended_by, why the session ended, and
+    /// terminated_by, the uid of the user who terminated it, with the words of history; duration_seconds, how long it
+    /// lasted; seat, active, before, the seat, the session in its foreground and the one before it; lost, how many
+    /// events are missing. An absent value is null. An older broker does not say everything.
     Watch,
     /// Show this help, or the help of a verb
     Help {
@@ -126,6 +143,18 @@ pub enum Verb {
         #[arg(value_name = "VERB")]
         verb: Vec<OsString>,
     },
+}
+
+/// What `doctor` tries besides.
+#[derive(Debug, Clone, Args)]
+pub struct Examination {
+    /// Log this user in and out again, by PAM, without a password: a real session, with its hooks, its line in the history and
+    /// all that other modules do (root only)
+    #[arg(long, value_name = "USER")]
+    pub login: Option<OsString>,
+    /// The PAM service of that login
+    #[arg(long, value_name = "NAME", requires = "login", default_value = "sshd")]
+    pub service: String,
 }
 
 /// What to do about teardowns.

@@ -3,7 +3,7 @@
 use crate::lookup::{Last, find};
 use ck_protocol::{
     AdminRequest, DecodeError, EncodeError, Fact, Linger, Message, PROTOCOL, Protocol, Refusal, RefusalCode,
-    Reply, Seat, Session, SessionId, Status, TeardownDetail, TeardownId, User, Version, limits,
+    Reply, Seat, Session, SessionId, Status, TeardownDetail, TeardownId, Told, User, Version, limits,
 };
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
@@ -290,6 +290,18 @@ impl Client {
     pub fn act(&mut self, request: AdminRequest) -> Result<u64, ClientError> {
         match self.ask(request)? {
             Reply::Done(count) => Ok(count),
+            _ => Err(ClientError::Unexpected),
+        }
+    }
+
+    /// Sends a request to lock or unlock a session. Returns who was told; a broker of version 1 does not say that.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn request_lock(&mut self, request: AdminRequest) -> Result<Option<Told>, ClientError> {
+        match self.ask(request)? {
+            Reply::Told(told) => Ok(Some(*told)),
+            Reply::Done(_) => Ok(None),
             _ => Err(ClientError::Unexpected),
         }
     }

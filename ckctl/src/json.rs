@@ -184,7 +184,7 @@ impl<'s> From<&'s protocol::Seat> for Seat<'s> {
     }
 }
 
-/// The result of `terminate`, `lock`, `unlock` and `activate`.
+/// The result of `terminate` and `activate`.
 #[derive(Debug, Serialize)]
 pub struct Done {
     /// The number of sessions that were acted on.

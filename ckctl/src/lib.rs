@@ -4,7 +4,8 @@
 //! - [`run`]: from the command line to what is printed
 //! - [`arguments`]: the command line; [`manual`]: what the manual pages and `--help` explain
 //! - [`client`]: the connection to the broker
-//! - [`show`], [`history`], [`linger`], [`watch`]: one verb each
+//! - [`doctor`]: checks of the whole machine; `libpam`: the calls into libpam for it
+//! - [`show`], [`history`], [`linger`], [`lock`], [`watch`]: one verb each
 //! - [`table`], [`json`], [`metrics`], [`events`]: the forms of what is printed; [`output`] chooses one, [`layout`] makes lists
 //! - [`status`]: the state of the broker for people; [`openmetrics`]: the text of [`metrics`]
 //! - [`facts`]: what the broker reports about itself; [`health`] finds problems in it
@@ -14,6 +15,7 @@
 pub mod account;
 pub mod arguments;
 pub mod client;
+pub mod doctor;
 pub mod events;
 #[cfg(test)]
 mod example_facts;
@@ -22,7 +24,9 @@ pub mod health;
 pub mod history;
 pub mod json;
 pub mod layout;
+mod libpam;
 pub mod linger;
+pub mod lock;
 mod lookup;
 pub mod manual;
 pub mod metrics;

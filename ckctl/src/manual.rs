@@ -1,6 +1,7 @@
 //! The parts of the manual pages and of `--help` that explain columns, states and examples.
 
 use crate::{
+    doctor::{self, report::Outcome},
     history::{self, CAUSES, ENDS},
     layout::Column,
     status, table,
@@ -34,9 +35,18 @@ pub const TEARDOWN_STATES: [(&str, &str); 4] = [
 /// What the exit status means.
 pub const EXIT_STATUS: [(&str, &str); 4] = [
     ("0", "Done."),
-    ("1", "The broker refused, there is no such session or user, or something could not be read or written."),
+    (
+        "1",
+        "The broker refused, there is no such session or user, something could not be read or written, or ckctl doctor has found a problem.",
+    ),
     ("2", "The command line is wrong."),
     ("3", "No broker answers."),
+];
+/// What the exit status of `ckctl doctor` means.
+pub const DOCTORS_EXIT_STATUS: [(&str, &str); 3] = [
+    ("0", "There is no problem. There may be warnings."),
+    ("1", "There is a problem, or the login that was asked for cannot be tried."),
+    ("2", "The command line is wrong."),
 ];
 
 const ENVIRONMENT: [(&str, &str); 4] = [
@@ -76,6 +86,11 @@ pub fn sections(page: &str) -> Vec<Section> {
         "ckctl status" => (status::STATUS.to_vec(), states),
         _ => (Vec::new(), states),
     };
+    let (checks, results, exit_status): (&[_], &[_], &[_]) = match page {
+        "ckctl doctor" => (&doctor::CHECKS, &Outcome::MEANINGS, &DOCTORS_EXIT_STATUS),
+        "ckctl" => (&[], &[], &EXIT_STATUS),
+        _ => (&[], &[], &[]),
+    };
     let of_ckctl = |entries: &[(&'static str, &'static str)]| {
         if page == "ckctl" { entries.to_vec() } else { Vec::new() }
     };
@@ -84,7 +99,9 @@ pub fn sections(page: &str) -> Vec<Section> {
         Section { heading: "FIELDS", entries: fields },
         Section { heading: "STATES", entries: states.to_vec() },
         Section { heading: "CAUSES", entries: causes(page).to_vec() },
-        Section { heading: "EXIT STATUS", entries: of_ckctl(&EXIT_STATUS) },
+        Section { heading: "CHECKS", entries: checks.to_vec() },
+        Section { heading: "RESULTS", entries: results.to_vec() },
+        Section { heading: "EXIT STATUS", entries: exit_status.to_vec() },
         Section { heading: "ENVIRONMENT", entries: of_ckctl(&ENVIRONMENT) },
         Section { heading: "FILES", entries: of_ckctl(&FILES) },
         Section { heading: "EXAMPLES", entries: examples(page).to_vec() },
@@ -161,6 +178,15 @@ fn examples(page: &str) -> &'static [(&'static str, &'static str)] {
             (
                 "ckctl status --metrics >/var/lib/prometheus/node-exporter/ck.prom",
                 "Write the metrics for node_exporter.",
+            ),
+        ],
+        "ckctl doctor" => &[
+            ("ckctl doctor", "Check this machine."),
+            ("ckctl doctor --login alice", "Check it, and log alice in and out as sshd does."),
+            ("ckctl doctor --login alice --service login", "Do the same as login does."),
+            (
+                "ckctl doctor --json | jq -r '.[] | select(.result == \"problem\").remedy'",
+                "Print what is to be done.",
             ),
         ],
         "ckctl teardown" | "ckctl teardown list" => {

@@ -2,14 +2,16 @@
 
 use crate::{
     account::{self, AccountError},
-    arguments::{Arguments, TeardownVerb, Verb},
+    arguments::{Arguments, Examination, TeardownVerb, Verb},
     client::{Client, ClientError},
+    doctor::{self, LoginError, TrialError, report},
     events::EventFormat,
     facts::Facts,
     health,
     history::{self, HistoryError},
     json,
     linger::{self, LingerError},
+    lock::{self, LockVerb},
     metrics,
     output::{Format, Output, OutputError},
     screen::Screen,
@@ -19,7 +21,7 @@ use crate::{
 };
 use ck_protocol::{AdminRequest, SessionId, Target, printable};
 use std::{
-    env,
+    env, fmt,
     io::{self, Write},
     process::ExitCode,
 };
@@ -39,6 +41,10 @@ enum RunError {
     Show(#[from] ShowError),
     #[error(transparent)]
     Account(#[from] AccountError),
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    #[error(transparent)]
+    Trial(#[from] TrialError),
     #[error(transparent)]
     Output(#[from] OutputError),
     #[error("cannot write to standard output: {0}")]
@@ -69,7 +75,7 @@ impl RunError {
 #[must_use]
 pub fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             complain(&error);
             ExitCode::from(error.exit_code())
@@ -77,17 +83,40 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), RunError> {
+fn run() -> Result<ExitCode, RunError> {
+    if let Some((socket, login)) = doctor::Login::on_trial(env::args_os()) {
+        return Ok(doctor::run_trial(&socket, &login).map(|()| ExitCode::SUCCESS)?);
+    }
     let arguments = match Arguments::read(env::args_os()) {
         Ok(arguments) => arguments,
-        Err(error) => return print_help(&error),
+        Err(error) => return print_help(&error).map(|()| ExitCode::SUCCESS),
     };
     if let Some(Verb::Help { verb }) = arguments.verb {
         let words = ["ckctl".into()].into_iter().chain(verb).chain(["--help".into()]);
-        return Arguments::read(words).map(drop).or_else(|error| print_help(&error));
+        Arguments::read(words).map(drop).or_else(|error| print_help(&error))?;
+        return Ok(ExitCode::SUCCESS);
     }
-    let verb = arguments.verb.clone().unwrap_or(Verb::List { user: None });
-    text(&arguments, verb).and_then(|text| print(&text))
+    match arguments.verb.clone().unwrap_or(Verb::List { user: None }) {
+        Verb::Doctor(examination) => examine(&arguments, examination),
+        verb => text(&arguments, verb).and_then(|text| print(&text)).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Checks the machine. The exit status is 1 if there is a problem.
+fn examine(arguments: &Arguments, examination: Examination) -> Result<ExitCode, RunError> {
+    let output = output(arguments);
+    check(&output, &Verb::Doctor(examination.clone()))?;
+    let Examination { login, service } = examination;
+    let login = login.map(|user| doctor::Login { user, service });
+    let findings = doctor::check(&arguments.socket, login.as_ref())?;
+    print(&output.one(&findings, || report::text(&findings, output.screen))?)?;
+    Ok(if report::is_well(&findings) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn output(arguments: &Arguments) -> Output<'_> {
+    let format = if arguments.json { Format::Json } else { arguments.output.unwrap_or_default() };
+    let screen = Screen::of_stdout(!arguments.no_legend);
+    Output { format, selection: &arguments.selection, screen }
 }
 
 /// Prints the help or the version that was requested. Any other message of clap is an error, on one line.
@@ -111,9 +140,8 @@ fn print_help(error: &clap::Error) -> Result<(), RunError> {
 
 /// Asks the broker; returns what is to be printed at the end. `watch` prints by itself.
 fn text(arguments: &Arguments, verb: Verb) -> Result<String, RunError> {
-    let format = if arguments.json { Format::Json } else { arguments.output.unwrap_or_default() };
-    let screen = Screen::of_stdout(!arguments.no_legend);
-    let output = Output { format, selection: &arguments.selection, screen };
+    let output = output(arguments);
+    let (format, screen) = (output.format, output.screen);
     check(&output, &verb)?;
     let client = || Client::connect(&arguments.socket);
     Ok(match verb {
@@ -147,11 +175,14 @@ fn text(arguments: &Arguments, verb: Verb) -> Result<String, RunError> {
             return Err(RunError::CommandLine(needed.to_owned()));
         }
         Verb::Terminate { user: None, ids } => {
-            let request = |id| AdminRequest::Terminate(Target::Session(id));
-            done(act_on_each(&mut client()?, &ids, request)?, &output)?
+            let mut client = client()?;
+            let request = |id| client.act(AdminRequest::Terminate(Target::Session(id)));
+            let (counts, refused) = act_on_each(&ids, request)?;
+            refused.map_or(Ok(()), Err)?;
+            done(counts.iter().sum(), &output)?
         }
-        Verb::Lock { ids } => done(act_on_each(&mut client()?, &ids, AdminRequest::Lock)?, &output)?,
-        Verb::Unlock { ids } => done(act_on_each(&mut client()?, &ids, AdminRequest::Unlock)?, &output)?,
+        Verb::Lock { ids } => request_locks(&mut client()?, &ids, LockVerb::Lock, &output)?,
+        Verb::Unlock { ids } => request_locks(&mut client()?, &ids, LockVerb::Unlock, &output)?,
         Verb::Status { metrics } => status(client(), metrics, &output)?,
         Verb::Teardown(TeardownVerb::List) => {
             let teardowns = client()?.teardowns()?;
@@ -167,8 +198,8 @@ fn text(arguments: &Arguments, verb: Verb) -> Result<String, RunError> {
             watch::watch(&mut client()?, EventFormat { json, legend: screen.legend })?;
             String::new()
         }
-        // `run` has answered it.
-        Verb::Help { .. } => String::new(),
+        // `run` has answered these.
+        Verb::Doctor(_) | Verb::Help { .. } => String::new(),
     })
 }
 
@@ -206,34 +237,54 @@ fn status(
     Ok(output.one(&json, || status::status(&facts, &problems, output.screen))?)
 }
 
-/// Sends a request for each session. A refusal does not keep the others from being sent. All refusals are reported, the last
-/// one as the error.
-fn act_on_each(
-    client: &mut Client,
+/// Sends a request for each session, by `request`. A refusal does not keep the others from being sent. Returns the answers and
+/// the last refusal. The other refusals are reported.
+fn act_on_each<T>(
     ids: &[SessionId],
-    request: impl Fn(SessionId) -> AdminRequest,
-) -> Result<u64, RunError> {
-    let (mut done, mut failed) = (0, None);
+    mut request: impl FnMut(SessionId) -> Result<T, ClientError>,
+) -> Result<(Vec<T>, Option<ClientError>), ClientError> {
+    let (mut answers, mut refused) = (Vec::new(), None);
     for &id in ids {
-        match client.act(request(id)) {
-            Ok(count) => done += count,
+        match request(id) {
+            Ok(answer) => answers.push(answer),
             Err(error @ ClientError::Refused { .. }) => {
-                if let Some(before) = failed.replace(error) {
+                if let Some(before) = refused.replace(error) {
                     complain(&before);
                 }
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
-    failed.map_or(Ok(done), |error| Err(error.into()))
+    Ok((answers, refused))
 }
 
-/// The result of a verb that acts on sessions. People see it in `ckctl list`, so only JSON has it.
+/// Requests that each session is locked or unlocked. People are told on standard error of sessions whose owner has no program
+/// that heard of it, because such a session stays as it is.
+fn request_locks(
+    client: &mut Client,
+    ids: &[SessionId],
+    verb: LockVerb,
+    output: &Output<'_>,
+) -> Result<String, RunError> {
+    let (answers, refused) = act_on_each(ids, |id| lock::request(client, verb, id))?;
+    if output.format == Format::Table {
+        answers.iter().filter_map(|answer| answer.unheard(verb)).for_each(|line| complain(&line));
+    }
+    let heard = || answers.iter().filter_map(|answer| answer.heard(verb)).collect();
+    let text = output.one(&lock::Json::from(&*answers), heard)?;
+    let Some(error) = refused else { return Ok(text) };
+    if !answers.is_empty() {
+        print(&text)?;
+    }
+    Err(error.into())
+}
+
+/// The result of a verb that ends sessions or brings one to the foreground. People see it in `ckctl list`, so only JSON has it.
 fn done(sessions: u64, output: &Output<'_>) -> Result<String, OutputError> {
     output.one(&json::Done { sessions }, String::new)
 }
 
-fn complain(error: &dyn std::error::Error) {
+fn complain(error: &dyn fmt::Display) {
     // Nobody reads standard error if this fails.
     let _ = writeln!(io::stderr(), "ckctl: {error}");
 }

@@ -132,6 +132,6 @@ fn named(line: &str) -> String {
 fn every_id_and_user_is_completed() {
     let zsh = fs::read_to_string(Path::new(PACKAGING).join("completions/_ckctl")).unwrap();
     let plain: Vec<_> = zsh.lines().filter(|line| line.contains(":_default'")).collect();
-    let other = ["--columns=", "--sort=", "--since=", "--limit=", "-n+", "*::verb -- "];
+    let other = ["--columns=", "--sort=", "--since=", "--limit=", "-n+", "--service=", "*::verb -- "];
     assert!(plain.iter().all(|line| other.iter().any(|argument| line.contains(argument))), "{plain:#?}");
 }

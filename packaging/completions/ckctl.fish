@@ -41,12 +41,13 @@ complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "users" -d 'List users w
 complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "seats" -d 'List the seats'
 complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "activate" -d 'Bring a session to the foreground of its seat, by switching to its virtual terminal'
 complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "terminate" -d 'End sessions: SIGTERM to their leaders, and SIGKILL five seconds later'
-complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "lock" -d 'Ask the programs in sessions to lock the screen'
-complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "unlock" -d 'Ask the programs in sessions to unlock the screen'
+complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "lock" -d 'Ask the programs of the owners of sessions to lock them'
+complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "unlock" -d 'Ask the programs of the owners of sessions to unlock them'
 complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "history" -d 'Show past and open sessions, the newest first'
 complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "linger" -d 'Keep runtime directories of users without a session'
 complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "status" -d 'Show the state of the broker, and what needs attention'
 complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "teardown" -d 'Show runtime directories that are being removed, or could not be'
+complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "doctor" -d 'Check this machine: PAM, sshd, the broker and what it needs, and say what to do'
 complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "watch" -d 'Show every event as it happens, until interrupted'
 complete -c ckctl -n "__fish_ckctl_needs_command" -f -a "help" -d 'Show this help, or the help of a verb'
 complete -c ckctl -n "__fish_ckctl_using_subcommand list" -s o -l output -d 'The form of what is printed; csv is for lists' -r -f -a "table\t'Aligned columns'
@@ -230,6 +231,18 @@ complete -c ckctl -n "__fish_ckctl_using_subcommand teardown; and __fish_seen_su
 complete -c ckctl -n "__fish_ckctl_using_subcommand teardown; and __fish_seen_subcommand_from retry" -l no-legend -d 'Print lists without the heading and the count'
 complete -c ckctl -n "__fish_ckctl_using_subcommand teardown; and __fish_seen_subcommand_from retry" -l no-pager -d 'Has no effect, because ckctl starts no pager; for scripts that were written for loginctl'
 complete -c ckctl -n "__fish_ckctl_using_subcommand teardown; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -l login -d 'Log this user in and out again, by PAM, without a password: a real session, with its hooks, its line in the history and all that other modules do (root only)' -r
+complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -l service -d 'The PAM service of that login' -r
+complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -s o -l output -d 'The form of what is printed; csv is for lists' -r -f -a "table\t'Aligned columns'
+json\t'JSON, as docs/JSON.md describes it'
+csv\t'Comma-separated values (RFC 4180), for lists'"
+complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -l columns -d 'Show only these columns of a list, in this order' -r
+complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -l sort -d 'Sort a list by this column' -r
+complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -l socket -d 'The socket of the broker' -r -F
+complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -l json -d 'The same as -o json: an array for a list, one object a line for watch and history, else an object'
+complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -l no-legend -d 'Print lists without the heading and the count'
+complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -l no-pager -d 'Has no effect, because ckctl starts no pager; for scripts that were written for loginctl'
+complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ckctl -n "__fish_ckctl_using_subcommand watch" -s o -l output -d 'The form of what is printed; csv is for lists' -r -f -a "table\t'Aligned columns'
 json\t'JSON, as docs/JSON.md describes it'
 csv\t'Comma-separated values (RFC 4180), for lists'"
@@ -264,4 +277,5 @@ complete -c ckctl -n "__fish_ckctl_using_subcommand activate terminate lock unlo
 complete -c ckctl -n "__fish_ckctl_using_subcommand list users show history" -f -a "(__fish_ckctl_users)"
 complete -c ckctl -n "__fish_ckctl_using_subcommand linger; and __fish_seen_subcommand_from on off" -f -a "(__fish_ckctl_users)"
 complete -c ckctl -n "__fish_ckctl_using_subcommand terminate show" -l user -x -a "(__fish_ckctl_users)"
+complete -c ckctl -n "__fish_ckctl_using_subcommand doctor" -l login -x -a "(__fish_ckctl_users)"
 complete -c ckctl -n "__fish_ckctl_using_subcommand teardown; and __fish_seen_subcommand_from retry" -f -a "(__fish_ckctl_teardowns)"

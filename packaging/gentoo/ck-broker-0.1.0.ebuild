@@ -20,7 +20,7 @@ SRC_URI="${P}.tar.gz ${P}-vendor.tar.xz"
 
 LICENSE="|| ( MIT Apache-2.0 )"
 # Of the crates that are linked.
-LICENSE+=" MIT Unicode-3.0"
+LICENSE+=" ISC MIT Unicode-3.0"
 SLOT="0"
 KEYWORDS="~amd64 ~arm64"
 RESTRICT="fetch"

@@ -17,6 +17,7 @@
 //!   login.
 //! - `host` is the trait, with what goes through it. `options` are the words of the pam.d line. `syslog` writes to
 //!   the log.
+//! - `release` is the mark that says of which release the file is.
 //! - `lookup` looks up every path that is used. It never waits for a lock that another user can hold.
 #![deny(unsafe_code)]
 
@@ -38,5 +39,7 @@ mod lookup_tests;
 mod options;
 #[allow(unsafe_code, reason = "PAM is a C interface, and every call to it is in this file")]
 mod pamh;
+#[allow(dead_code, reason = "the module keeps the mark, and ckctl reads it")]
+mod release;
 mod session;
 mod syslog;

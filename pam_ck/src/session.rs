@@ -6,6 +6,7 @@ use crate::{
     facts::{FactsError, gather},
     host::{Host, HostError, Remembered, Status},
     options::Options,
+    release,
     syslog::Level,
 };
 use ck_protocol::{Open, Opened, Refusal, Reply, SessionRef, SessionRequest, Token};
@@ -52,6 +53,7 @@ enum EnvironmentError {
 
 /// Opens a session at a login, unless this handle has one, and sets the environment.
 pub(crate) fn open<H: Host>(host: &mut H, options: &Options) -> Status {
+    release::keep();
     options.ignored.iter().for_each(|error| host.log(Level::Warning, &error.to_string()));
     // The service su-l includes su, so a stack can name the module twice.
     match host.recall() {

@@ -15,8 +15,11 @@ impl Api<'_> {
     /// nothing to say of it, and always means the same.
     pub(super) fn facts(&self) -> Vec<Fact> {
         let mut facts: Vec<Fact> = self.status().iter().flat_map(Status::facts).collect();
+        let root = self.directories.root.path().display();
+        if !self.directories.root.makes_none() {
+            facts.push(Fact::new(keys::RUNTIME_ROOT, FactValue::Text(Text::clipped(&root.to_string()))));
+        }
         if let Some(manager) = &self.configured.manager {
-            let root = self.directories.root.path().display();
             let line = format!("{} (process {}) manages {root}", manager.name, manager.pid);
             facts.push(Fact::new(keys::DIRECTORIES_MANAGER, FactValue::Text(Text::clipped(&line))));
         }

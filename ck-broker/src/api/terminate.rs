@@ -2,8 +2,8 @@
 
 use super::{Answer, Api};
 use crate::sessions::Termination;
-use ck_core::{model::EndCause, policy::Action, registry::Input};
-use ck_protocol::{Refusal, RefusalCode, Reply, SessionId, SessionRef, Target};
+use ck_core::{policy::Action, registry::Input};
+use ck_protocol::{EndCause, Refusal, RefusalCode, Reply, SessionId, SessionRef, Target};
 use std::time::Instant;
 
 impl Api<'_> {

@@ -4,11 +4,10 @@ use super::Broker;
 use crate::net::connection::Sent;
 use ck_core::{
     metrics::Stage,
-    model::EndCause,
     registry::{Effect, Input},
 };
-use ck_protocol::{RefusalCode, Reply, SessionId, SessionRef};
-use std::{collections::VecDeque, io};
+use ck_protocol::{EndCause, RefusalCode, Reply, Session, SessionEnd, SessionId, SessionRef, Told};
+use std::{collections::VecDeque, io, time::SystemTime};
 
 impl Broker {
     /// Tells the registry, and carries out what follows. `peer` is the connection to be
@@ -70,15 +69,23 @@ impl Broker {
                 self.sessions.forget_leader(id);
             }
             Effect::Announce(event) => self.announce(event),
-            Effect::Ended(session, cause) => {
-                // Its leader died, or closed it, because it was told to end.
-                let terminated = self.sessions.terminated_by(session.id);
-                let cause = terminated.map_or(cause, |by| EndCause::Terminated { by });
-                log::info!("session {} of user {} ended: {cause}", session.id, session.uid);
-                self.history.ended(&session, cause);
+            Effect::ReplyTold { uid, user } => {
+                let told = self.subscriptions.owner_told(uid, |key| self.net.requester(key));
+                let subscribers = u64::try_from(told).unwrap_or(u64::MAX);
+                return self.reply(peer, Reply::Told(Box::new(Told { uid, user, subscribers })));
             }
+            Effect::Ended(session, cause) => self.tell_end(*session, cause),
         }
         Vec::new()
+    }
+
+    /// Tells everybody that the session has ended.
+    fn tell_end(&mut self, session: Session, cause: EndCause) {
+        // Its leader died, or closed it, because it was told to end.
+        let terminated = self.sessions.terminated_by(session.id);
+        let cause = terminated.map_or(cause, |by| EndCause::Terminated { by });
+        self.history.ended(&session, cause);
+        self.announce(SessionEnd { session, cause, ended_at: SystemTime::now().into() }.into());
     }
 
     /// Watches the peer as the leader of the session that it has just opened. A session whose end

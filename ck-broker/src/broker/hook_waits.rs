@@ -3,10 +3,9 @@
 use super::Broker;
 use ck_core::{
     metrics::Stage,
-    model::EndCause,
     registry::{Effect, Input},
 };
-use ck_protocol::{RefusalCode, Reply, SessionId, SessionRef};
+use ck_protocol::{EndCause, RefusalCode, Reply, SessionId, SessionRef};
 
 impl Broker {
     /// All hooks have run for the opening of this session: replies to the peer that waits.

@@ -26,8 +26,8 @@ use crate::{
     poller::{Poller, Token},
     sessions::Sessions,
 };
-use ck_core::{events::Subscriptions, metrics::LoginMetrics, model::EndCause};
-use ck_protocol::SessionRef;
+use ck_core::{events::Subscriptions, metrics::LoginMetrics};
+use ck_protocol::{EndCause, SessionRef};
 use nix::sys::{epoll::EpollTimeout, signal::Signal, signalfd::SignalFd};
 use std::time::Instant;
 

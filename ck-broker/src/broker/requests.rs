@@ -6,8 +6,8 @@ use crate::{
     component::Request,
     net::Net,
 };
-use ck_core::{metrics::Stage, model::EndCause, registry::Input};
-use ck_protocol::{Reply, SessionRequest};
+use ck_core::{metrics::Stage, registry::Input};
+use ck_protocol::{EndCause, Reply, SessionRequest};
 use std::time::Instant;
 
 impl Broker {

@@ -13,11 +13,8 @@ const SUBSCRIBERS_AT_ONCE: usize = 4;
 impl Broker {
     /// Tells the log, the history, subscribers and hooks that something has changed.
     pub(super) fn announce(&mut self, event: Event) {
-        // The end of a session has been logged, with its cause.
-        if !matches!(event, Event::SessionRemoved { .. }) {
-            log::info!("{event}");
-        }
-        if let Event::UserRemoved(uid) = &event {
+        log::info!("{event}");
+        if let Event::UserRemoved { uid, .. } = &event {
             self.directories.forget_lacking(*uid);
         }
         if let Event::SessionAdded(session) = &event {

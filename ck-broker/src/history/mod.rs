@@ -22,8 +22,8 @@ use crate::{
     poller::{Poller, Token},
     sys::{Child, Program},
 };
-use ck_core::{json::Object, model::EndCause};
-use ck_protocol::{Session, SessionId, Text};
+use ck_core::json::Object;
+use ck_protocol::{EndCause, Session, SessionId, Text};
 use event_time::EventTime;
 use rustix::{
     fs::{OFlags, fcntl_setfl},
@@ -272,9 +272,7 @@ fn line_of_ended(line: Object, session: &Session, lasted: Option<Duration>, caus
         line = line.seconds("duration", lasted);
     }
     line = line.member("ended_by", cause.as_str());
-    if let EndCause::Terminated { by } = cause {
-        line = line.member("terminated_by", u64::from(by));
-    }
+    line = line.present("terminated_by", cause.terminated_by().map(u64::from));
     line.present("late", (cause == EndCause::Unseen).then_some(true))
 }
 

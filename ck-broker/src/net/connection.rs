@@ -102,7 +102,7 @@ pub(crate) enum Sent {
 pub(crate) struct Connection {
     socket: OwnedFd,
     protocol: Protocol,
-    /// What the peer spoke last; before it has said anything, and where that is not spoken here, the oldest.
+    /// The version in which the peer is answered: of what it spoke last; before it has said anything, the oldest.
     version: Version,
     pub(crate) endpoint: Endpoint,
     pub(crate) peer: Peer,
@@ -212,7 +212,7 @@ impl Connection {
     }
 
     /// Takes one packet. `None` when there is none now; an empty one at the end. What is sent from here on is in the version of the
-    /// packet.
+    /// packet, or in the nearest that is spoken here.
     pub(crate) fn receive<'b>(
         &mut self,
         buffer: &'b mut [u8; limits::REQUEST + 1],
@@ -223,7 +223,7 @@ impl Connection {
         match recv(&self.socket, &mut buffer[..], RecvFlags::DONTWAIT) {
             Ok((length, _)) => {
                 let packet = buffer.get(..length).unwrap_or_default();
-                self.version = self.protocol.version_of(packet).unwrap_or(self.protocol.oldest());
+                self.version = self.protocol.answer_to(packet);
                 Ok(Some(packet))
             }
             Err(Errno::AGAIN | Errno::INTR) => Ok(None),

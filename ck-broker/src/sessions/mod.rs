@@ -19,11 +19,8 @@ use crate::{
 };
 pub(crate) use leaders::Termination;
 
-use ck_core::{
-    model::EndCause,
-    registry::{Effect, Input, Registry},
-};
-use ck_protocol::{SessionId, SessionRef};
+use ck_core::registry::{Effect, Input, Registry};
+use ck_protocol::{EndCause, SessionId, SessionRef};
 use leaders::Leaders;
 use records::Unrecorded;
 use std::{rc::Rc, time::Instant};

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, rc::Rc};
 /// The maximum number of changes that are kept, for all subscribers together. A thousand leaders that die at once cause
 /// about three thousand.
 pub const CHANGES: usize = 4096;
-/// The maximum size of their packets together, in all versions, in bytes. A packet usually has about eighty.
+/// The maximum size of their packets together, in all versions, in bytes. A packet usually has about a hundred.
 pub const BYTES: usize = 1 << 20;
 /// The capacity that an empty backlog keeps.
 const FEW: usize = 64;
@@ -158,8 +158,8 @@ fn subject(event: &Event) -> Subject {
         | Event::LockRequested { id, .. }
         | Event::UnlockRequested { id, .. } => Subject::Session(*id),
         Event::SeatChanged { .. } => Subject::Seat,
-        Event::UserAdded(_)
-        | Event::UserRemoved(_)
+        Event::UserAdded { .. }
+        | Event::UserRemoved { .. }
         | Event::TeardownFinished(_)
         | Event::TeardownFailed(_) => Subject::Other,
     }

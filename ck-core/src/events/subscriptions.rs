@@ -98,6 +98,20 @@ impl Subscriptions {
         self.backlog.push(event, Visibility::of(event, owner_of), &self.versions())
     }
 
+    /// The number of subscribers with the uid `owner` that are sent the latest change. `requester` returns the subscriber
+    /// under the policy of this moment.
+    #[must_use]
+    pub fn owner_told(&self, owner: Uid, requester: impl Fn(u64) -> Requester) -> usize {
+        let latest = self.backlog.next().checked_sub(1).and_then(|number| self.backlog.get(number));
+        let Some(change) = latest else { return 0 };
+        let is_told = |(key, subscriber): &(&u64, &Subscriber)| {
+            let requester = requester(**key);
+            requester.uid == owner.get()
+                && change.is_for(&requester, subscriber.cursor.snapshot.map(Snapshot::told))
+        };
+        self.subscribers.iter().filter(is_told).count()
+    }
+
     /// The policy has changed: what subscribers have received may differ from what they may see. They are told that
     /// something is lost.
     ///
@@ -237,7 +251,7 @@ mod tests {
     #[test]
     fn what_everybody_has_been_told_is_not_kept_and_without_anybody_nothing_is() {
         let mut subscriptions = Subscriptions::default();
-        let event = Event::UserAdded(Uid::try_from(2001).unwrap());
+        let event = Event::UserAdded { uid: Uid::try_from(2001).unwrap(), user: None };
         let publish = |subscriptions: &mut Subscriptions| {
             (0..10).for_each(|_| subscriptions.publish(&event, |_| None).unwrap());
         };
@@ -279,7 +293,8 @@ mod tests {
             subscriptions.sent(1, &offer);
             if told.len() == 1 {
                 let (id, uid) = (SessionId::new(7), Uid::try_from(2001).unwrap());
-                for event in [Event::UserAdded(uid), Event::SessionRemoved { id, uid }] {
+                let removed = Event::SessionRemoved { id, uid, end: None };
+                for event in [Event::UserAdded { uid, user: None }, removed] {
                     subscriptions.publish(&event, |_| None).unwrap();
                 }
             }

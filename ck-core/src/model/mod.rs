@@ -1,13 +1,11 @@
 //! The facts that the rules are about. Every type here is a plain value.
 
-mod end_cause;
 mod hook_event;
 mod limit;
 mod login;
 mod record;
 mod services;
 
-pub use end_cause::EndCause;
 pub use hook_event::{HookEvent, OrderingKey};
 pub use limit::{Full, Limit};
 pub use login::{Leader, Login};

@@ -25,10 +25,10 @@ impl Registry {
             return Vec::new();
         };
         let mut effects = vec![changed(&lingerer.name, false), Effect::ForgetLinger(uid)];
-        self.lingerers.remove(&uid);
-        if let Some(user) = self.users.remove(&uid) {
-            effects.extend(user.dir.filter(|dir| dir.ours).map(|_| Effect::RetireRuntimeDir(uid)));
-            effects.push(Effect::Announce(Event::UserRemoved(uid)));
+        let user = self.lingerers.remove(&uid).map(|lingerer| lingerer.name);
+        if let Some(record) = self.users.remove(&uid) {
+            effects.extend(record.dir.filter(|dir| dir.ours).map(|_| Effect::RetireRuntimeDir(uid)));
+            effects.push(Effect::Announce(Event::UserRemoved { uid, user }));
         }
         effects
     }

@@ -1,7 +1,7 @@
 //! The inputs of the registry, and the effects that it returns.
 
-use crate::model::{EndCause, HookEvent, Lingerer, Login, RuntimeDir};
-use ck_protocol::{Event, Gid, Opened, Reply, Session, SessionId, SessionRef, Uid, UserName, Vt};
+use crate::model::{HookEvent, Lingerer, Login, RuntimeDir};
+use ck_protocol::{EndCause, Event, Gid, Opened, Reply, Session, SessionId, SessionRef, Uid, UserName, Vt};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -78,10 +78,18 @@ pub enum Effect {
     Unwatch(SessionId),
     /// Publish the event.
     Announce(Event),
-    /// Write the end of the session to the history. The session has already left the registry.
+    /// Write the end of the session to the history, and publish it. The session has already left the registry.
     Ended(Box<Session>, EndCause),
     /// Send the reply to the peer whose request was the input.
     Reply(Reply),
+    /// Tell the peer whose request was the input how many subscribers of the owner's the event reached that was
+    /// announced last.
+    ReplyTold {
+        /// The owner of the session.
+        uid: Uid,
+        /// The name of the owner.
+        user: UserName,
+    },
     /// Queue the event for hooks.
     RunHooks(Box<HookEvent>),
     /// Keep the peer whose request was the input until hooks have been told of its session. [`Input::HooksDone`] then

@@ -1,8 +1,8 @@
 //! Ending a session, and what follows when its user has left.
 
 use super::{Effect, ParkedDir, Registry, UserRecord};
-use crate::model::{EndCause, HookEvent, RuntimeDir};
-use ck_protocol::{Event, Session, SessionId, SessionRef, State, Uid, UserName};
+use crate::model::{HookEvent, RuntimeDir};
+use ck_protocol::{EndCause, Event, Session, SessionId, SessionRef, State, Uid, UserName};
 
 impl Registry {
     /// Removes a session from every table. A session that is not there has ended before, and nothing follows.
@@ -25,7 +25,6 @@ impl Registry {
             let ended = Session { state: State::Closing, ..record.session };
             effects.push(Effect::Ended(Box::new(ended.clone()), cause));
             effects.push(Effect::Unwatch(id));
-            effects.push(Effect::Announce(Event::SessionRemoved { id, uid }));
             effects.push(Effect::RunHooks(Box::new(HookEvent::SessionRemoved(Box::new(ended)))));
             effects.extend(changes);
         }
@@ -37,8 +36,9 @@ impl Registry {
 
     /// The effects of the departure of a user, whose account is called `name`.
     pub(super) fn gone(&mut self, uid: Uid, user: UserRecord, name: UserName) -> Vec<Effect> {
+        let left = Event::UserRemoved { uid, user: Some(name.clone()) };
         let dir = user.dir.filter(|dir| dir.ours).map(|dir| self.release(uid, dir, name));
-        dir.into_iter().chain([Effect::Announce(Event::UserRemoved(uid))]).collect()
+        dir.into_iter().chain([Effect::Announce(left)]).collect()
     }
 
     /// Releases the directory of a user who has left: parks it if directories are kept for a while, or else retires it.

@@ -10,14 +10,14 @@ impl Registry {
         if uid == Uid::ROOT {
             return Vec::new();
         }
-        let gid = lingerer.gid;
+        let (gid, name) = (lingerer.gid, lingerer.name.clone());
         self.lingerers.insert(uid, lingerer);
         let is_new = !self.users.contains_key(&uid);
         let user = self.users.entry(uid).or_default();
         user.dir = user.dir.take().or_else(|| self.parked.remove(&uid).map(|parked| parked.dir)).or(kept);
         let mut effects = Vec::new();
         if is_new {
-            effects.push(Effect::Announce(Event::UserAdded(uid)));
+            effects.push(Effect::Announce(Event::UserAdded { uid, user: Some(name) }));
         }
         if user.dir.is_none() && !self.making.contains_key(&uid) {
             self.making.insert(uid, Vec::new());

@@ -18,7 +18,7 @@ mod users;
 pub use change::{Effect, Input};
 
 use crate::model::{Limit, Lingerer, RuntimeDir, Services, SessionRecord};
-use ck_protocol::{Event, Pid, Reply, SessionId, State, Token, Uid, UserName};
+use ck_protocol::{Event, Pid, Session, SessionId, State, Token, Uid, UserName};
 use seats::Seats;
 use slots::Slots;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -132,8 +132,8 @@ impl Registry {
             Input::RuntimeDir { uid, dir } => self.runtime_dir(uid, dir),
             Input::End(session, cause) => self.end(session, cause),
             Input::Foreground(vt) => self.foreground(vt),
-            Input::Lock(id) => self.announce_to_owner(id, |id, uid| Event::LockRequested { id, uid }),
-            Input::Unlock(id) => self.announce_to_owner(id, |id, uid| Event::UnlockRequested { id, uid }),
+            Input::Lock(id) => self.announce_to_owner(id, Event::lock_requested),
+            Input::Unlock(id) => self.announce_to_owner(id, Event::unlock_requested),
             Input::DelayOver(uid) => {
                 let due = self.parked.remove(&uid).map(|_| Effect::RetireRuntimeDir(uid));
                 due.into_iter().collect()
@@ -189,9 +189,10 @@ impl Registry {
     }
 
     /// Announces an event to the programs of the owner of a session.
-    fn announce_to_owner(&self, id: SessionId, event: fn(SessionId, Uid) -> Event) -> Vec<Effect> {
-        let Some(record) = self.slots.get(id) else { return Vec::new() };
-        vec![Effect::Announce(event(id, record.session.uid)), Effect::Reply(Reply::Done(1))]
+    fn announce_to_owner(&self, id: SessionId, event: fn(&Session) -> Event) -> Vec<Effect> {
+        let Some(SessionRecord { session, .. }) = self.slots.get(id) else { return Vec::new() };
+        let (uid, user) = (session.uid, session.user.clone());
+        vec![Effect::Announce(event(session)), Effect::ReplyTold { uid, user }]
     }
 
     /// The sessions of a leader, ordered by id.

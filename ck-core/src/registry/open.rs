@@ -30,7 +30,8 @@ impl Registry {
         self.next = id.next();
         let mut effects = self.other_account(uid, &login.open.user);
         if !self.users.contains_key(&uid) {
-            effects.push(Effect::Announce(Event::UserAdded(uid)));
+            let user = Some(login.open.user.clone());
+            effects.push(Effect::Announce(Event::UserAdded { uid, user }));
         }
         self.insert(record);
         if login.open.runtime_dir && uid != Uid::ROOT {

@@ -1,8 +1,8 @@
 //! The rules of the registry, one by one; `tests/registry` drives them at random.
 
 use super::*;
-use crate::model::{self, EndCause, Leader};
-use ck_protocol::{Gid, SessionRef, Text};
+use crate::model::{self, Leader};
+use ck_protocol::{EndCause, Gid, Reply, SessionRef, Text};
 
 /// A login of alice by the process `pid`.
 fn login(serial: u8, pid: i32) -> Input {

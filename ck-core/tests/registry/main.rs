@@ -6,7 +6,7 @@
 
 mod world;
 
-use ck_core::{model::EndCause, registry::Input};
+use ck_core::registry::Input;
 use ck_protocol::*;
 use proptest::prelude::*;
 use world::{Dir, World};

@@ -1,7 +1,7 @@
 //! The world around the registry: what was done to it, and what is left of that.
 
 use super::Step;
-use ck_core::model::{EndCause, HookEvent, Leader, Lingerer, Login, RuntimeDir, SessionRecord};
+use ck_core::model::{HookEvent, Leader, Lingerer, Login, RuntimeDir, SessionRecord};
 use ck_core::registry::{Effect, Input, Registry};
 use ck_protocol::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -45,8 +45,6 @@ pub(crate) struct World {
     serial: u32,
     pub(crate) added: HashSet<SessionId>,
     pub(crate) removed: HashSet<SessionId>,
-    /// What the history says has ended.
-    written: HashSet<SessionId>,
     /// Users who are here, by what was announced since the last start of the broker.
     pub(crate) here: HashSet<Uid>,
     /// How many directories were made.
@@ -82,7 +80,6 @@ impl World {
             serial: 0,
             added: HashSet::new(),
             removed: HashSet::new(),
-            written: HashSet::new(),
             here: HashSet::new(),
             made: 0,
             told_added: HashSet::new(),
@@ -135,13 +132,14 @@ impl World {
             }
             Step::Lock(n, lock) => {
                 let Some(Opened { id, .. }) = self.pick(n).and_then(|module| module.opened) else { return };
-                let uid = self.registry.get(id).unwrap().session.uid;
+                let session = &self.registry.get(id).unwrap().session;
+                let (uid, user) = (session.uid, session.user.clone());
                 let (input, event) = if lock {
-                    (Input::Lock(id), Event::LockRequested { id, uid })
+                    (Input::Lock(id), Event::lock_requested(session))
                 } else {
-                    (Input::Unlock(id), Event::UnlockRequested { id, uid })
+                    (Input::Unlock(id), Event::unlock_requested(session))
                 };
-                let told = [Effect::Announce(event), Effect::Reply(Reply::Done(1))];
+                let told = [Effect::Announce(event), Effect::ReplyTold { uid, user }];
                 assert_eq!(self.registry.apply(input), told);
             }
             Step::OpenAgain(n) => {
@@ -348,18 +346,15 @@ impl World {
                 assert!(self.added.insert(session.id), "an id was used twice");
                 self.states.insert(session.id, session.state);
             }
-            Effect::Announce(Event::SessionRemoved { id, .. }) => {
-                assert!(self.removed.insert(id), "a session was removed twice");
-                assert!(self.written.contains(&id), "its end is not in the history");
-                self.states.remove(&id);
-            }
             Effect::Ended(session, _) => {
-                assert!(self.written.insert(session.id), "an end was written twice");
+                assert!(self.removed.insert(session.id), "a session was removed twice");
+                assert_eq!(session.state, State::Closing);
+                self.states.remove(&session.id);
             }
-            Effect::Announce(Event::UserAdded(uid)) => {
+            Effect::Announce(Event::UserAdded { uid, .. }) => {
                 assert!(self.here.insert(uid), "a user came twice");
             }
-            Effect::Announce(Event::UserRemoved(uid)) => {
+            Effect::Announce(Event::UserRemoved { uid, .. }) => {
                 assert!(self.here.remove(&uid), "a user left twice");
             }
             Effect::RunHooks(event) => {

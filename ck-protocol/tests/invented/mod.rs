@@ -1,6 +1,6 @@
-//! A version 2 of the protocol that does not exist, for tests of several crates: `Open`, `Opened`, `Status`, facts and the order of
-//! variants differ from version 1. As the types of the crate are those of version 1, here version 2 is the one that has
-//! copies; what a real version 2 needs is the same, the other way round.
+//! A version 3 of the protocol that does not exist, for tests of several crates: `Open`, `Opened`, `Status`, facts and the order of
+//! variants differ from version 2. As the types of the crate are those of version 2, here version 3 is the one that has
+//! copies; what a real version 3 needs is the same, the other way round.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -11,31 +11,31 @@
 use ck_protocol::*;
 use serde::{Deserialize, Serialize};
 
-/// What releases speak before the invented one.
-pub static OLD: Protocol = Protocol::new(&V1, &[]);
+/// What the release speaks before the invented one: this one.
+pub static OLD: Protocol = Protocol::new(&V1, &[&V2]);
 /// What the invented release speaks.
-pub static BOTH: Protocol = Protocol::new(&V1, &LATER);
-/// What a release speaks that has given version 1 up.
-pub static ONLY_2: Protocol = Protocol::new(&LATER[0], &[]);
+pub static BOTH: Protocol = Protocol::new(&V2, &[&V3]);
+/// What a release speaks that has given version 2 up.
+pub static ONLY_3: Protocol = Protocol::new(&V3, &[]);
 
-static LATER: [Dialect; 1] = [Dialect {
-    number: 2,
-    session_request: Codec::through::<Request2>(),
+static V3: Dialect = Dialect {
+    number: 3,
+    session_request: Codec::through::<Request3>(),
     admin_request: Codec::plain(),
-    reply: Codec::through::<Reply2>(),
-}];
+    reply: Codec::through::<Reply3>(),
+};
 
-/// The desktop of each login in version 2, which version 1 knows nothing of.
+/// The desktop of each login in version 3, which version 2 knows nothing of.
 pub const DESKTOP: &str = "invented";
 
 #[derive(Serialize, Deserialize)]
-pub enum Request2 {
+pub enum Request3 {
     Close(SessionRef),
-    Open(Box<Open2>),
+    Open(Box<Open3>),
 }
 
 #[derive(Serialize, Deserialize)]
-pub struct Open2 {
+pub struct Open3 {
     desktop: ShortName,
     runtime_dir: bool,
     gid: Gid,
@@ -50,7 +50,7 @@ pub struct Open2 {
     token: Token,
 }
 
-impl From<&SessionRequest> for Request2 {
+impl From<&SessionRequest> for Request3 {
     fn from(request: &SessionRequest) -> Self {
         match request.clone() {
             SessionRequest::Close(session) => Self::Close(session),
@@ -59,7 +59,7 @@ impl From<&SessionRequest> for Request2 {
                 let Open { remote_host, remote_user, display, runtime_dir, .. } = *open;
                 let remote = remote_host.map(|host| (host, remote_user));
                 let desktop = Text::clipped(DESKTOP);
-                Self::Open(Box::new(Open2 {
+                Self::Open(Box::new(Open3 {
                     desktop,
                     runtime_dir,
                     gid,
@@ -78,13 +78,13 @@ impl From<&SessionRequest> for Request2 {
     }
 }
 
-impl From<Request2> for SessionRequest {
-    fn from(request: Request2) -> Self {
+impl From<Request3> for SessionRequest {
+    fn from(request: Request3) -> Self {
         match request {
-            Request2::Close(session) => Self::Close(session),
-            Request2::Open(open) => {
-                let Open2 { desktop, runtime_dir, gid, uid, user, service, class, session_type, .. } = *open;
-                let Open2 { tty, remote, display, token, .. } = *open;
+            Request3::Close(session) => Self::Close(session),
+            Request3::Open(open) => {
+                let Open3 { desktop, runtime_dir, gid, uid, user, service, class, session_type, .. } = *open;
+                let Open3 { tty, remote, display, token, .. } = *open;
                 assert_eq!(desktop.as_str(), DESKTOP);
                 let (remote_host, remote_user) =
                     remote.map_or((None, None), |(host, user)| (Some(host), user));
@@ -108,17 +108,17 @@ impl From<Request2> for SessionRequest {
 }
 
 #[derive(Serialize, Deserialize)]
-pub enum Reply2 {
+pub enum Reply3 {
     Refused(Message, RefusalCode),
     Fact(FactValue, ShortName),
     Status(u64, Status),
-    Opened(Opened2),
+    Opened(Opened3),
     /// All others are as they were.
     Other(Reply),
 }
 
 #[derive(Serialize, Deserialize)]
-pub struct Opened2 {
+pub struct Opened3 {
     greeting: Message,
     runtime_dir: Option<PathText>,
     seat: Option<(ShortName, Option<Vt>)>,
@@ -127,7 +127,7 @@ pub struct Opened2 {
     id: SessionId,
 }
 
-impl From<&Reply> for Reply2 {
+impl From<&Reply> for Reply3 {
     fn from(reply: &Reply) -> Self {
         match reply.clone() {
             Reply::Refused(Refusal { code, message }) => Self::Refused(message, code),
@@ -135,7 +135,7 @@ impl From<&Reply> for Reply2 {
             Reply::Status(status) => Self::Status(7, status),
             Reply::Opened(Opened { id, class, session_type, seat, vt, runtime_dir }) => {
                 let seat = seat.map(|seat| (seat, vt));
-                Self::Opened(Opened2 {
+                Self::Opened(Opened3 {
                     greeting: Text::clipped("hello"),
                     runtime_dir,
                     seat,
@@ -149,21 +149,21 @@ impl From<&Reply> for Reply2 {
     }
 }
 
-impl From<Reply2> for Reply {
-    fn from(reply: Reply2) -> Self {
+impl From<Reply3> for Reply {
+    fn from(reply: Reply3) -> Self {
         match reply {
-            Reply2::Refused(message, code) => Self::Refused(Refusal { code, message }),
-            Reply2::Fact(value, key) => Self::Fact(Fact { key, value }),
-            Reply2::Status(load, status) => {
+            Reply3::Refused(message, code) => Self::Refused(Refusal { code, message }),
+            Reply3::Fact(value, key) => Self::Fact(Fact { key, value }),
+            Reply3::Status(load, status) => {
                 assert_eq!(load, 7);
                 Self::Status(status)
             }
-            Reply2::Opened(Opened2 { greeting, runtime_dir, seat, session_type, class, id }) => {
+            Reply3::Opened(Opened3 { greeting, runtime_dir, seat, session_type, class, id }) => {
                 assert_eq!(greeting.as_str(), "hello");
                 let (seat, vt) = seat.map_or((None, None), |(seat, vt)| (Some(seat), vt));
                 Self::Opened(Opened { id, class, session_type, seat, vt, runtime_dir })
             }
-            Reply2::Other(other) => other,
+            Reply3::Other(other) => other,
         }
     }
 }

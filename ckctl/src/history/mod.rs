@@ -202,7 +202,7 @@ pub const ENDS: [(&str, &str); 4] = [
     ("gone", "The session has ended, and the history does not say when."),
 ];
 
-/// The words in the column ENDED BY and their meanings: `EndCause` of ck-core.
+/// The words in the column ENDED BY and their meanings: the words of [`EndCause`](ck_protocol::EndCause) in JSON, with spaces.
 pub const CAUSES: [(&str, &str); 7] = [
     ("logout", "The user logged out."),
     ("leader died", "The process that had logged the user in died without a logout."),
@@ -239,6 +239,31 @@ pub fn text(query: &Query, socket: &Path, output: &Output<'_>) -> Result<String,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ck_protocol::EndCause;
+
+    #[test]
+    fn every_cause_is_explained() {
+        let all = [
+            EndCause::Logout,
+            EndCause::LeaderDied,
+            EndCause::Terminated { by: 0 },
+            EndCause::NoReply,
+            EndCause::HooksNotAwaited,
+            EndCause::LeaderUnwatched,
+            EndCause::Unseen,
+        ];
+        let word = |cause: EndCause| match cause {
+            EndCause::Terminated { .. } => "terminated by UID".to_owned(),
+            // A new variant belongs into `all`.
+            EndCause::Logout
+            | EndCause::LeaderDied
+            | EndCause::NoReply
+            | EndCause::HooksNotAwaited
+            | EndCause::LeaderUnwatched
+            | EndCause::Unseen => cause.as_str().replace('_', " "),
+        };
+        assert_eq!(CAUSES.map(|(word, _)| word.to_owned()), all.map(word));
+    }
 
     #[test]
     fn invalid_lines_are_skipped() {

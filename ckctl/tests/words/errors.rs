@@ -31,6 +31,7 @@ fn a_wrong_command_line_is_one_line_that_says_where_help_is() {
         (&["-o", "xml"], "table, json, csv", "--help`"),
         (&["list", "--json", "-o", "csv"], "cannot be used", "--help`"),
         (&["help", "nosuch"], "'nosuch'", "`ckctl --help`"),
+        (&["doctor", "--service", "sshd"], "--login <USER>", "`ckctl doctor --help`"),
         (&["a\u{1b}b"], r"a\u{1b}b", "--help`"),
     ] {
         let said = error(ckctl().args(words), 2);

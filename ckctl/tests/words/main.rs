@@ -19,6 +19,7 @@ mod errors;
 #[path = "../fake_broker/mod.rs"]
 mod fake_broker;
 mod lists;
+mod locks;
 mod surroundings;
 
 /// A broker with these sessions, which are also its users.

@@ -50,6 +50,14 @@ fn only_the_two_session_functions_are_exported() {
     assert_eq!(exported(module()), ["pam_sm_close_session", "pam_sm_open_session"]);
 }
 
+/// `ckctl doctor` and what(1) read it there.
+#[test]
+fn it_says_of_which_release_it_is() {
+    let mark = concat!("@(#)pam_ck ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
+    let bytes = std::fs::read(module()).unwrap();
+    assert_eq!(bytes.windows(mark.len()).filter(|window| *window == mark).count(), 1);
+}
+
 #[test]
 fn it_needs_only_libraries_that_a_host_has_already() {
     let readelf = Command::new("readelf").args(["--dynamic", "--wide"]).arg(module()).output().unwrap();

@@ -7,7 +7,7 @@ use ck_broker::{
     sessions::store::{RecoveredState, StateDir, Store},
 };
 use ck_core::{
-    model::{EndCause, SessionRecord},
+    model::SessionRecord,
     registry::{Effect, Input, Registry},
 };
 use ck_fuzz::within;

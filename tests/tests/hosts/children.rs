@@ -150,7 +150,9 @@ fn the_start_of_a_child_waits_for_nobody() {
     let pid = Pid::from_raw(history.trim().parse().expect("one pid")).expect("a pid");
     kill_process(pid, Signal::KILL).expect("kill the writer of the history");
     drop(login);
-    wait_until(SOON, "the broker goes on", || machine.broker().stderr().contains("user 2001 has left"));
+    wait_until(SOON, "the broker goes on", || {
+        machine.broker().stderr().contains("user alice (2001) has left")
+    });
     wait_until(SOON, "another one was started", || !["", &history].contains(&children().as_str()));
     // Other managers are looked for among all processes.
     machine.broker().signal(Signal::HUP);

@@ -77,7 +77,7 @@ fn visit(machine: &Machine, service: &str) {
 /// How many sessions have ended by `why`, and that nobody has complained: the module in the system's log, or the broker.
 fn assert_ended(machine: &Machine, why: &str, count: usize) {
     let log = machine.broker().stderr();
-    let ended = log.lines().filter(|line| line.ends_with(&format!(" of user 2001 ended: {why}"))).count();
+    let ended = log.lines().filter(|line| line.ends_with(&format!(" (2001) ended: {why}"))).count();
     assert_eq!(ended, count, "{log}");
     assert!(!log.contains("error: ") && !log.contains("warning: "), "{log}");
     assert_eq!(module_lines(machine), Vec::<String>::new());

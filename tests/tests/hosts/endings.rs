@@ -90,7 +90,7 @@ fn a_thousand_leaders_that_die_at_once() {
     ended.sort_unstable();
     ended.dedup();
     assert_eq!(ended.len(), COUNT, "no session ends twice");
-    assert_eq!(log.lines().filter(|line| line.ends_with("user 2001 has left")).count(), 1);
+    assert_eq!(log.lines().filter(|line| line.ends_with("user alice (2001) has left")).count(), 1);
 
     assert_eq!(descriptors(), open_before, "descriptors were left open");
     let after = machine.broker_ticks();

@@ -15,6 +15,7 @@ mod crash;
 mod daemons;
 mod dependencies;
 mod directories;
+mod doctor;
 mod endings;
 mod events;
 mod faults;

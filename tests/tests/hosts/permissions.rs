@@ -133,7 +133,7 @@ fn locking_a_session_needs_its_owner_an_administrator_or_root() {
     let machine = machine("");
     for (verb, word) in [("lock", "locked"), ("unlock", "unlocked")] {
         let told = |id: &str| {
-            machine.broker().stderr().contains(&format!("session {id} of user 2001 is to be {word}\n"))
+            machine.broker().stderr().contains(&format!("session {id} of alice (2001) is to be {word}\n"))
         };
         only_others_are_refused(&machine, |peer, id| ckctl(&machine, peer, &[verb, id]), told);
     }

@@ -47,8 +47,8 @@ fn watch(machine: &Machine, by: &[&str]) -> Running {
 
 /// Whether each of them hears of a login of alice's that comes now.
 fn who_hears<const COUNT: usize>(machine: &Machine, watches: [&Running; COUNT]) -> [bool; COUNT] {
-    let heard = |watch: &Running| watch.stdout().matches("user 2001 has left\n").count();
-    let of_bob = |watch: &Running| watch.stdout().matches("user 2002 has left\n").count();
+    let heard = |watch: &Running| watch.stdout().matches("user alice (2001) has left\n").count();
+    let of_bob = |watch: &Running| watch.stdout().matches("user bob (2002) has left\n").count();
     let before = watches.map(heard);
     let bobs = watches.map(of_bob);
     machine.host.run_ok(&["su", "alice", "-c", "true"]);
@@ -95,11 +95,14 @@ fn what_somebody_has_not_read_yet_is_not_told_after_the_reload() {
     reload(&machine, OWN);
     machine.host.run_ok(&["kill", "-CONT", &pid]);
     machine.host.run_ok(&["su", "bob", "-c", "true"]);
-    wait_until(SOON, "what is bob's", || bob.stdout().contains("user 2002 has left\n"));
+    wait_until(SOON, "what is bob's", || bob.stdout().contains("user bob (2002) has left\n"));
     let told = bob.stdout();
-    assert!(told.contains("session 1 of user 2001 ended\n"), "what had room before was told: {told}");
-    assert!(!told.contains(&format!("session {LOGINS} of user 2001 ended\n")), "told after the reload");
-    assert!(told.contains("  lost 1 change\n") && told.contains("of user 2002 ended\n"));
+    assert!(
+        told.contains("session 1 of somebody (2001) ended after "),
+        "what had room before was told: {told}"
+    );
+    assert!(!told.contains(&format!("session {LOGINS} of somebody (2001) ended")), "told after the reload");
+    assert!(told.contains("  lost 1 change\n") && told.contains("of bob (2002) ended after "));
     machine.host.run_ok(&["kill", "-TERM", &pid]);
 }
 

@@ -23,11 +23,12 @@ fn answer(machine: &Machine, socket: &str, bytes: &str) -> String {
 fn requests_of_another_release_are_refused_with_a_word() {
     let machine = Machine::up();
     for socket in ["session", "admin"] {
-        for version in ["00", "02", "ff"] {
+        for (version, answered) in [("00", '\u{1}'), ("03", '\u{2}'), ("ff", '\u{2}')] {
             let told = answer(&machine, socket, &format!("{version}00"));
             let number = u8::from_str_radix(version, 16).expect("a number");
             assert!(told.contains(&format!("protocol version {number} is not spoken here")), "{told}");
             assert!(told.contains("install one release of all parts") && told.ends_with(" closed"), "{told}");
+            assert!(told.starts_with(answered), "in the nearest version: {told:?}");
         }
         // A request that a newer release may have.
         let told = answer(&machine, socket, "0163");
@@ -35,6 +36,43 @@ fn requests_of_another_release_are_refused_with_a_word() {
     }
     assert_eq!(machine.host.run_ok(&["su", "alice", "-c", "echo $XDG_RUNTIME_DIR"]), "/run/user/2001");
     machine.await_nothing_left();
+}
+
+/// A subscriber and a peer that speak version 1 are told what they always were, byte for byte.
+#[test]
+fn peers_of_the_first_release_are_told_what_they_know() {
+    let machine = Machine::up();
+    let speak = "use Socket; $| = 1; socket(S, AF_UNIX, SOCK_SEQPACKET, 0); \
+         connect(S, pack_sockaddr_un('/run/ck-broker/admin.sock')) or die $!; \
+         send(S, pack('H*', $ARGV[0]), 0) or die $!; \
+         while ($ARGV[1]-- && defined recv(S, $reply, 5000, 0)) { print unpack('H*', $reply), qq(\\n) }";
+    let subscriber = machine.host.spawn(&["perl", "-e", speak, "0105", "100"]);
+    wait_until(SOON, "it has subscribed", || subscriber.stdout().contains("010b"));
+    let login = held(&machine, "alice", 2001);
+    let (id, uid) = ("01", "d10f");
+    assert_eq!(machine.host.run_ok(&["perl", "-e", speak, "010901", "1"]), "010a01");
+    drop(login);
+    machine.await_nothing_left();
+    wait_until(SOON, "the teardown", || {
+        subscriber.stdout().lines().any(|line| line.ends_with(&format!("04{uid}")))
+    });
+    // Without their numbers, and without those of seats.
+    let told = subscriber.stdout();
+    let changes = told.lines().filter_map(|line| line.strip_prefix("010c")?.get(2..));
+    let changes: Vec<&str> = changes.filter(|change| !change.starts_with("07")).collect();
+    let expected = [
+        format!("00{uid}"),
+        format!("01{id}"),
+        format!("08{id}{uid}"),
+        format!("02{id}{uid}"),
+        format!("03{uid}"),
+        format!("04{uid}"),
+    ];
+    assert_eq!(changes.len(), expected.len(), "{told}");
+    for (number, (change, expected)) in changes.iter().zip(&expected).enumerate() {
+        assert!(if number == 1 { change.starts_with(expected) } else { change == expected }, "{told}");
+    }
+    assert!(changes[1].contains("616c696365"), "the session is there with its user: {told}");
 }
 
 /// A session of the user's, with a file in its directory.

@@ -12,7 +12,7 @@ const HEAD: &str = "# What ckctl shows\n\n\
     Made by a test from what the commands print on a host with two logins; times, process ids and the limit of sessions\n\
     are replaced. `man ckctl` has all verbs and options, `ckctl VERB --help` those of one.\n";
 /// The views, and when to look: each command, and what is said of it.
-const VIEWS: [(&str, &str); 10] = [
+const VIEWS: [(&str, &str); 11] = [
     ("ckctl", "Who is here:"),
     ("ckctl show 2", "All that is known of a session:"),
     (
@@ -24,6 +24,7 @@ const VIEWS: [(&str, &str); 10] = [
     ("ckctl linger list", "Who keeps a runtime directory without a session:"),
     ("ckctl status", "How the broker is:"),
     ("ckctl status --metrics", "The same for monitors, as MONITORING.md says; here its beginning:"),
+    ("ckctl doctor", "Whether logins get what they should:"),
     ("ckctl teardown list", "What is still to be torn down:"),
     ("ckctl history", "Who was here:"),
 ];
@@ -49,6 +50,8 @@ fn the_document_shows_what_is_printed() {
         let words: Vec<&str> = command.split(' ').collect();
         document += &view(what, command, &beginning(command, &machine.host.run_ok(&words)));
     }
+    machine.host.run_ok(&["ckctl", "terminate", "3"]);
+    wait_until(SOON, "the end has been shown", || watch.stdout().contains(" torn down\n"));
     watch.signal(rustix::process::Signal::INT);
     assert!(watch.wait(SOON).is_some(), "it ends");
     document += &view("Who comes and goes, as it happens:", "ckctl watch", &watch.stdout());
@@ -80,9 +83,13 @@ fn view(what: &str, command: &str, printed: &str) -> String {
 
 /// The line with all that is different each time replaced.
 fn steady(line: &str) -> String {
-    let line = dated(line);
+    // The directory of modules.
+    let line = dated(line).replace(&format!("/{}-linux-gnu/", std::env::consts::ARCH), "/x86_64-linux-gnu/");
     if line.starts_with('#') {
         return line;
+    }
+    if let Some((start, cause)) = line.split_once(" ended after 12:00:00") {
+        return format!("{start} ended after 00:00:00{cause}");
     }
     // How long somebody was here, behind from when to when.
     let parts: Vec<&str> = line.split("12:00:00").collect();

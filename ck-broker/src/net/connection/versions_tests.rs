@@ -1,5 +1,5 @@
-//! Peers and brokers of two releases: the module's own client and `ckctl`'s, and connections as the broker has them, with
-//! a protocol that has a version 2.
+//! Peers and brokers of two releases: the module's own client and `ckctl`'s, and connections as the broker has them. The first
+//! release spoke version 1, this one also speaks version 2, and one that does not exist speaks versions 2 and 3.
 
 use super::super::receive::complaint;
 use super::*;
@@ -8,9 +8,10 @@ use ck_core::{
     policy::{Listing, Requester},
 };
 use ck_protocol::{
-    AdminRequest, Event, RefusalCode, SessionRef, SessionRequest, State, Text, Timestamp, Token,
+    AdminRequest, Event, RefusalCode, SessionRef, SessionRequest, State, Text, Timestamp, Token, Told,
+    UserName, V1,
 };
-use invented::{BOTH, OLD, ONLY_2, login, opened, status};
+use invented::{BOTH, OLD, ONLY_3, login, opened, status};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     net::{
@@ -38,6 +39,9 @@ mod module;
 #[path = "../../../../ckctl/src/client.rs"]
 #[allow(dead_code, unreachable_pub, reason = "ckctl uses all of it, and it is public there")]
 mod people;
+
+/// What the first release speaks.
+static FIRST: Protocol = Protocol::new(&V1, &[]);
 
 /// Long enough on any machine.
 const LONG: Duration = Duration::from_secs(20);
@@ -160,11 +164,13 @@ fn serve_module(connection: &Connection, packet: &[u8], seen: &mut Seen) -> bool
 #[test]
 fn a_module_and_a_broker_of_two_releases_open_and_close_a_session() {
     for (name, module, protocol, spoken) in [
-        ("an old module, a new broker", OLD, BOTH, vec![1]),
-        ("a new module, an old broker", BOTH, OLD, vec![2, 1]),
-        ("two of the new release", BOTH, BOTH, vec![2]),
-        ("two of the old release", OLD, OLD, vec![1]),
-        ("a broker that has given version 1 up", BOTH, ONLY_2, vec![2]),
+        ("a module of the first release, this broker", FIRST, OLD, vec![1]),
+        ("this module, a broker of the first release", OLD, FIRST, vec![2, 1]),
+        ("an old module, a new broker", OLD, BOTH, vec![2]),
+        ("a new module, an old broker", BOTH, OLD, vec![3, 2]),
+        ("two of the new release", BOTH, BOTH, vec![3]),
+        ("two of the old release", OLD, OLD, vec![2]),
+        ("a broker that has given version 2 up", BOTH, ONLY_3, vec![3]),
     ] {
         let broker = Broker::start(protocol, Endpoint::Session, serve_module);
         assert_eq!(broker.ask(module, &login(1)).unwrap(), opened(7), "{name}");
@@ -177,15 +183,15 @@ fn a_module_and_a_broker_of_two_releases_open_and_close_a_session() {
 
 #[test]
 fn releases_too_far_apart_say_so() {
-    let broker = Broker::start(ONLY_2, Endpoint::Session, serve_module);
+    let broker = Broker::start(ONLY_3, Endpoint::Session, serve_module);
     let error = broker.ask(OLD, &login(1)).unwrap_err().to_string();
     assert!(
         error.ends_with(
-            "protocol version 2 is not spoken here, only 1 to 1: install one release of all parts"
+            "protocol version 3 is not spoken here, only 1 to 2: install one release of all parts"
         ),
         "{error}"
     );
-    assert_eq!(broker.spoken(), (1, vec![1]));
+    assert_eq!(broker.spoken(), (1, vec![2]));
 }
 
 #[test]
@@ -206,12 +212,12 @@ fn a_module_that_speaks_one_version_does_not_ask_twice() {
         reply(connection, &Reply::refused(RefusalCode::Version, "no"));
         false
     });
-    let refused = broker.ask(OLD, &login(1)).unwrap();
+    let refused = broker.ask(FIRST, &login(1)).unwrap();
     assert!(matches!(refused, Reply::Refused(refusal) if refusal.code == RefusalCode::Version));
     assert_eq!(broker.spoken(), (1, vec![1]));
     let refused = broker.ask(BOTH, &login(1)).unwrap();
     assert!(matches!(refused, Reply::Refused(refusal) if refusal.code == RefusalCode::Version));
-    assert_eq!(broker.spoken(), (2, vec![2, 1]), "and who speaks two asks once in each");
+    assert_eq!(broker.spoken(), (2, vec![3, 2]), "and who speaks two asks once in each");
 }
 
 /// Both answers come in time, if each had the time of both.
@@ -238,6 +244,7 @@ fn serve_people(connection: &Connection, packet: &[u8], _: &mut Seen) -> bool {
         }
         Ok(AdminRequest::Status) => reply(connection, &Reply::Status(status(4))),
         Ok(AdminRequest::Subscribe) => tell(connection),
+        Ok(AdminRequest::Lock(_)) => reply(connection, &Reply::Told(Box::new(told()))),
         Ok(_) => reply(connection, &Reply::End),
         Err(error) => {
             reply(connection, &complaint(&error));
@@ -270,9 +277,13 @@ fn tell(connection: &Connection) {
         }
     };
     send_all(&mut subscriptions);
-    let event = Event::UserAdded(Uid::ROOT);
+    let event = Event::UserAdded { uid: Uid::ROOT, user: Some(UserName::clipped("root")) };
     subscriptions.publish(&event, |_| None).unwrap();
     send_all(&mut subscriptions);
+}
+
+fn told() -> Told {
+    Told { uid: Uid::ROOT, user: UserName::clipped("root"), subscribers: 3 }
 }
 
 fn session() -> ck_protocol::Session {
@@ -302,10 +313,12 @@ fn session() -> ck_protocol::Session {
 #[test]
 fn people_and_a_broker_of_two_releases_understand_each_other() {
     for (ckctl, protocol, spoken) in [
-        (OLD, BOTH, vec![1, 1]),
-        (BOTH, OLD, vec![2, 1, 1]),
-        (BOTH, BOTH, vec![2, 2]),
-        (OLD, OLD, vec![1, 1]),
+        (FIRST, OLD, vec![1, 1]),
+        (OLD, FIRST, vec![2, 1, 1]),
+        (OLD, BOTH, vec![2, 2]),
+        (BOTH, OLD, vec![3, 2, 2]),
+        (BOTH, BOTH, vec![3, 3]),
+        (OLD, OLD, vec![2, 2]),
     ] {
         let broker = Broker::start(protocol, Endpoint::Admin, serve_people);
         let mut client = broker.people(ckctl);
@@ -317,7 +330,9 @@ fn people_and_a_broker_of_two_releases_understand_each_other() {
 
 #[test]
 fn a_broker_without_facts_is_asked_for_its_status_in_its_version() {
-    for (ckctl, protocol, spoken) in [(OLD, OLD, vec![1, 1, 1]), (BOTH, OLD, vec![2, 1, 1, 1])] {
+    for (ckctl, protocol, spoken) in
+        [(OLD, OLD, vec![2, 2, 2]), (BOTH, OLD, vec![3, 2, 2, 2]), (OLD, FIRST, vec![2, 1, 1, 1])]
+    {
         let broker = Broker::start(protocol, Endpoint::Admin, serve_people_without_facts);
         let mut client = broker.people(ckctl);
         assert_eq!(client.facts().unwrap(), status(4).facts());
@@ -328,13 +343,30 @@ fn a_broker_without_facts_is_asked_for_its_status_in_its_version() {
 
 #[test]
 fn a_subscriber_is_told_in_the_version_that_it_speaks() {
-    for (ckctl, protocol) in [(OLD, BOTH), (BOTH, OLD), (BOTH, BOTH)] {
+    let root = || Some(UserName::clipped("root"));
+    for (ckctl, protocol, user) in [
+        (OLD, BOTH, root()),
+        (BOTH, OLD, root()),
+        (BOTH, BOTH, root()),
+        (FIRST, OLD, None),
+        (OLD, FIRST, None),
+    ] {
         let broker = Broker::start(protocol, Endpoint::Admin, serve_people);
         let mut client = broker.people(ckctl);
         client.subscribe().unwrap();
         let told: Vec<Reply> = (0..3).map(|_| client.next_told().unwrap()).collect();
         assert_eq!(told[..2], [Reply::Session(Box::new(session())), Reply::Synced(0)]);
-        assert!(matches!(&told[2], Reply::Change(change) if change.event == Event::UserAdded(Uid::ROOT)));
+        let event = Event::UserAdded { uid: Uid::ROOT, user };
+        assert!(matches!(&told[2], Reply::Change(change) if change.event == event), "{told:?}");
+    }
+}
+
+#[test]
+fn who_was_told_to_lock_a_session_is_not_known_in_version_1() {
+    for (ckctl, protocol, known) in [(OLD, OLD, Some(told())), (OLD, FIRST, None), (FIRST, OLD, None)] {
+        let broker = Broker::start(protocol, Endpoint::Admin, serve_people);
+        let answer = broker.people(ckctl).request_lock(AdminRequest::Lock(SessionId::FIRST));
+        assert_eq!(answer.unwrap(), known);
     }
 }
 
@@ -346,9 +378,9 @@ fn what_a_peer_spoke_last_is_what_it_is_answered_in() {
     let peer = Peer { pid: Pid::try_from(1).unwrap(), uid: 0, gid: 0, process: None };
     let mut connection = Connection::new(ours, BOTH, Endpoint::Admin, peer, Instant::now());
     let mut buffer = [0; limits::REQUEST + 1];
-    assert_eq!(connection.version().number(), 1, "before anything was said");
+    assert_eq!(connection.version().number(), 2, "before anything was said");
     // What cannot be read, for another reason than its version, is answered in its version as well.
-    for (said, answered) in [(2, 2), (1, 1), (2, 2), (3, 1), (0, 1)] {
+    for (said, answered) in [(3, 3), (2, 2), (3, 3), (4, 3), (1, 2), (0, 2)] {
         assert_eq!(send_now(theirs.as_fd(), &[said, 99]), Sent::Yes);
         let packet = connection.receive(&mut buffer).unwrap().unwrap();
         let error = connection.decode::<AdminRequest>(packet).unwrap_err();

@@ -13,7 +13,7 @@ const ALICE: u32 = 2001;
 /// What the broker logs last of a logout that leaves nothing: then the worker has been reaped.
 const TORN_DOWN: &str = "runtime directory of user 2001 torn down";
 /// What a logout that is not the last one logs, and a login.
-const ENDED: &str = "of user 2001 ended";
+const ENDED: &str = "(2001) ended: ";
 const OPENED: &str = "opened for";
 
 /// Does it once, and looks after it. Says whether the broker was killed.

@@ -142,7 +142,9 @@ fn admin(connection: &Connection, frame: &[u8]) -> Answer {
             (Ok(AdminRequest::Users), Some(Reply::User(_))) => continue,
             (Ok(AdminRequest::Seats), Some(Reply::Seat(_))) => continue,
             (Ok(AdminRequest::Users | AdminRequest::Seats), Some(Reply::End)) => ("list", true),
-            (Ok(AdminRequest::Lock(_) | AdminRequest::Unlock(_)), Some(Reply::Done(1))) => ("locked", true),
+            (Ok(AdminRequest::Lock(_) | AdminRequest::Unlock(_)), Some(Reply::Done(1) | Reply::Told(_))) => {
+                ("locked", true)
+            }
             (
                 Ok(AdminRequest::Lock(_) | AdminRequest::Unlock(_) | AdminRequest::Activate(_)),
                 Some(Reply::Refused(_)),

@@ -1,5 +1,6 @@
 //! Who listens learns of every change, whoever does not listen any more holds nobody up.
 
+mod locks;
 mod replay;
 mod stalled;
 mod watch;

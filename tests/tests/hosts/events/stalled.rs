@@ -118,7 +118,7 @@ fn who_does_not_listen_yet_gets_the_place_of_somebody_who_listens_by_many_connec
     await_subscribers(&machine, OTHERS);
     machine.host.run_ok(&["su", "alice", "-c", "true"]);
     for watch in &watches {
-        wait_until(SOON, "the change", || watch.stdout().contains("user 2001 has left\n"));
+        wait_until(SOON, "the change", || watch.stdout().contains("user alice (2001) has left\n"));
         assert!(!watch.is_over(), "{}", watch.stderr());
     }
 }

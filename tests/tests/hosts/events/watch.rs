@@ -25,6 +25,12 @@ fn lines(watch: &Running) -> Vec<String> {
     watch.stdout().lines().map(|line| line.split_once("  ").expect("a time").1.to_owned()).collect()
 }
 
+/// Of the line of an end: the session, and why it ended. It lasted less than an hour.
+fn end(line: &str) -> (&str, &str) {
+    let (session, rest) = line.split_once(" ended after 00:").unwrap_or_else(|| panic!("{line}"));
+    (session, rest.split_once(": ").expect("a cause").1)
+}
+
 #[test]
 fn who_is_here_then_every_change_a_line_each_until_interrupted() {
     let machine = Machine::up();
@@ -43,12 +49,12 @@ fn who_is_here_then_every_change_a_line_each_until_interrupted() {
     assert_eq!(shown[1], "1 session is here; changes follow");
     let of_alice: Vec<&str> =
         shown[2..].iter().map(String::as_str).filter(|line| line.contains("2001")).collect();
-    assert_eq!(of_alice[0], "user 2001 is here");
+    assert_eq!(of_alice[0], "user alice (2001) is here");
     assert!(of_alice[1].starts_with("session 2 opened for alice (2001) by su["), "{}", of_alice[1]);
-    let ended =
-        ["session 2 of user 2001 ended", "user 2001 has left", "runtime directory of user 2001 torn down"];
-    assert_eq!(of_alice[2..], ended);
-    assert!(shown.contains(&"session 1 of user 2002 ended".to_owned()), "{shown:?}");
+    assert_eq!(end(of_alice[2]), ("session 2 of alice (2001)", "logout"));
+    assert_eq!(of_alice[3..], ["user alice (2001) has left", "runtime directory of user 2001 torn down"]);
+    let of_bob = shown.iter().find(|line| line.starts_with("session 1 of bob (2002) ended")).expect("his");
+    assert_eq!(end(of_bob), ("session 1 of bob (2002)", "its leader died"));
     watch.signal(Signal::INT);
     assert_eq!(watch.wait(SOON).and_then(|status| status.code()), Some(0));
     assert_eq!(watch.stderr(), "");
@@ -86,6 +92,51 @@ fn programs_get_an_object_a_line() {
     assert_eq!((&objects[3]["id"], &objects[4]["id"]), (&objects[3]["session"]["id"], &objects[3]["id"]));
     // As lists show it.
     assert_eq!(objects[3]["session"]["state"], "active");
+    let ended = &objects[4];
+    assert_eq!((&ended["session"]["state"], &ended["session"]["service"]), (&"closing".into(), &"su".into()));
+    assert_eq!((&ended["ended_by"], &ended["terminated_by"]), (&"logout".into(), &Value::Null));
+    assert!(
+        ended["duration_seconds"].as_f64().is_some_and(|lasted| lasted > 0.0 && lasted < 3600.0),
+        "{ended}"
+    );
+    let names: Vec<&Value> = objects[2..].iter().map(|object| &object["user"]).collect();
+    let alice = &Value::from("alice");
+    assert_eq!(names, [alice, alice, alice, alice, &Value::Null], "a teardown is known by its uid alone");
+}
+
+#[test]
+fn who_ended_a_session_is_named() {
+    let machine = Machine::up();
+    let people = watch(&machine, &["ckctl", "watch"], "changes follow\n");
+    let programs = watch(&machine, &["ckctl", "watch", "--json"], "synced");
+    for terminate in [&["ckctl"][..], &["setpriv", "--reuid=2002", "--regid=2002", "--clear-groups", "ckctl"]]
+    {
+        let _login = machine.host.spawn(&["su", "bob", "-c", "exec sleep 100"]);
+        machine.await_sessions(1);
+        machine.host.run_ok(&[terminate, &["terminate", "--user", "bob"]].concat());
+        machine.await_nothing_left();
+    }
+    for watch in [&people, &programs] {
+        wait_until(SOON, "both ends", || {
+            watch.stdout().matches(" ended after ").count() == 2
+                || watch.stdout().matches("\"session_removed\"").count() == 2
+        });
+    }
+    let shown = lines(&people);
+    let ends: Vec<_> = shown.iter().filter(|line| line.contains(" ended ")).map(|line| end(line)).collect();
+    let expected = [
+        ("session 1 of bob (2002)", "terminated by root (0)"),
+        ("session 2 of bob (2002)", "terminated by bob (2002)"),
+    ];
+    assert_eq!(ends, expected);
+    let told = programs.stdout();
+    let objects = told.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let removed = objects.filter(|object| object["event"] == "session_removed");
+    let by: Vec<_> =
+        removed.map(|object| (object["ended_by"].clone(), object["terminated_by"].clone())).collect();
+    assert_eq!(by, [("terminated".into(), 0.into()), ("terminated".into(), 2002.into())]);
+    let log = machine.broker().stderr();
+    assert!(log.contains("session 2 of bob (2002) ended: terminated by uid 2002"), "{log}");
 }
 
 #[test]
@@ -129,7 +180,7 @@ fn it_may_be_quiet_for_long_and_one_that_is_killed_is_noticed() {
     assert!(machine.broker_ticks() <= ticks + 1, "a broker with a subscriber is not idle");
     assert!(!first.is_over(), "{}", first.stderr());
     machine.host.run_ok(&["su", "alice", "-c", "true"]);
-    wait_until(SOON, "the change", || first.stdout().contains("user 2001 is here\n"));
+    wait_until(SOON, "the change", || first.stdout().contains("user alice (2001) is here\n"));
 }
 
 #[test]
@@ -143,9 +194,9 @@ fn one_that_was_stopped_says_how_much_it_has_lost() {
     machine.host.run_ok(&["kill", "-STOP", &pid]);
     machine.host.run_ok(&["subscriber", "logins", "2002", "2000"]);
     machine.host.run_ok(&["kill", "-CONT", &pid]);
-    wait_until(SOON, "the last change", || watch.stdout().contains("user 2002 has left\n"));
+    wait_until(SOON, "the last change", || watch.stdout().contains("user somebody (2002) has left\n"));
     machine.host.run_ok(&["su", "alice", "-c", "true"]);
-    wait_until(SOON, "a later change", || watch.stdout().contains("user 2001 has left\n"));
+    wait_until(SOON, "a later change", || watch.stdout().contains("user alice (2001) has left\n"));
     let lost: Vec<String> = lines(&watch).into_iter().filter(|line| line.starts_with("lost ")).collect();
     assert!(lost.len() == 1 && lost[0].ends_with(" changes"), "{lost:?}");
     machine.host.run_ok(&["kill", "-TERM", &pid]);
@@ -177,7 +228,7 @@ fn names_in_it_steer_no_terminal() {
                  . chr(0) . chr(0) . chr(0) . chr(1) . $t->(\"\\e[2Jhost\\n\") . chr(0) . chr(0) . chr(0), 0) or die $!; \
                  recv($s, my $r, 4096, 0); sleep 1";
     machine.host.run_ok(&["perl", "-e", login]);
-    wait_until(SOON, "the session has ended", || watch.stdout().contains("user 2002 has left\n"));
+    wait_until(SOON, "the session has ended", || watch.stdout().contains("user bob (2002) has left\n"));
     let shown = watch.stdout();
     assert!(shown.contains(r" by t[") && shown.contains(r" from \u{1b}[2Jhost\u{a}"), "{shown}");
     assert!(!shown.contains('\u{1b}'));

@@ -11,7 +11,7 @@ fn close(session: SessionRef) -> SessionRequest {
 
 /// How often the broker has said that this session ended.
 fn ends(machine: &Machine, id: u64) -> usize {
-    let line = format!("session {id} of user 2001 ended");
+    let line = format!("session {id} of alice (2001) ended");
     machine.broker().stderr().lines().filter(|logged| logged.contains(&line)).count()
 }
 

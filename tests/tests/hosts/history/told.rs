@@ -178,5 +178,5 @@ fn why_a_session_ended_is_written() {
         assert!(table.contains(row), "{table}");
     }
     let log = machine.broker().stderr();
-    assert!(log.contains("session 4 of user 2001 ended: while no broker ran"), "{log}");
+    assert!(log.contains("session 4 of alice (2001) ended: while no broker ran"), "{log}");
 }

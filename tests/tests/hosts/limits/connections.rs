@@ -120,7 +120,7 @@ fn connections_of_ever_more_uids_keep_nobody_out_and_end_no_users() {
     let before = watch.stdout().len();
     machine.host.run_ok(&["su", "alice", "-c", "true"]);
     wait_until(SOON, "the listener goes on hearing", || {
-        watch.stdout()[before..].contains("user 2001 has left")
+        watch.stdout()[before..].contains("user alice (2001) has left")
     });
     drop(watch);
     machine.await_nothing_left();

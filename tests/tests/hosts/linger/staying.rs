@@ -87,7 +87,7 @@ fn it_is_there_from_the_systems_start_on() {
         assert_private(&machine);
         assert_eq!(lingerers(&machine)[0]["state"], "lingering");
         let log = machine.broker().stderr();
-        assert!(log.contains("user 2001 is here"), "{log}");
+        assert!(log.contains("user alice (2001) is here"), "{log}");
         machine.host.run_ok(&["ckctl", "linger", "off", "2001"]);
         machine.await_nothing_left();
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::pages::{page, source, unescaped};
 
-const FILES: [&str; 9] =
-    ["event", "fact", "reply", "request", "seat", "session", "status", "teardown", "user"];
+const FILES: [&str; 10] =
+    ["end_cause", "event", "fact", "reply", "request", "seat", "session", "status", "teardown", "user"];
 
 /// What is in each type, a line each: `NUMBER NAME CONTENT` of a choice, `NAME TYPE` of a record.
 type Types = BTreeMap<String, Vec<String>>;
@@ -103,7 +103,10 @@ fn the_page_has_the_protocol_as_it_is() {
         declared(&source(&format!("ck-protocol/src/{file}.rs")), &mut types);
     }
     assert!(types["AdminRequest"].contains(&"12 Linger Linger".to_owned()), "{types:#?}");
-    assert!(types["Event"].contains(&"8 LockRequested id SessionId, uid Uid".to_owned()), "{types:#?}");
+    assert!(
+        types["Event"].contains(&"8 LockRequested id SessionId, uid Uid, user optional UserName".to_owned()),
+        "{types:#?}"
+    );
     let documented = documented();
     let names = |types: &Types| types.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&documented), names(&types));

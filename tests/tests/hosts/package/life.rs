@@ -44,6 +44,7 @@ fn whole_life(site: &Site) {
     let beside = told.contains("systemd-logind manages /run/user here");
     assert_eq!(beside, site.directories == Directories::Logind, "{told}");
     logins_have_sessions(site);
+    nothing_is_found(site);
 
     let held = site.alice_stays();
     let session = site.sessions_of("alice");
@@ -75,6 +76,18 @@ fn logins_have_sessions(site: &Site) {
     let with = Seen { session: true, directory: true };
     assert_eq!(site.bob(), with);
     assert_eq!(site.bob_on_a_terminal(), with);
+}
+
+/// `ckctl doctor` is content, but for sysvinit, which starts nothing again.
+fn nothing_is_found(site: &Site) {
+    let told = site.host.run_ok(&["ckctl", "doctor", "--login", "bob", "--no-legend"]);
+    let is_good = |line: &&str| line.starts_with("ok ") || line.starts_with("skipped ");
+    let bad: Vec<&str> = told.lines().filter(|line| !is_good(line)).collect();
+    let supervisor = |line: &&str| {
+        line.starts_with("warning  supervisor ") || line.contains("  do: start it as a service")
+    };
+    assert!(bad.iter().all(supervisor), "{told}");
+    assert!(told.contains("login-close"), "{told}");
 }
 
 /// Logins that come while the broker is restarted get in, and where its sockets stay, they get a session.

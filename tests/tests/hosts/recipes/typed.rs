@@ -34,13 +34,13 @@ fn the_package() {
     let readme = without_make(&recipe("README.md", "make deb"));
     let told = type_in(host, &format!("export DEBIAN_FRONTEND=noninteractive\n{readme}"));
     assert!(told.contains("/run/user/2001\n") && told.contains("1 session listed"), "{told}");
-    assert!(told.contains("all is well"), "{told}");
+    assert!(told.contains("No problems, no warnings"), "{told}");
     assert!(host.metadata("/usr/sbin/ck-broker").is_none(), "it is not purged");
 
     let install = without_make(&recipe("INSTALL.md", "make deb"));
     type_in(host, &format!("export DEBIAN_FRONTEND=noninteractive\n{install}"));
-    let told = type_in(host, &recipe("INSTALL.md", "ckctl status"));
-    assert!(told.contains("all is well") && told.contains("/run/user/2001\n"), "{told}");
+    let told = type_in(host, &recipe("INSTALL.md", "ckctl doctor"));
+    assert!(told.contains("No problems, no warnings") && told.contains("/run/user/2001\n"), "{told}");
     assert_eq!(site.bob(), ALL);
     documents_that_are_named_are_there(host);
 }
@@ -124,17 +124,14 @@ fn where_to_look() {
     host.run_ok(&["sh", "-c", "for file in auth.log syslog; do ln -sf /run/messages /var/log/$file; done"]);
     host.run_ok(&["ssh", "alice@127.0.0.1", "true"]);
     let cannot = "is ck-broker running?); logging in without a session";
-    wait_until(SOON, "the module's line", || {
-        type_in(host, &recipe("TROUBLESHOOTING.md", "grep 'pam_ck('")).contains(cannot)
-    });
+    wait_until(SOON, "the module's line", || host.read_file("/run/messages").contains(cannot));
     let _broker = host.spawn(&["/usr/sbin/ck-broker", "--syslog"]);
     wait_until(SOON, "the broker answers", || host.run(&["ckctl", "status"]).status.success());
-    let told = type_in(host, &recipe("TROUBLESHOOTING.md", "ckctl status"));
-    for expected in ["all is well", cannot, "/etc/pam.d/common-session:", "ck-broker["] {
-        assert!(told.contains(expected), "no {expected}: {told}");
-    }
-    let told = host.run_ok(&["ssh", "alice@127.0.0.1", &recipe("TROUBLESHOOTING.md", "env | grep")]);
-    assert!(told.contains("XDG_RUNTIME_DIR=/run/user/2001") && told.contains("1 session listed"), "{told}");
+    let told = type_in(host, &recipe("TROUBLESHOOTING.md", "grep 'pam_ck('"));
+    assert!(told.contains(cannot) && told.contains("ck-broker["), "{told}");
+    let told = type_in(host, &recipe("TROUBLESHOOTING.md", "ckctl doctor"));
+    assert_eq!(told.matches("No problems, no warnings").count(), 2, "{told}");
+    assert!(told.contains("XDG_RUNTIME_DIR=/run/user/2001"), "{told}");
     wait_until(SOON, "alice has left", || !machine.has_alices());
     let told = type_in(host, &recipe("TROUBLESHOOTING.md", "ckctl users"));
     assert!(told.contains("No users.") && told.contains("No teardowns."), "{told}");

@@ -1,9 +1,10 @@
 //! Why a session ended.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a session ended. Subscribers, the history, the log and `ckctl` use this one type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EndCause {
     /// The PAM module closed it at the logout.
     Logout,
@@ -36,6 +37,15 @@ impl EndCause {
             Self::HooksNotAwaited => "hooks_not_awaited",
             Self::LeaderUnwatched => "leader_unwatched",
             Self::Unseen => "unseen",
+        }
+    }
+
+    /// The uid of the user who terminated the session.
+    #[must_use]
+    pub fn terminated_by(self) -> Option<u32> {
+        match self {
+            Self::Terminated { by } => Some(by),
+            _ => None,
         }
     }
 }
