@@ -18,6 +18,7 @@ mod status;
 mod terminate;
 
 use crate::{
+    compat::sd_login::SdLogin,
     config::Configured,
     console::Console,
     directories::Directories,
@@ -64,6 +65,7 @@ pub(crate) struct Api<'a> {
     pub(crate) console: &'a mut Console,
     pub(crate) hooks: &'a Hooks,
     pub(crate) history: &'a History,
+    pub(crate) sd_login: &'a SdLogin,
     pub(crate) configured: &'a Configured,
     pub(crate) logins: &'a LoginMetrics,
     pub(crate) refused: Refused,

@@ -68,6 +68,7 @@ impl Api<'_> {
         let of_users = self.directories.problems_of_users(sees);
         let all = self.configured.problems.iter().cloned().chain(self.sessions.problems());
         let all = all.chain(self.directories.problems_of_all()).chain(self.history.problem()).chain(of_users);
+        let all = all.chain(self.sd_login.problem(Instant::now()));
         all.map(|line| Text::clipped(&line)).collect()
     }
 }

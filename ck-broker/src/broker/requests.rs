@@ -85,6 +85,7 @@ impl Broker {
             console: &mut self.console,
             hooks: &self.hooks,
             history: &self.history,
+            sd_login: &self.sd_login,
             configured: &self.configured,
             logins: &self.logins,
             refused: self.net.refused(),

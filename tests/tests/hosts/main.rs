@@ -45,6 +45,7 @@ mod pid_reuse;
 mod policy;
 mod privileges;
 mod proc_hidden;
+mod published;
 mod queue;
 mod reboot;
 mod recipes;
