@@ -30,14 +30,13 @@ pub fn of(proc: &Proc, root: &Path) -> Option<OtherManager> {
 /// The other manager of sessions that runs, if there is one.
 #[must_use]
 pub fn running(proc: &Proc) -> Option<OtherManager> {
-    let own = proc.pid_namespace(None).ok()?;
-    proc.pids().ok()?.into_iter().find_map(|pid| manager(proc, pid, &own))
+    proc.pids().ok()?.into_iter().find_map(|pid| manager(proc, pid))
 }
 
-fn manager(proc: &Proc, pid: Pid, namespace: &Path) -> Option<OtherManager> {
+fn manager(proc: &Proc, pid: Pid) -> Option<OtherManager> {
     let name = proc.name(pid).ok()?;
     let known = NAMES.contains(&name.as_str()) && proc.uid(pid).ok()? == 0;
-    let here = known && proc.pid_namespace(Some(pid)).ok()? == namespace;
+    let here = known && proc.is_in_own_namespace(pid).ok()?;
     here.then_some(OtherManager { name, pid })
 }
 

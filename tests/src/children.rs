@@ -24,6 +24,9 @@ for pid in $(pgrep -P "$1"); do
 done
 "#;
 
+/// The children that the broker always has: those that write the history, and the files for libsystemd.
+const LASTING: [&str; 2] = ["ck-history", "ck-publish"];
+
 /// The signals 32 and 33, which glibc keeps to itself: posix_spawn(3) leaves them ignored.
 const INTERNAL: u64 = 0b11 << 31;
 
@@ -85,10 +88,10 @@ impl Machine {
         found.expect("just found")
     }
 
-    /// Waits until no child is left but the writer of the history.
+    /// Waits until no child is left but those that the broker always has.
     pub fn await_no_child(&self) {
         wait_until(SOON, "every child is waited for", || {
-            self.children().iter().all(|child| child.name == "ck-history" && child.state != 'Z')
+            self.children().iter().all(|child| LASTING.contains(&&*child.name) && child.state != 'Z')
         });
     }
 

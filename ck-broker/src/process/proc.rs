@@ -109,11 +109,20 @@ impl Proc {
         Ok(statx(self.root()?, pid.to_string(), AtFlags::empty(), StatxFlags::UID)?.stx_uid)
     }
 
-    /// The pid namespace of a process, or of this one.
-    pub(crate) fn pid_namespace(&self, pid: Option<Pid>) -> io::Result<PathBuf> {
-        let process = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
-        let link = readlinkat(self.root()?, format!("{process}/ns/pid"), Vec::new())?;
+    /// The pid namespace of this process.
+    pub(crate) fn own_pid_namespace(&self) -> io::Result<PathBuf> {
+        let link = readlinkat(self.root()?, "self/ns/pid", Vec::new())?;
         Ok(PathBuf::from(std::ffi::OsString::from_vec(link.into_bytes())))
+    }
+
+    /// True if a process is in the pid namespace of this one, and not in one below: then it has only one pid (`NSpid` of
+    /// proc_pid_status(5)). The link `ns/pid` of a process can be read only by who may trace it, which the broker may not.
+    pub(crate) fn is_in_own_namespace(&self, pid: Pid) -> io::Result<bool> {
+        let status = self.read(&format!("{pid}/status"))?;
+        let status = String::from_utf8_lossy(&status);
+        let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+        // A kernel without pid namespaces has no such line.
+        Ok(pids.is_none_or(|pids| pids.split_whitespace().count() == 1))
     }
 
     /// When a process started, in clock ticks since boot.

@@ -240,10 +240,7 @@ impl SdLogin {
 
     /// There is no publisher any more. Another one is started later.
     fn lose(&mut self, error: &io::Error) {
-        if let Some(publisher) = self.publisher.take() {
-            self.poller.unwatch(&publisher.socket);
-            self.former.push(publisher.process);
-        }
+        self.dismiss();
         log::error!("ck-broker --{OPTION}: {error}");
         self.news.extend(self.logins.drain(..).map(|(_, id, _)| Outcome::Published(id)));
         self.try_later(Instant::now());
@@ -297,11 +294,16 @@ impl SdLogin {
         }
         let is_done = self.publisher.as_ref().is_some_and(|publisher| publisher.sent == number) && !self.ends;
         if is_done && self.mode == Some(Mode::Off) {
-            // It ends with its socket.
-            if let Some(publisher) = self.publisher.take() {
-                self.poller.unwatch(&publisher.socket);
-                self.former.push(publisher.process);
-            }
+            self.dismiss();
+        }
+    }
+
+    /// Closes the socket of the publisher, which ends with it.
+    fn dismiss(&mut self) {
+        if let Some(Publisher { socket, process, .. }) = self.publisher.take() {
+            self.poller.unwatch(&socket);
+            self.poller.watch_once(&process, Token::Publisher);
+            self.former.push(process);
         }
     }
 
@@ -315,6 +317,7 @@ impl Component for SdLogin {
         if token != Token::Publisher {
             return Vec::new();
         }
+        self.reap();
         self.receive(now);
         if let Some(publisher) = &mut self.publisher
             && std::mem::take(&mut publisher.is_full)

@@ -83,7 +83,8 @@ impl Publisher {
         };
         match done {
             Ok(()) => {}
-            Err(error) => self.problem = Some(error.to_string()),
+            // The first is most often the cause of the others.
+            Err(error) => drop(self.problem.get_or_insert_with(|| error.to_string())),
         }
     }
 

@@ -22,7 +22,7 @@ impl Boot {
     #[must_use]
     pub fn current(proc: &Proc) -> Option<Self> {
         let id = String::from_utf8(proc.read(BOOT_ID).ok()?).ok()?;
-        let namespace = proc.pid_namespace(None).ok()?;
+        let namespace = proc.own_pid_namespace().ok()?;
         let started = proc.started(Pid::try_from(1).ok()?)?;
         Some(Self(format!("{} {} {started}\n", id.trim(), namespace.display())))
     }

@@ -1,6 +1,8 @@
 //! Sessions as unmodified programs see them, by libsystemd.
 
 mod files;
+mod hindered;
+mod managers;
 mod programs;
 
 use std::time::Duration;

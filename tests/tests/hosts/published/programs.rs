@@ -11,6 +11,7 @@ fn who_users_and_w_name_those_who_are_here() {
     let host = &machine.host;
     assert_eq!((host.run_ok(&["who"]), host.run_ok(&["users"])), (String::new(), String::new()));
     let alice = host.spawn(&["ssh", "-tt", "alice@127.0.0.1", "sleep 1000"]);
+    machine.await_sessions(1);
     let bob = host.spawn(&["ssh", "-tt", "bob@127.0.0.1", "sleep 1000"]);
     machine.await_sessions(2);
     assert_eq!(host.run_ok(&["users"]), "alice bob");
