@@ -27,7 +27,8 @@ pub enum FactValue {
     /// Durations, counted by their length.
     Histogram(Buckets),
     /// How often each of several things happened, in the order of the broker.
-    Counts(#[serde(deserialize_with = "at_most::<_, _, { limits::LIST }>")] Vec<Count>),
+    #[serde(deserialize_with = "at_most::<_, _, { limits::LIST }>")]
+    Counts(Vec<Count>),
 }
 
 /// A duration in microseconds.
