@@ -7,6 +7,7 @@
 mod activation;
 mod background;
 mod bad_input;
+mod bus;
 mod children;
 mod ckctl_words;
 mod clock;
