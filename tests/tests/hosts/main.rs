@@ -5,6 +5,7 @@
 //! has to do that starts a program.
 
 mod activation;
+mod audit;
 mod background;
 mod bad_input;
 mod bus;
