@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use ck_tests::older_kernel::refusing;
 use ck_tests::{Machine, Running, wait_until};
 use rustix::process::Signal;
 
@@ -57,6 +58,19 @@ fn a_later_login_is_told_of_the_bus() {
     machine.host.run_ok(&["sed", "-i", "s/pam_ck.so/& runtime_dir=no/", "/etc/pam.d/common-session"]);
     assert_eq!(told(&machine), "[]");
     drop(bus);
+}
+
+/// Without it, the module would have to wait for whoever holds the directory.
+#[test]
+fn without_openat2_it_is_not_looked_for() {
+    let machine = Machine::up();
+    let _first = first_login(&machine);
+    let _bus = listen(&machine, "alice", "/run/user/2001/bus");
+    for errno in ["EPERM", "ENOSYS"] {
+        let login = [&refusing(errno, &["openat2"])[..], &["su", "-l", "alice", "-c"]].concat();
+        let tell = "echo $XDG_RUNTIME_DIR [$DBUS_SESSION_BUS_ADDRESS]";
+        assert_eq!(machine.host.run_ok(&[&login[..], &[tell]].concat()), "/run/user/2001 []", "{errno}");
+    }
 }
 
 #[test]
