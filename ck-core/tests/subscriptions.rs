@@ -89,6 +89,8 @@ fn session(id: u64, state: State) -> Session {
         state,
         opened_at: Timestamp::from_micros(0),
         runtime_dir: None,
+        audit_id: None,
+        login_uid: None,
     }
 }
 

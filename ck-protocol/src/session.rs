@@ -42,6 +42,10 @@ pub struct Session {
     pub opened_at: Timestamp,
     /// The runtime directory of the user, if there is one.
     pub runtime_dir: Option<PathText>,
+    /// The audit session of the leader, if it has one: `sessionid` in proc(5), `ses` in the records of auditd(8).
+    pub audit_id: Option<u32>,
+    /// The user who logged in at first, whatever `su` came later: `loginuid` in proc(5), `auid` in the records of auditd(8).
+    pub login_uid: Option<Uid>,
 }
 
 named! {

@@ -1,11 +1,11 @@
 //! Version 1, where it differs from the current version. These types never change.
 //!
-//! In version 1 events have no names of users, and nobody is told how a session ended or how many programs have heard of a
-//! request to lock it.
+//! In version 1 events have no names of users, and nobody is told how a session ended, how many programs have heard of a
+//! request to lock it, or which session of the audit it is.
 
 use crate::{
-    Fact, Message, Opened, Refusal, Seat, Session, SessionId, ShortName, Status, Teardown, TeardownDetail,
-    Uid, User,
+    Fact, Message, Opened, Refusal, Seat, SessionId, SessionWithoutAudit, ShortName, Status, Teardown,
+    TeardownDetail, Uid, User,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Reply {
     Opened(Opened),
     Closed,
-    Session(Box<Session>),
+    Session(Box<SessionWithoutAudit>),
     Status(Status),
     End,
     Refused(Refusal),
@@ -42,15 +42,19 @@ pub(crate) struct Change {
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Event {
     UserAdded(Uid),
-    SessionAdded(Box<Session>),
+    SessionAdded(Box<SessionWithoutAudit>),
     SessionRemoved { id: SessionId, uid: Uid },
     UserRemoved(Uid),
     TeardownFinished(Uid),
     TeardownFailed(Uid),
-    SessionChanged(Box<Session>),
+    SessionChanged(Box<SessionWithoutAudit>),
     SeatChanged { seat: ShortName, active: Option<SessionId>, before: Option<SessionId> },
     LockRequested { id: SessionId, uid: Uid },
     UnlockRequested { id: SessionId, uid: Uid },
+}
+
+fn converted<T: From<U>, U>(session: U) -> Box<T> {
+    Box::new(session.into())
 }
 
 impl From<&crate::Reply> for Reply {
@@ -59,7 +63,7 @@ impl From<&crate::Reply> for Reply {
         match reply.clone() {
             Now::Opened(opened) => Self::Opened(opened),
             Now::Closed => Self::Closed,
-            Now::Session(session) => Self::Session(session),
+            Now::Session(session) => Self::Session(converted(*session)),
             Now::Status(status) => Self::Status(status),
             Now::End => Self::End,
             Now::Refused(refusal) => Self::Refused(refusal),
@@ -88,7 +92,7 @@ impl From<Reply> for crate::Reply {
         match reply {
             Reply::Opened(opened) => Self::Opened(opened),
             Reply::Closed => Self::Closed,
-            Reply::Session(session) => Self::Session(session),
+            Reply::Session(session) => Self::Session(converted(*session)),
             Reply::Status(status) => Self::Status(status),
             Reply::End => Self::End,
             Reply::Refused(refusal) => Self::Refused(refusal),
@@ -115,12 +119,12 @@ impl From<crate::Event> for Event {
         use crate::Event as Now;
         match event {
             Now::UserAdded { uid, .. } => Self::UserAdded(uid),
-            Now::SessionAdded(session) => Self::SessionAdded(session),
+            Now::SessionAdded(session) => Self::SessionAdded(converted(*session)),
             Now::SessionRemoved { id, uid, .. } => Self::SessionRemoved { id, uid },
             Now::UserRemoved { uid, .. } => Self::UserRemoved(uid),
             Now::TeardownFinished(uid) => Self::TeardownFinished(uid),
             Now::TeardownFailed(uid) => Self::TeardownFailed(uid),
-            Now::SessionChanged(session) => Self::SessionChanged(session),
+            Now::SessionChanged(session) => Self::SessionChanged(converted(*session)),
             Now::SeatChanged { seat, active, before } => Self::SeatChanged { seat, active, before },
             Now::LockRequested { id, uid, .. } => Self::LockRequested { id, uid },
             Now::UnlockRequested { id, uid, .. } => Self::UnlockRequested { id, uid },
@@ -132,12 +136,12 @@ impl From<Event> for crate::Event {
     fn from(event: Event) -> Self {
         match event {
             Event::UserAdded(uid) => Self::UserAdded { uid, user: None },
-            Event::SessionAdded(session) => Self::SessionAdded(session),
+            Event::SessionAdded(session) => Self::SessionAdded(converted(*session)),
             Event::SessionRemoved { id, uid } => Self::SessionRemoved { id, uid, end: None },
             Event::UserRemoved(uid) => Self::UserRemoved { uid, user: None },
             Event::TeardownFinished(uid) => Self::TeardownFinished(uid),
             Event::TeardownFailed(uid) => Self::TeardownFailed(uid),
-            Event::SessionChanged(session) => Self::SessionChanged(session),
+            Event::SessionChanged(session) => Self::SessionChanged(converted(*session)),
             Event::SeatChanged { seat, active, before } => Self::SeatChanged { seat, active, before },
             Event::LockRequested { id, uid } => Self::LockRequested { id, uid, user: None },
             Event::UnlockRequested { id, uid } => Self::UnlockRequested { id, uid, user: None },

@@ -6,6 +6,7 @@
 //!
 //! 1. Move a copy of each type that is to change, and of the types that contain it, into a module `v2`. These
 //!    copies never change again. The module `v1` is removed, because only the version before is still understood.
+//!    `SessionWithoutAudit` stays: stored records have it.
 //! 2. Change the types themselves: they are always those of the current version.
 //! 3. Write `From<v2::Reply> for Reply` and `From<&Reply> for v2::Reply`, and the same for requests if they change. A
 //!    value that version 2 cannot express is converted to one that an older peer understands: a new event becomes
@@ -17,7 +18,7 @@
 
 use crate::{Codec, Dialect, Protocol, v1};
 
-/// Version 1: events have no names, and an end has no cause.
+/// Version 1: events have no names, an end has no cause, and a session has no ids of the audit.
 pub static V1: Dialect = Dialect {
     number: 1,
     session_request: Codec::plain(),

@@ -147,6 +147,8 @@ fn session() -> Session {
         state: State::Active,
         opened_at: Timestamp::from_micros(1_000_000),
         runtime_dir: Some(text("/run/user/2001")),
+        audit_id: Some(300),
+        login_uid: Some(Uid::ROOT),
     }
 }
 
@@ -206,12 +208,15 @@ fn replies() {
         "010001000100000 10e2f72756e2f757365722f32303031".replace(' ', "").as_str(),
     );
     frozen(&Reply::Closed, "0101");
-    frozen(
+    const SESSION: &str = concat!(
+        "02ac020107d10f05616c696365ce49056c6f67696e00010104747479320000000001",
+        "05736561743001020280897a010e2f72756e2f757365722f32303031"
+    );
+    frozen_anew(
         &Reply::Session(Box::new(session())),
-        concat!(
-            "0102ac020107d10f05616c696365ce49056c6f67696e00010104747479320000000001",
-            "05736561743001020280897a010e2f72756e2f757365722f32303031"
-        ),
+        &format!("02{SESSION}01ac020100"),
+        &format!("01{SESSION}"),
+        &Reply::Session(Box::new(Session { audit_id: None, login_uid: None, ..session() })),
     );
     let status = Status {
         version: text("0.1.0"),
@@ -340,7 +345,7 @@ fn ends() {
     // As in `replies`, but for its id, its parent and its state.
     const SESSION: &str = concat!(
         "0100d10f05616c696365ce49056c6f67696e000101047474793200000000010573",
-        "6561743001020380897a010e2f72756e2f757365722f32303031"
+        "6561743001020380897a010e2f72756e2f757365722f3230303101ac020100"
     );
     let (id, uid) = (SessionId::FIRST, session().uid);
     let bytes = |cause: &str| format!("020201d10f01{SESSION}{cause}8092f401");

@@ -214,6 +214,8 @@ mod tests {
             state: State::Active,
             opened_at: Timestamp::from_micros(0),
             runtime_dir: None,
+            audit_id: None,
+            login_uid: None,
         }
     }
 

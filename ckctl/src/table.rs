@@ -1,7 +1,7 @@
 //! The columns of the lists that the broker replies with, and the fields of a session.
 
 use crate::layout::{Column, Layout, named};
-use ck_protocol::{Seat, Session, SessionId, TeardownDetail, User, Vt};
+use ck_protocol::{Seat, Session, SessionId, TeardownDetail, Uid, User, Vt};
 
 /// Sessions, as `ckctl list` shows them.
 pub const SESSIONS: Layout<Session> = Layout {
@@ -164,7 +164,7 @@ pub const TEARDOWNS: Layout<TeardownDetail> = Layout {
 };
 
 /// The fields of a session, as `ckctl show` shows them.
-pub const SESSION: [Column<Session>; 18] = [
+pub const SESSION: [Column<Session>; 20] = [
     Column { name: "Session", meaning: "The id of the session.", cell: |session| session.id.get().into() },
     Column {
         name: "Parent",
@@ -230,6 +230,16 @@ pub const SESSION: [Column<Session>; 18] = [
         name: "Runtime directory",
         meaning: "The value of XDG_RUNTIME_DIR in the session.",
         cell: |session| session.runtime_dir.as_ref().into(),
+    },
+    Column {
+        name: "Audit session",
+        meaning: "The number of the session in the records of auditd, where it is ses.",
+        cell: |session| session.audit_id.into(),
+    },
+    Column {
+        name: "Login UID",
+        meaning: "The user who logged in at first, whatever su came later. In the records of auditd it is auid.",
+        cell: |session| session.login_uid.map(Uid::get).into(),
     },
 ];
 

@@ -1,8 +1,9 @@
 //! The environment variables of a login, and the check of its runtime directory.
 
-use crate::lookup::{Last, find};
+use crate::lookup::{Last, Place, find};
 use ck_protocol::{Opened, Uid};
 use rustix::{
+    fd::OwnedFd,
     fs::{AtFlags, CWD, FileType, Statx, StatxFlags, statx},
     io::Errno,
 };
@@ -14,7 +15,7 @@ const MODE: u16 = 0o700;
 const PERMISSIONS: u16 = 0o7777;
 
 /// Why a directory is not named by `XDG_RUNTIME_DIR`.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum DirectoryError {
     /// The path cannot be examined.
     #[error("cannot examine {path}: {source}")]
@@ -62,15 +63,16 @@ pub(crate) fn variables(opened: &Opened) -> impl Iterator<Item = (&'static str, 
     always.into_iter().chain(seat).chain(vt)
 }
 
-/// Checks that `path` is a directory of `uid` with mode 0700, and not a symbolic link.
+/// Checks that `path` is a directory of `uid` with mode 0700, and not a symbolic link. Returns it, opened with `O_PATH`; `None` if
+/// the kernel cannot restrict a look-up to its cache.
 ///
 /// # Errors
 /// [`DirectoryError`] if `XDG_RUNTIME_DIR` must not name it.
-pub(crate) fn check_directory(path: &str, uid: Uid) -> Result<(), DirectoryError> {
+pub(crate) fn check_directory(path: &str, uid: Uid) -> Result<Option<OwnedFd>, DirectoryError> {
     if !path.starts_with('/') {
         return Err(DirectoryError::Relative(path.to_owned()));
     }
-    let found = examine(Path::new(path))
+    let (Place { handle, .. }, found) = examine(Path::new(path))
         .map_err(|source| DirectoryError::Examine { path: path.to_owned(), source })?;
     if FileType::from_raw_mode(found.stx_mode.into()) != FileType::Directory {
         return Err(DirectoryError::NotADirectory(path.to_owned()));
@@ -82,21 +84,22 @@ pub(crate) fn check_directory(path: &str, uid: Uid) -> Result<(), DirectoryError
     if mode != MODE {
         return Err(DirectoryError::Mode { path: path.to_owned(), mode });
     }
-    Ok(())
+    Ok(handle)
 }
 
-/// The attributes of `path` itself. Waits neither for a process that holds its directory, nor for a file system
+/// `path` itself and its attributes. Waits neither for a process that holds its directory, nor for a file system
 /// mounted on it.
-fn examine(path: &Path) -> Result<Statx, Errno> {
+fn examine(path: &Path) -> Result<(Place, Statx), Errno> {
     // Users can mount FUSE over their own directory. stat(2) would ask its server, and wait for ever if it hangs.
     // AT_STATX_DONT_SYNC returns what the kernel knows (seen on 6.18, also before the server's first answer).
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
     let wanted = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID;
     let place = find(path, Last::Keep)?;
-    match &place.handle {
+    let found = match &place.handle {
         Some(handle) => statx(handle, c"", flags | AtFlags::EMPTY_PATH, wanted),
         None => statx(CWD, &place.path, flags, wanted),
-    }
+    };
+    Ok((place, found?))
 }
 
 #[cfg(test)]
@@ -140,12 +143,14 @@ mod tests {
     fn only_a_private_directory_of_the_user_is_accepted() {
         let uid = Uid::try_from(2001).unwrap();
         let good = directory("good", 2001, 0o700);
-        assert_eq!(check_directory(&good, uid), Ok(()));
+        assert!(check_directory(&good, uid).is_ok());
         let link = PathBuf::from(format!("{good}-link"));
         let _ = fs::remove_file(&link);
         symlink(&good, &link).unwrap();
         let link = link.into_os_string().into_string().unwrap();
-        assert_eq!(check_directory(&link, uid), Err(DirectoryError::NotADirectory(link.clone())));
+        assert!(
+            matches!(check_directory(&link, uid), Err(DirectoryError::NotADirectory(path)) if path == link)
+        );
         fs::remove_file(&link).unwrap();
         assert!(matches!(
             check_directory(&link, uid),

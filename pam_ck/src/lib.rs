@@ -14,7 +14,7 @@
 //! - `session` is what the two functions do. It uses the trait `Host`, so that tests can replace libpam by a host
 //!   that fails.
 //! - `facts` collects the facts of the login, `client` asks the broker, and `environment` has the variables of the
-//!   login.
+//!   login. `bus` finds the socket of the user's message bus.
 //! - `host` is the trait, with what goes through it. `options` are the words of the pam.d line. `syslog` writes to
 //!   the log.
 //! - `release` is the mark that says of which release the file is.
@@ -24,6 +24,7 @@
 #[cfg(not(panic = "unwind"))]
 compile_error!("a panic must not end sshd: build pam_ck with panic = \"unwind\"");
 
+mod bus;
 mod client;
 mod environment;
 mod facts;

@@ -1,6 +1,7 @@
 //! What the module does at a login and at a logout, for any host.
 
 use crate::{
+    bus,
     client::{Client, Failure},
     environment::{DirectoryError, check_directory, variables},
     facts::{FactsError, gather},
@@ -22,6 +23,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The variable that names the session. If it is set before, another session manager has a session for this login too.
 const SESSION_ID: &CStr = c"XDG_SESSION_ID";
+/// The variable that names the user's message bus.
+const BUS_ADDRESS: &CStr = c"DBUS_SESSION_BUS_ADDRESS";
 
 /// Why there is no session, or why it is not closed.
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +145,7 @@ fn ask_to_open(facts: &Open, options: &Options) -> Result<Opened, SessionError> 
 fn set_environment(host: &mut impl Host, facts: &Open, opened: &Opened) -> Result<(), EnvironmentError> {
     // logind and elogind, and programs that ask them, identify their sessions by these variables. So theirs stay.
     let other_manager = host.env(SESSION_ID).is_some();
+    let other_bus = host.env(BUS_ADDRESS).is_some();
     let mut put = |name, value: &str| {
         host.put_env(name, value).map_err(|source| EnvironmentError::Put { name, source })
     };
@@ -149,8 +153,13 @@ fn set_environment(host: &mut impl Host, facts: &Open, opened: &Opened) -> Resul
         put(name, &value)?;
     }
     if let Some(path) = &opened.runtime_dir {
-        check_directory(path.as_str(), facts.uid)?;
+        let directory = check_directory(path.as_str(), facts.uid)?;
         put("XDG_RUNTIME_DIR", path.as_str())?;
+        // Where the directory cannot be searched without waiting for whoever holds it, it is not searched.
+        let directory = directory.filter(|_| !other_bus);
+        if let Some(address) = directory.and_then(|handle| bus::address(&handle, path.as_str(), facts.uid)) {
+            put("DBUS_SESSION_BUS_ADDRESS", &address)?;
+        }
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::event_time::EventTime;
 use ck_core::json::Object;
 
 /// The maximum length of a line, in bytes with its line feed.
-pub(super) const MAX_LENGTH: usize = 480;
+pub(super) const MAX_LENGTH: usize = 528;
 /// The maximum length of a user name, in bytes of its escaped form: the limit of useradd(8). Longer names are cut.
 pub(super) const USER: usize = 32;
 /// The same for a PAM service.

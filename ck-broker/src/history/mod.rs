@@ -276,7 +276,7 @@ fn line_of_ended(line: Object, session: &Session, lasted: Option<Duration>, caus
     line.present("late", (cause == EndCause::Unseen).then_some(true))
 }
 
-/// Adds the session, its user and where the user is.
+/// Adds the session, its user, where the user is, and its ids in the audit.
 fn about(line: Object, session: &Session) -> Object {
     let mut line = line.member("id", session.id).member("uid", session.uid);
     for (name, text, most) in [
@@ -289,7 +289,8 @@ fn about(line: Object, session: &Session) -> Object {
             line = line.text_within(name, text, most);
         }
     }
-    line
+    let line = line.present("audit_id", session.audit_id.map(u64::from));
+    line.present("login_uid", session.login_uid)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use rustix::io::pread;
 use std::{fs::File, io};
 
 /// The number of bytes that are read: more than two of the longest lines.
-const TAIL: usize = 1024;
+const TAIL: usize = 1280;
 /// The text before the id of a boot. It cannot occur within a string, where quotation marks are escaped.
 const BOOT: &[u8] = br#""boot":""#;
 

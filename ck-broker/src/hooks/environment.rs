@@ -130,6 +130,8 @@ pub(super) mod tests {
             state: State::Active,
             opened_at: Timestamp::from_micros(0),
             runtime_dir: Some(Text::clipped("/run/user/2002")),
+            audit_id: Some(42),
+            login_uid: None,
         }
     }
 
@@ -224,7 +226,7 @@ pub(super) mod tests {
     fn a_session_is_one_line_of_json_with_every_member() {
         let mut session = session();
         session.remote_host = Some(Text::clipped("a\"\\\n\u{202e}b"));
-        let expected = r#"{"id":"7","parent":null,"uid":2002,"user":"bob","leader_pid":11,"service":"login","class":"user","type":"tty","tty":"tty2","remote":false,"remote_host":"a\"\\\u000a\u202eb","remote_user":null,"display":null,"seat":"seat0","vt":2,"state":"active","opened_at":"1970-01-01T00:00:00.000000Z","runtime_dir":"/run/user/2002"}"#;
+        let expected = r#"{"id":"7","parent":null,"uid":2002,"user":"bob","leader_pid":11,"service":"login","class":"user","type":"tty","tty":"tty2","remote":false,"remote_host":"a\"\\\u000a\u202eb","remote_user":null,"display":null,"seat":"seat0","vt":2,"state":"active","opened_at":"1970-01-01T00:00:00.000000Z","runtime_dir":"/run/user/2002","audit_id":42,"login_uid":null}"#;
         assert_eq!(json_of(&session), expected);
     }
 

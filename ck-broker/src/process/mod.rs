@@ -5,8 +5,8 @@ mod proc;
 pub use proc::Proc;
 
 use crate::{poll, sys};
-use ck_core::model::Leader;
-use ck_protocol::Pid;
+use ck_core::model::{AuditIds, Leader};
+use ck_protocol::{Pid, Uid};
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
     event::PollFlags,
@@ -108,6 +108,19 @@ pub fn leader(proc: &Proc, pidfd: &OwnedFd, pid: Pid) -> io::Result<Option<Leade
             let stat = proc.stat(pidfd, pid)?;
             Ok(stat.map(|stat| Leader { pid, started: stat.started, inode: None }))
         }
+    }
+}
+
+/// The ids in the audit of the process behind `pidfd`, which has this pid. A kernel without CONFIG_AUDIT has none.
+#[must_use]
+pub fn audit_ids(proc: &Proc, pidfd: &OwnedFd, pid: Pid) -> AuditIds {
+    // The kernel sets both at once, so without the first there is no second (audit_set_loginuid of auditsc.c).
+    let Some(session) = proc.audit_id(pid, "sessionid") else { return AuditIds::default() };
+    let login_uid = proc.audit_id(pid, "loginuid").and_then(|uid| Uid::try_from(uid).ok());
+    // If it has ended, another process may have got its pid before the files were read.
+    match has_ended(pidfd) {
+        Ok(false) => AuditIds { session: Some(session), login_uid },
+        Ok(true) | Err(_) => AuditIds::default(),
     }
 }
 

@@ -92,6 +92,21 @@ impl Proc {
         Ok(parse(&String::from_utf8_lossy(&line)))
     }
 
+    /// The number in the file `sessionid` or `loginuid` of a process. `None` if it is not set, if the kernel has no such file,
+    /// or if it cannot be read: nobody is to wait or to be refused for it.
+    pub(super) fn audit_id(&self, pid: Pid, file: &str) -> Option<u32> {
+        let line = self.read(&format!("{pid}/{file}"));
+        let line = line.inspect_err(|error| {
+            let is_absent = error.kind() == io::ErrorKind::NotFound;
+            if !is_absent && error.raw_os_error() != Some(Errno::SRCH.raw_os_error()) {
+                log::warn!(
+                    "cannot read {file} of process {pid}, so its session has no id of the audit: {error}"
+                );
+            }
+        });
+        parse_audit_id(&line.ok()?)
+    }
+
     /// The pids of all processes that are visible.
     pub(crate) fn pids(&self) -> io::Result<Vec<Pid>> {
         let all = Dir::read_from(self.entry(".", OFlags::DIRECTORY)?)?.flatten();
@@ -161,6 +176,12 @@ fn mount() -> Result<OwnedFd, Errno> {
     fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, flags)
 }
 
+/// Parses the contents of `sessionid` or `loginuid`, which are 4294967295 while it is not set.
+fn parse_audit_id(line: &[u8]) -> Option<u32> {
+    let number = std::str::from_utf8(line).ok()?.trim_end().parse().ok()?;
+    Some(number).filter(|number| *number != u32::MAX)
+}
+
 /// Parses a line of proc_pid_stat(5). The name of the command, field 2, may contain any character, also spaces and
 /// parentheses. The other fields follow its last parenthesis.
 fn parse(line: &str) -> Option<Stat> {
@@ -184,6 +205,18 @@ mod tests {
         let stat = parse(line).unwrap();
         assert_eq!((stat.parent.map(Pid::get), stat.started, stat.is_zombie), (Some(7), 4711, false));
         assert!(parse("12 (cut").is_none());
+    }
+
+    #[test]
+    fn an_id_of_the_audit_that_is_not_set_is_none() {
+        for (line, id) in
+            [("7", Some(7)), ("7\n", Some(7)), ("0", Some(0)), ("4294967294", Some(u32::MAX - 1))]
+        {
+            assert_eq!(parse_audit_id(line.as_bytes()), id, "{line:?}");
+        }
+        for line in [&b"4294967295"[..], b"4294967296", b"-1", b"", b"\xff"] {
+            assert_eq!(parse_audit_id(line), None, "{line:?}");
+        }
     }
 
     proptest! {

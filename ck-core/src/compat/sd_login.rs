@@ -24,6 +24,7 @@ pub fn session_file(session: &Session) -> String {
     file.line("SERVICE", session.service.as_str());
     file.line("LEADER", session.leader_pid);
     file.line("REALTIME", session.opened_at.as_micros());
+    file.line_if("AUDIT", session.audit_id);
     file.line_if("TTY", session.tty.as_ref().map(Text::as_str));
     file.line_if("SEAT", session.seat.as_ref().map(Text::as_str));
     file.line_if("VTNR", session.vt.map(|vt| vt.get()));
@@ -136,6 +137,8 @@ mod tests {
             state,
             opened_at: Timestamp::from_micros(1_500_000),
             runtime_dir: None,
+            audit_id: None,
+            login_uid: None,
         }
     }
 

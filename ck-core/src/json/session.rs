@@ -30,6 +30,8 @@ pub fn session(session: &Session) -> Members<'_> {
         ("state", session.state.into()),
         ("opened_at", session.opened_at.into()),
         ("runtime_dir", session.runtime_dir.as_ref().into()),
+        ("audit_id", session.audit_id.map(u64::from).into()),
+        ("login_uid", session.login_uid.into()),
     ])
 }
 

@@ -2,7 +2,7 @@
 
 use super::Services;
 use ck_protocol::{
-    HostName, Open, Pid, Session, SessionId, SessionType, ShortName, State, Text, Timestamp, Vt,
+    HostName, Open, Pid, Session, SessionId, SessionType, ShortName, State, Text, Timestamp, Uid, Vt,
 };
 
 /// The process that opened a session.
@@ -19,6 +19,15 @@ pub struct Leader {
     pub inode: Option<u64>,
 }
 
+/// What the kernel's audit calls a process: the ids by which a session is found in the records of auditd(8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditIds {
+    /// The audit session. `None` if there is none: pam_loginuid(8) begins one.
+    pub session: Option<u32>,
+    /// The user who logged in at first.
+    pub login_uid: Option<Uid>,
+}
+
 /// A login: the facts from the PAM module, and the facts from the kernel about the module's process.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -26,6 +35,8 @@ pub struct Login {
     pub open: Open,
     /// The process that runs the PAM module.
     pub leader: Leader,
+    /// The ids of that process in the audit.
+    pub audit: AuditIds,
     /// The ancestors of the leader, its parent first. Empty if no session is open, because then none can be the parent.
     pub ancestors: Vec<Pid>,
     /// True if the terminal is a pseudo-terminal, whatever it is called: containers have one that is called `tty1`.
@@ -62,6 +73,8 @@ impl Login {
             state: State::Opening,
             opened_at: self.now,
             runtime_dir: None,
+            audit_id: self.audit.session,
+            login_uid: self.audit.login_uid,
         }
     }
 }
@@ -141,7 +154,8 @@ pub(crate) mod tests {
             runtime_dir: true,
         };
         let leader = Leader { pid: Pid::try_from(9).unwrap(), started: 1, inode: None };
-        Login { open, leader, ancestors: Vec::new(), is_pty: false, now: Timestamp::from_micros(0) }
+        let audit = AuditIds::default();
+        Login { open, leader, audit, ancestors: Vec::new(), is_pty: false, now: Timestamp::from_micros(0) }
     }
 
     fn session(tty: &str, remote_host: Option<&str>) -> Session {

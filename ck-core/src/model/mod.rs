@@ -8,7 +8,7 @@ mod services;
 
 pub use hook_event::{HookEvent, OrderingKey};
 pub use limit::{Full, Limit};
-pub use login::{Leader, Login};
+pub use login::{AuditIds, Leader, Login};
 pub use record::{Lingerer, RuntimeDir, SessionRecord};
 pub use services::{NestedLogin, Service, Services};
 

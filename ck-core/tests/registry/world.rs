@@ -1,7 +1,7 @@
 //! The world around the registry: what was done to it, and what is left of that.
 
 use super::Step;
-use ck_core::model::{HookEvent, Leader, Lingerer, Login, RuntimeDir, SessionRecord};
+use ck_core::model::{AuditIds, HookEvent, Leader, Lingerer, Login, RuntimeDir, SessionRecord};
 use ck_core::registry::{Effect, Input, Registry};
 use ck_protocol::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -267,7 +267,8 @@ impl World {
         };
         let leader = Leader { pid: module.pid, started: 1, inode: None };
         let ancestors = module.parent.into_iter().collect();
-        Login { open, leader, ancestors, is_pty: false, now: Timestamp::from_micros(0) }
+        let audit = AuditIds::default();
+        Login { open, leader, audit, ancestors, is_pty: false, now: Timestamp::from_micros(0) }
     }
 
     /// Performs what follows from the input, unless the broker dies on the way. Returns the reply.

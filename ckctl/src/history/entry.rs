@@ -56,6 +56,10 @@ pub struct Entry {
     pub tty: Option<String>,
     /// The remote host.
     pub remote_host: Option<String>,
+    /// The audit session.
+    pub audit_id: Option<u32>,
+    /// The uid of the user who logged in at first.
+    pub login_uid: Option<u32>,
     /// The time of the login.
     pub opened_at: Timestamp,
     /// The time of the end, where that is known.
@@ -75,7 +79,7 @@ pub struct Entry {
 
 impl Entry {
     fn new(info: SessionInfo, opened_at: Timestamp, boot: String, up: Option<f64>) -> Self {
-        let SessionInfo { id, uid, user, service, tty, remote_host } = info;
+        let SessionInfo { id, uid, user, service, tty, remote_host, audit_id, login_uid } = info;
         let (ended_at, duration, end) = (None, None, End::Open);
         let (ended_by, terminated_by) = (None, None);
         Self {
@@ -85,6 +89,8 @@ impl Entry {
             service,
             tty,
             remote_host,
+            audit_id,
+            login_uid,
             opened_at,
             ended_at,
             duration,
@@ -232,6 +238,8 @@ impl From<&Session> for Entry {
             service: session.service.as_str().to_owned(),
             tty: text(session.tty.as_ref().map(ck_protocol::Text::as_str)),
             remote_host: text(session.remote_host.as_ref().map(ck_protocol::Text::as_str)),
+            audit_id: session.audit_id,
+            login_uid: session.login_uid.map(ck_protocol::Uid::get),
         };
         Self::new(info, session.opened_at, String::new(), None)
     }
@@ -246,6 +254,8 @@ pub(super) struct Json<'s> {
     service: &'s str,
     tty: Option<&'s str>,
     remote_host: Option<&'s str>,
+    audit_id: Option<u32>,
+    login_uid: Option<u32>,
     opened_at: String,
     ended_at: Option<String>,
     /// The duration in seconds.
@@ -264,6 +274,8 @@ impl<'s> From<&'s Entry> for Json<'s> {
             service: &entry.service,
             tty: entry.tty.as_deref(),
             remote_host: entry.remote_host.as_deref(),
+            audit_id: entry.audit_id,
+            login_uid: entry.login_uid,
             opened_at: rfc3339(entry.opened_at),
             ended_at: entry.ended_at.map(rfc3339),
             duration: entry.duration.map(|lasted| lasted.as_secs_f64()),
@@ -322,6 +334,8 @@ mod tests {
             state: State::Online,
             opened_at: second(opened_at),
             runtime_dir: None,
+            audit_id: None,
+            login_uid: None,
         }
     }
 

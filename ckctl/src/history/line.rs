@@ -54,6 +54,10 @@ pub(super) struct SessionInfo {
     pub(super) service: String,
     pub(super) tty: Option<String>,
     pub(super) remote_host: Option<String>,
+    /// The audit session.
+    pub(super) audit_id: Option<u32>,
+    /// The user who logged in at first.
+    pub(super) login_uid: Option<u32>,
 }
 
 fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {

@@ -71,6 +71,8 @@ fn session(id: u64, uid: u32, user: &str) -> Session {
         state: State::Active,
         opened_at: Timestamp::from_micros(i64::from(uid)),
         runtime_dir: None,
+        audit_id: None,
+        login_uid: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod application;
 mod bed;
 mod broker;
 mod built;
+mod bus;
 mod closing;
 #[allow(unsafe_code, reason = "it calls into the shared object")]
 mod directly;

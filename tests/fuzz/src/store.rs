@@ -11,7 +11,7 @@ use ck_core::{
     registry::{Effect, Input, Registry},
 };
 use ck_fuzz::within;
-use ck_protocol::{Codec, EndCause, SessionId, SessionRef, State, Uid};
+use ck_protocol::{Codec, EndCause, SessionId, SessionRef, SessionWithoutAudit, State, Token, Uid};
 use libfuzzer_sys::fuzz_target;
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::LazyLock};
 
@@ -64,15 +64,17 @@ fn write_files(data: &[u8]) -> usize {
     records.len()
 }
 
-/// Whose record it is, and so what its file has to be called: by either format. What the first had is the
-/// beginning of what the second has, which ends with a byte for "no inode".
+/// Whose record it is, and so what its file has to be called: by any format.
 fn id(record: &[u8]) -> Option<SessionId> {
-    let value = match record {
-        [2, _, value @ ..] => value.to_vec(),
-        [_, value @ ..] => [value, &[0]].concat(),
-        [] => return None,
-    };
-    Some(Codec::<SessionRecord>::plain().decode(&value).ok()?.session.id)
+    type Before<T> = (SessionWithoutAudit, Token, T);
+    match record {
+        [3, value @ ..] => Codec::<SessionRecord>::plain().decode(value).ok().map(|entry| entry.session.id),
+        [2, _, value @ ..] => {
+            Codec::<Before<(u64, Option<u64>)>>::plain().decode(value).ok().map(|entry| entry.0.id)
+        }
+        [_, value @ ..] => Codec::<Before<u64>>::plain().decode(value).ok().map(|entry| entry.0.id),
+        [] => None,
+    }
 }
 
 fn pieces(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {

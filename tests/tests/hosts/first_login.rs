@@ -212,7 +212,7 @@ fn a_session_is_shown_with_all_its_facts() {
     let session = machine.session();
     let fields: Vec<&str> = session.as_object().expect("an object").keys().map(String::as_str).collect();
     let contract = "id parent uid user leader_pid service class type tty remote remote_host remote_user display seat vt \
-                    state opened_at runtime_dir";
+                    state opened_at runtime_dir audit_id login_uid";
     let mut contract: Vec<&str> = contract.split(' ').filter(|word| !word.is_empty()).collect();
     contract.sort_unstable();
     assert_eq!(fields, contract);

@@ -5,8 +5,10 @@
 //! has to do that starts a program.
 
 mod activation;
+mod audit;
 mod background;
 mod bad_input;
+mod bus;
 mod children;
 mod ckctl_words;
 mod clock;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ck_tests::older_kernel::{FIRST_UNKNOWN, broker};
 use ck_tests::{Machine, Running, wait_until};
 use rustix::process::Signal;
+use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -94,21 +95,40 @@ fn rewrite_record(machine: &mut Machine, change: impl FnOnce(Vec<u8>) -> Vec<u8>
     machine.start_broker(&[]);
 }
 
+/// Removes an optional number, which is 0, or 1 and a varint.
+fn remove_number(record: &mut Vec<u8>, place: usize) {
+    if record.remove(place) == 1 {
+        while record.remove(place) >= 0x80 {}
+    }
+}
+
+/// Formats 1 and 2 had no ids of the audit, which are the last of the session.
 #[test]
-fn a_record_of_the_release_before_is_a_session_as_any() {
-    let mut machine = Machine::installed();
-    // Where records say when the leader started, as those of format 1 did.
-    machine.start_broker_by(&broker(FIRST_UNKNOWN[0].1), &[]);
-    let login = held(&machine, "alice", 2001);
-    let before = machine.session();
-    rewrite_record(&mut machine, |mut record| {
-        // Format 1 had no byte of its own in front, and none for "no inode" at the end.
-        assert_eq!((record.remove(0), record.pop()), (2, Some(0)));
-        record
-    });
-    assert_eq!(machine.session(), before);
-    drop(login);
-    machine.await_nothing_left();
+fn a_record_of_a_release_before_is_a_session_as_any() {
+    for format in [1, 2] {
+        let mut machine = Machine::installed();
+        // Where records say when the leader started, as those of format 1 did.
+        machine.start_broker_by(&broker(FIRST_UNKNOWN[0].1), &[]);
+        let login = held(&machine, "alice", 2001);
+        let mut before = machine.session();
+        (before["audit_id"], before["login_uid"]) = (Value::Null, Value::Null);
+        rewrite_record(&mut machine, |mut record| {
+            const LAST: &[u8] = b"/run/user/2001";
+            let found = record.windows(LAST.len()).position(|bytes| bytes == LAST);
+            let place = found.expect("the directory") + LAST.len();
+            (0..2).for_each(|_| remove_number(&mut record, place));
+            assert_eq!(record.remove(0), 3);
+            // Format 2 began with its number and that of a frame. Format 1 had no byte for "no inode" at its end.
+            if format == 2 {
+                return [&[2, 1], &record[..]].concat();
+            }
+            assert_eq!(record.pop(), Some(0));
+            [&[1], &record[..]].concat()
+        });
+        assert_eq!(machine.session(), before, "format {format}");
+        drop(login);
+        machine.await_nothing_left();
+    }
 }
 
 #[test]
@@ -117,12 +137,12 @@ fn a_record_of_a_later_release_is_set_aside_and_costs_no_other() {
     let _alice = held(&machine, "alice", 2001);
     let bob = held(&machine, "bob", 2002);
     rewrite_record(&mut machine, |mut record| {
-        record[0] = 3;
+        record[0] = 4;
         record
     });
     assert_eq!(machine.session()["user"], "bob");
     let log = machine.broker().stderr();
-    let said = "/run/ck-broker/state/sessions/1: has format 3, and only 1 and 2 are read: it was written by another release; \
+    let said = "/run/ck-broker/state/sessions/1: has format 4, and only 1, 2 and 3 are read: it was written by another release; \
                 set aside as /run/ck-broker/state/sessions/.1.unreadable";
     assert!(log.contains(said), "{log}");
     assert!(machine.host.metadata("/run/user/2001/mine").is_some(), "taken from under a live session");

@@ -15,20 +15,21 @@ const TRACE: &str = "/tmp/trace";
 /// How long the broker makes no call before it is taken to be done.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// The calls, in all and by name. The eight newfstatat of each see, after the answer, that the directories of hooks and what
-/// is above them are as they were. One sendto and one recvfrom of each are for the process that
-/// writes files for libsystemd. A last logout that leaves something mounts it among the retired, and starts a worker
+/// The calls, in all and by name. Of a login, seven read the ids of the leader in the audit: open, read and close for each of two files,
+/// and ppoll, which sees that the leader still lives. One sendto and one recvfrom of each are for the process that writes files
+/// for libsystemd. The eight newfstatat of each see, after the answer, that the directories of hooks and what is above them are as
+/// they were. A last logout that leaves something mounts it among the retired, and starts a worker
 /// for it after the answer.
 const EXPECTED: [(&str, &str); 5] = [
     (
         "first login",
-        "33: accept4 2, close 3, epoll_ctl 3, fstat 1, getsockopt 2, mkdirat 1, mount 1, newfstatat 8, openat 2, recvfrom 3, \
-         rename 1, sendto 2, statx 2, write 2",
+        "40: accept4 2, close 5, epoll_ctl 3, fstat 1, getsockopt 2, mkdirat 1, mount 1, newfstatat 8, openat 4, ppoll 1, \
+         read 2, recvfrom 3, rename 1, sendto 2, statx 2, write 2",
     ),
     (
         "second login",
-        "27: accept4 2, close 2, epoll_ctl 3, fstat 1, getsockopt 2, ioctl 1, newfstatat 8, openat 1, recvfrom 3, rename 1, \
-         sendto 2, write 1",
+        "34: accept4 2, close 4, epoll_ctl 3, fstat 1, getsockopt 2, ioctl 1, newfstatat 8, openat 3, ppoll 1, read 2, \
+         recvfrom 3, rename 1, sendto 2, write 1",
     ),
     (
         "a logout",
@@ -60,7 +61,8 @@ impl Traced {
         machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
         machine.host.write_file("/etc/ck/broker.toml", "[history]\nfile = \"none\"\n", 0o644);
         machine.start_broker(&[]);
-        machine.install_application("ck-test", "session required pam_ck.so\n");
+        let stack = "session required pam_loginuid.so\nsession required pam_ck.so\n";
+        machine.install_application("ck-test", stack);
         // Until the directories of hooks have been as they are for so long that they are not read again: `RACY`.
         std::thread::sleep(Duration::from_secs(3));
         // What is made once in a broker's life is made.

@@ -307,6 +307,8 @@ fn session() -> ck_protocol::Session {
         state: State::Active,
         opened_at: Timestamp::from_micros(0),
         runtime_dir: None,
+        audit_id: None,
+        login_uid: None,
     }
 }
 

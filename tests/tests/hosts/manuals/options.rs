@@ -80,9 +80,11 @@ fn options_of_the_module_are_those_of_its_page() {
 #[test]
 fn variables_of_a_login_are_those_of_the_page() {
     let source = source("pam_ck/src/environment.rs") + &source("pam_ck/src/session.rs");
-    let set: BTreeSet<String> =
-        between(&source, "\"XDG_", '"').into_iter().map(|rest| format!("XDG_{rest}")).collect();
-    let set = set.into_iter().filter(|name| !name.contains(' ')).collect::<BTreeSet<_>>();
+    let named = |head: &'static str| {
+        between(&source, &format!("\"{head}"), '"').into_iter().map(move |rest| format!("{head}{rest}"))
+    };
+    let set = named("XDG_").chain(named("DBUS_"));
+    let set = set.filter(|name| !name.contains(' ')).collect::<BTreeSet<_>>();
     assert!(set.len() > 4, "{set:?}");
     assert_eq!(page("pam_ck").tags("ENVIRONMENT").into_iter().collect::<BTreeSet<_>>(), set);
 }
