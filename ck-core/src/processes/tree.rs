@@ -9,8 +9,8 @@ use std::{
 
 /// Processes, and the leaders of all sessions among them.
 ///
-/// The processes of a session are its leader and the descendants of that, up to the leaders of other sessions: what a
-/// `su` within an ssh login runs belongs to the session of that `su`.
+/// The processes of a session are its leader and the descendants of that, up to the leaders of other sessions: a `su` within
+/// an ssh login is the last one of that login, and the first one of its own session.
 #[derive(Debug)]
 pub struct Tree {
     /// The processes by pid, each once.
@@ -57,12 +57,14 @@ impl Tree {
     }
 
     /// The process in the foreground of the terminal of `stat`: the leader of the process group there, or else the youngest
-    /// of that group.
+    /// of that group. The leader of a session, such as `login`, counts last: without job control, and after an `exec` in
+    /// bash(1), the programs of the user are in its group.
     #[must_use]
     pub fn foreground(&self, stat: &Stat) -> Option<&Stat> {
         let group = stat.foreground?;
         let members = self.among(&self.groups, group).filter(|member| member.terminal == stat.terminal);
-        members.max_by_key(|member| (member.pid == group, member.started, member.pid))
+        let is_users = |member: &Stat| !self.leaders.contains(&member.pid);
+        members.max_by_key(|member| (is_users(member), member.pid == group, member.started, member.pid))
     }
 
     /// What a session without a terminal runs: the process nearest to the leader that has another name than the leader, or
@@ -97,8 +99,9 @@ impl Tree {
     /// The children of `stat` that belong to the session of `leader`. Every process has one parent, so a chain of parents
     /// that leads nowhere, as processes that come and go can make one, can only lead back to the leader.
     fn below(&self, leader: Pid, stat: &Stat) -> impl Iterator<Item = &Stat> {
-        let is_inner = move |child: &&Stat| child.pid != leader && !self.leaders.contains(&child.pid);
-        self.among(&self.children, stat.pid).filter(is_inner)
+        let is_end = stat.pid != leader && self.leaders.contains(&stat.pid);
+        let children = self.among(&self.children, stat.pid).filter(move |child| child.pid != leader);
+        children.take_while(move |_| !is_end)
     }
 
     /// The processes of `pairs` that are listed with `pid`.
@@ -185,6 +188,8 @@ mod tests {
         let member = |number| Stat { group: Some(pid(9)), ..process(number, 1, "cat", Some((0, 9))) };
         let tree = Tree::new(vec![member(14), member(15), process(16, 1, "x", Some((0, 9)))], []);
         assert_eq!(pids(tree.foreground(tree.get(pid(16)).unwrap())), [15]);
+        let tree = Tree::new(vec![member(9), member(14)], [pid(9)]);
+        assert_eq!(pids(tree.foreground(tree.get(pid(9)).unwrap())), [14], "not login");
     }
 
     #[test]
@@ -195,6 +200,21 @@ mod tests {
         let forward = Tree::new(vec![sshd(5, 1), sshd(6, 5), sshd(7, 6)], [pid(5)]);
         assert_eq!(pids(forward.program(pid(5))), [6]);
         assert_eq!(pids(Tree::new(vec![sshd(5, 1)], []).program(pid(5))), [0; 0]);
+    }
+
+    #[test]
+    fn another_session_begins_where_its_leader_is() {
+        let all = vec![
+            process(5, 1, "sshd", None),
+            process(6, 5, "su", Some((0, 7))),
+            process(7, 6, "cat", Some((0, 7))),
+            process(8, 6, "script", Some((1, 8))),
+        ];
+        let tree = Tree::new(all, [5, 6].map(pid));
+        assert_eq!(pids(tree.terminals(pid(5))), [6]);
+        assert_eq!(pids(tree.program(pid(5))), [6]);
+        assert_eq!(pids(tree.on_terminal(pid(5), Device { major: 136, minor: 1 })), [0; 0]);
+        assert_eq!(pids(tree.on_terminal(pid(6), Device { major: 136, minor: 1 })), [8]);
     }
 
     #[test]

@@ -81,6 +81,8 @@ mod tests {
         assert_eq!(found.parent, Some(own_pid()));
         assert_eq!(command(&found).unwrap(), "sleep 60 0");
         child.kill().unwrap();
+        // It has no memory any more, and its parent has not noticed yet.
+        assert!(std::iter::repeat_with(|| command(&found)).any(|words| words.as_deref() == Some("[sleep]")));
         child.wait().unwrap();
         assert_eq!(command(&found), None, "it is gone");
     }
