@@ -1,6 +1,6 @@
 //! Facts about the broker itself.
 
-use crate::{Message, ShortName, Text, Timestamp};
+use crate::{Message, ShortName, Text, Timestamp, bounded::at_most, limits};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ pub enum FactValue {
     /// Durations, counted by their length.
     Histogram(Buckets),
     /// How often each of several things happened, in the order of the broker.
+    #[serde(deserialize_with = "at_most::<_, _, { limits::LIST }>")]
     Counts(Vec<Count>),
 }
 
@@ -52,6 +53,7 @@ impl From<Micros> for Duration {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Buckets {
     /// The buckets, in ascending order of their bounds.
+    #[serde(deserialize_with = "at_most::<_, _, { limits::LIST }>")]
     pub buckets: Vec<DurationBucket>,
     /// The number of durations that fit into no bucket.
     pub above: u64,

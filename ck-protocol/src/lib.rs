@@ -10,6 +10,7 @@
 //! ([`UserName`]), and numbers are newtypes that contain only valid values. Decoded values can therefore be trusted.
 #![forbid(unsafe_code)]
 
+mod bounded;
 mod codec;
 mod end_cause;
 mod errors;

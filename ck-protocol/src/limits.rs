@@ -12,5 +12,7 @@ pub const HOST_NAME: usize = 255;
 pub const SHORT_NAME: usize = 63;
 /// The longest path, in bytes.
 pub const PATH: usize = 255;
+/// The most buckets of a histogram, and the most counts of a fact.
+pub const LIST: usize = 32;
 /// The longest message, in bytes.
 pub const MESSAGE: usize = 511;

@@ -84,6 +84,15 @@ fn a_text_over_its_limit_does_not_decode() {
     assert!(matches!(read::<Reply>(&over, limits::REPLY), Err(DecodeError::Malformed(_))));
 }
 
+#[test]
+fn a_list_over_its_limit_does_not_decode() {
+    // Reply::Fact, the key "x", counts without a name.
+    let counts = |count: u8| [&[1, 16, 1, b'x', 5, count][..], &[0, 7].repeat(usize::from(count))].concat();
+    let most = u8::try_from(limits::LIST).unwrap();
+    assert!(read::<Reply>(&counts(most), limits::REPLY).is_ok());
+    assert!(matches!(read::<Reply>(&counts(most + 1), limits::REPLY), Err(DecodeError::Malformed(_))));
+}
+
 proptest! {
     #[test]
     fn no_bytes_whatever_make_decoding_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {

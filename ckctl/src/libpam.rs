@@ -1,4 +1,5 @@
-//! libpam, for a login on trial: the calls of an application. It is loaded only then, so that ckctl also runs where there is no libpam.
+//! libpam, for a login on trial: the calls of an application. It is loaded only then, so that ckctl also runs where there is no
+//! libpam.
 //!
 //! This file and `sys` have the only unsafe code. What is called, and the layout of its arguments, is that of
 //! `security/pam_appl.h` and `security/_pam_types.h` of Linux-PAM, whose `libpam.so.0` has kept both since 1.0.

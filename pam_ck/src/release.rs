@@ -1,5 +1,5 @@
-//! The mark in the file of the module that says of which release it is. what(1) and `ckctl doctor` read it there, without loading the
-//! module. The module and ckctl compile this file.
+//! The mark in the file of the module that says of which release it is. what(1) and `ckctl doctor` read it there, without
+//! loading the module. The module and ckctl compile this file.
 
 use std::hint::black_box;
 

@@ -3,7 +3,7 @@
 use super::Api;
 use crate::net::connection::PendingReply;
 use ck_core::{model::SessionRecord, policy::Action};
-use ck_protocol::{Fact, Reply, Session, SessionId, TeardownId, Text, Uid};
+use ck_protocol::{Fact, Reply, Session, SessionId, TeardownId, Uid};
 use std::rc::Rc;
 
 impl Api<'_> {
@@ -45,10 +45,7 @@ impl Api<'_> {
     }
 
     fn next_problem(&self, from: usize) -> Option<(Reply, PendingReply)> {
-        let of_sessions =
-            self.sessions.unrecorded.problem().into_iter().chain(self.sessions.linger.problem());
-        let of_sessions = of_sessions.map(|line| Text::clipped(&line));
-        let problem = self.problems().into_iter().chain(of_sessions).nth(from)?;
+        let problem = self.problems().into_iter().nth(from)?;
         Some((Reply::Problem(problem), PendingReply::Problems(from + 1)))
     }
 

@@ -66,7 +66,7 @@ impl Api<'_> {
     pub(super) fn problems(&self) -> Vec<Message> {
         let sees = |uid| self.requester.may(Action::See, Some(uid));
         let of_users = self.directories.problems_of_users(sees);
-        let all = self.configured.problems.iter().cloned().chain(self.sessions.proc.problem());
+        let all = self.configured.problems.iter().cloned().chain(self.sessions.problems());
         let all = all.chain(self.directories.problems_of_all()).chain(self.history.problem()).chain(of_users);
         all.map(|line| Text::clipped(&line)).collect()
     }

@@ -36,7 +36,7 @@ pub(crate) struct Sessions {
     store: Store,
     leaders: Leaders,
     /// The sessions without a record.
-    pub(crate) unrecorded: Unrecorded,
+    unrecorded: Unrecorded,
     /// The sessions of an earlier broker whose leaders could not be watched yet.
     unwatched: Vec<SessionId>,
     /// The time of the next try to watch them.
@@ -65,6 +65,11 @@ impl Sessions {
     /// The epoll set of leaders, to be nested in the broker's.
     pub(crate) fn poller(&self) -> &Poller {
         self.leaders.poller()
+    }
+
+    /// The problems for the administrator.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = String> {
+        self.proc.problem().into_iter().chain(self.unrecorded.problem()).chain(self.linger.problem())
     }
 
     /// Applies an input to the registry. Returns the effects that have to be carried out.

@@ -8,8 +8,8 @@ use crate::{
 };
 use std::path::Path;
 
-/// The processes that start a program again when it has ended, by their names, which have 15 bytes at most. systemd does so for its
-/// units alone.
+/// The processes that start a program again when it has ended, by their names, which have 15 bytes at most. systemd does so for
+/// its units alone.
 const SUPERVISORS: [&str; 4] = ["supervise-daemo", "runsv", "s6-supervise", "dinit"];
 /// The directories that tell which init system runs.
 const SYSTEMD: &str = "/run/systemd/system";
@@ -73,7 +73,7 @@ fn supervisor(facts: &Facts) -> Finding {
     if parent == "systemd" && processes::is_of_unit(broker) || SUPERVISORS.contains(&parent.as_str()) {
         return Finding::ok(CHECK, format!("{parent} starts the broker again when it ends"));
     }
-    // A process whose parent has ended is a child of process 1. sysvinit starts again what /etc/inittab has, and that looks the same.
+    // A process whose parent has ended is a child of process 1. What sysvinit starts again, by /etc/inittab, looks the same.
     if pid == 1 {
         return Finding::warning(
             CHECK,

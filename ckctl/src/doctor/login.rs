@@ -1,5 +1,5 @@
-//! A login on trial: whether a user would get what a login of a service should give. A process of its own makes it, because modules
-//! change the process that calls them: its limits, keyring, audit id, namespaces.
+//! A login on trial: whether a user would get what a login of a service should give. A process of its own makes it, because
+//! modules change the process that calls them: its limits, keyring, audit id, namespaces.
 
 use super::{Here, program, report::Finding, services, trial::Told};
 use crate::account::{self, Account, AccountError};
@@ -11,8 +11,8 @@ use std::{
 
 /// This program.
 const OWN_PROGRAM: &str = "/proc/self/exe";
-/// The first word of the command line of the process that logs in. It is no option: nobody is to type it. The socket, the user and the
-/// service follow.
+/// The first word of the command line of the process that logs in. The socket, the user and the service follow. It is no option,
+/// because nobody is to type it.
 const ON_TRIAL: &str = "--on-trial";
 /// How long all of it may take. Modules may ask a directory service.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -4,7 +4,7 @@
 //! - `services`: the module in PAM's stacks; `pam_file` and `pam_stack` read them
 //! - `module`: the file of the module; `of_module`: code that it shares with ckctl
 //! - `sshd`, `broker`, `configuration`, `places`, `manager`: one subject each
-//! - `login`: a login on trial; `trial` is the process that makes it, by way of [`crate::libpam`]
+//! - `login`: a login on trial; `trial` is the process that makes it, by way of `libpam`
 //! - `program` starts programs; `processes` and `mount_table` read /proc
 //!
 //! Nothing is changed, except that a login on trial is a real one.

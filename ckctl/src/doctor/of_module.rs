@@ -1,5 +1,5 @@
-//! What is known about the module: its options, and the mark that says its release. The code is the module's own, so that both know
-//! the same.
+//! What is known about the module: its options, and the mark that says its release. The code is the module's own, so that both
+//! know the same.
 
 #[allow(unexpected_cfgs, reason = "the module can be built with a feature for tests, which adds an option")]
 #[allow(dead_code, reason = "ckctl only needs to know which options are ignored")]

@@ -1,6 +1,6 @@
 //! Reads one file of /etc/pam.d: pam.d(5). Pure: text in, lines out.
 //!
-//! Where the manual page says nothing, this does what libpam does: a test on hosts compares it with Linux-PAM 1.5.2 and 1.7.0.
+//! Where the manual page says nothing, this does what libpam does. A test on hosts compares it with Linux-PAM 1.5.2 and 1.7.0.
 
 /// The longest file that is read, in bytes. Real ones have a few thousand.
 pub(super) const MAX_FILE: usize = 256 * 1024;

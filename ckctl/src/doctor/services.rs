@@ -31,7 +31,7 @@ enum Without {
     Warning,
 }
 
-/// The services that people log in by, and their programs. `su -l` is no login of its own on most machines, so it is a warning.
+/// The services that people log in by, and their programs. Whoever uses `su -l` has logged in before, so it is a warning.
 const LOGINS: [(&str, &[&str], Without); 3] = [
     ("sshd", &["/usr/sbin/sshd", "/usr/bin/sshd"], Without::Problem),
     ("login", &["/bin/login", "/usr/bin/login"], Without::Problem),

@@ -1,5 +1,5 @@
-//! The process that logs in on trial: what a service does at a login and at a logout, by libpam, without authentication. It tells each
-//! step on standard output, so that the one who waits knows where it hangs.
+//! The process that logs in on trial: what a service does at a login and at a logout, by libpam, without authentication. It tells
+//! each step on standard output, so that the one who waits knows where it hangs.
 
 use super::{Login, report::Finding};
 use crate::{

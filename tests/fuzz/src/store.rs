@@ -11,7 +11,7 @@ use ck_core::{
     registry::{Effect, Input, Registry},
 };
 use ck_fuzz::within;
-use ck_protocol::{Codec, SessionId, SessionRef, State, Uid};
+use ck_protocol::{Codec, EndCause, SessionId, SessionRef, State, Uid};
 use libfuzzer_sys::fuzz_target;
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::LazyLock};
 

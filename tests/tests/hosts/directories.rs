@@ -80,7 +80,8 @@ fn a_plain_directory_where_mounting_is_refused() {
     machine.start_broker_by(&["setpriv", "--bounding-set=-sys_admin", "/usr/sbin/ck-broker"], &[]);
     let script = "grep -c \" $XDG_RUNTIME_DIR \" /proc/mounts; stat -c '%a %U' $XDG_RUNTIME_DIR; \
                   mkdir $XDG_RUNTIME_DIR/a; touch $XDG_RUNTIME_DIR/a/b";
-    assert_eq!(machine.host.run_ok(&["ssh", "alice@127.0.0.1", script]), "0\n700 alice");
+    let told = machine.host.run(&["ssh", "alice@127.0.0.1", script]);
+    assert_eq!(told.stdout, "0\n700 alice\n", "{}{}", told.stderr, machine.broker().stderr());
     machine.await_nothing_left();
 }
 

@@ -146,6 +146,12 @@ fn another_manager_is_found() {
     broken(&machine, &add("pam_elogind.so"), mend, |report| {
         report.assert("manager", "warning", "elogind or elogind-daemon does not run");
     });
+    // A user can call a process anything.
+    let users = ["setpriv", "--reuid=2002", "--regid=2002", "--clear-groups", "/tmp/elogind", "1000"];
+    let users = machine.host.spawn(&users);
+    wait_until(SOON, "it runs", || machine.host.run(&["pgrep", "-x", "elogind"]).status.success());
+    Report::of(&machine, &[]).assert_well();
+    drop(users);
     let elogind = machine.host.spawn(&["/tmp/elogind", "1000"]);
     elogind.pid();
     let report = Report::of(&machine, &[]);

@@ -94,7 +94,7 @@ fn what_is_said_to_be_skipped_is_skipped() {
     machine.await_nothing_left();
 }
 
-/// What ckctl reads is what libpam reads, in both of its releases: there is a session where ckctl finds the line, and nowhere else.
+/// What ckctl reads is what libpam reads: there is a session where ckctl finds the line, and nowhere else.
 #[test]
 fn lines_are_read_as_libpam_reads_them() {
     for suite in [Suite::Bookworm, Suite::Trixie] {
