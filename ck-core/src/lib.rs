@@ -11,6 +11,7 @@
 //! - [`events`] holds the subscriptions: a snapshot, the changes after it, and what was lost.
 //! - [`order`] decides which work is due next: hooks and teardowns.
 //! - [`metrics`] measures logins and teardowns: how often, how long.
+//! - [`processes`] is what lines of proc_pid_stat(5) say of sessions: their terminals, what runs on them.
 //! - [`json`] writes facts for programs: the history, hooks and `ckctl` share one form.
 //!
 //! The crate depends on `ck-protocol` and `serde` alone. `clippy.toml` and `tests/tests/hosts/dependencies.rs` enforce this.
@@ -23,4 +24,5 @@ pub mod metrics;
 pub mod model;
 pub mod order;
 pub mod policy;
+pub mod processes;
 pub mod registry;

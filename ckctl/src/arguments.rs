@@ -47,6 +47,9 @@ pub struct Arguments {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Verb {
     /// List sessions (also without a verb)
+    ///
+    /// The terminal of an ssh session, IDLE and WHAT are what proc(5) says when the list is made. What it does not show
+    /// to whoever asks, as with the option hidepid=, is not there.
     List {
         /// Only sessions of this user: a name or a uid
         user: Option<OsString>,

@@ -2,8 +2,9 @@
 
 use crate::lookup::{Last, find};
 use ck_protocol::{
-    AdminRequest, DecodeError, EncodeError, Fact, Linger, Message, PROTOCOL, Protocol, Refusal, RefusalCode,
-    Reply, Seat, Session, SessionId, Status, TeardownDetail, TeardownId, Told, User, Version, limits,
+    AdminRequest, DecodeError, EncodeError, Fact, Linger, Message, PROTOCOL, Pid, Protocol, Refusal,
+    RefusalCode, Reply, Seat, Session, SessionId, Status, TeardownDetail, TeardownId, Told, User, Version,
+    limits,
 };
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::{
@@ -139,6 +140,14 @@ impl Client {
     pub fn speaking(protocol: Protocol, path: &Path) -> Result<Self, ClientError> {
         let (socket, version) = (connected(path)?, protocol.newest());
         Ok(Self { socket, path: path.to_owned(), protocol, version, unanswered: None })
+    }
+
+    /// The pid of the broker, or of the service manager that opened the socket. `None`: the process is in no pid namespace that
+    /// this one can see.
+    #[must_use]
+    pub fn broker_pid(&self) -> Option<Pid> {
+        let peer = getsockopt(&self.socket, sockopt::PeerCredentials).ok()?;
+        Pid::try_from(peer.pid()).ok()
     }
 
     /// All sessions, ordered by id.

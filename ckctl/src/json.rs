@@ -1,8 +1,8 @@
 //! The JSON forms: docs/JSON.md. The names of members are a contract. An absent value is `null`. [`ck_core::json`] has the forms
 //! of a session and of a time.
 
-use crate::facts::Facts;
-use ck_core::json::{Value, escape, rfc3339};
+use crate::{activity::Listed, facts::Facts};
+use ck_core::json::{Members, Value, escape, rfc3339};
 use ck_protocol::{self as protocol, Buckets, FactValue, Micros};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::{borrow::Cow, time::Duration};
@@ -106,6 +106,25 @@ impl From<&Buckets> for Histogram {
     fn from(buckets: &Buckets) -> Self {
         let up_to = buckets.up_to().map(|(bound, count)| Bucket { le: bound.as_secs_f64(), count });
         Self { buckets: up_to.collect(), count: buckets.count(), sum: seconds(buckets.sum) }
+    }
+}
+
+/// A session, and what its user does.
+#[derive(Debug, Serialize)]
+pub struct Session<'s> {
+    #[serde(flatten)]
+    members: Members<'s>,
+    idle_seconds: Option<u64>,
+    command: Option<&'s str>,
+}
+
+impl<'s> From<&'s Listed> for Session<'s> {
+    fn from(listed: &'s Listed) -> Self {
+        Self {
+            members: ck_core::json::session(&listed.session),
+            idle_seconds: listed.idle.map(|idle| idle.as_secs()),
+            command: listed.command.as_deref(),
+        }
     }
 }
 

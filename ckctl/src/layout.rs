@@ -10,6 +10,8 @@ use std::{
 use tabwriter::{Alignment, TabWriter};
 use unicode_width::UnicodeWidthStr;
 
+/// What is kept at least of a column that may be cut: the name of most programs.
+const LEAST: usize = 7;
 /// The space between two columns.
 const GAP: usize = 2;
 
@@ -125,6 +127,8 @@ pub struct Layout<T: 'static> {
     pub columns: &'static [Column<T>],
     /// Columns that are left out on a terminal that is too narrow, the least useful first.
     pub least_useful: &'static [&'static str],
+    /// The last column, if it may be cut before another one is left out.
+    pub elastic: Option<&'static str>,
 }
 
 /// Which columns are shown, and the order of the rows.
@@ -137,6 +141,15 @@ pub struct Selection {
     /// Sort a list by this column
     #[arg(long, global = true, value_name = "COLUMN")]
     pub sort: Option<String>,
+}
+
+impl Selection {
+    /// Whether one of these columns is shown or sorted by.
+    #[must_use]
+    pub fn takes(&self, columns: &[&str]) -> bool {
+        let named = |name: &String| columns.iter().any(|column| key(column) == key(name));
+        self.columns.is_empty() || self.columns.iter().chain(&self.sort).any(named)
+    }
 }
 
 /// A list has no such column.
@@ -164,9 +177,7 @@ impl<T> Layout<T> {
             return Ok(if screen.legend { format!("No {}s.\n", self.noun) } else { String::new() });
         }
         let left_out = match screen.width {
-            Some(width) if selection.columns.is_empty() => {
-                grid.narrow(self.least_useful, width, screen.legend)
-            }
+            Some(width) if selection.columns.is_empty() => grid.narrow(self, width, screen.legend),
             _ => Vec::new(),
         };
         let mut lines: Vec<String> =
@@ -220,10 +231,10 @@ impl<T> Layout<T> {
 
 impl<T> Grid<'_, T> {
     /// Leaves out columns until the rest fits into `width`. Returns the names of the columns that were left out.
-    fn narrow(&mut self, least_useful: &[&'static str], width: usize, legend: bool) -> Vec<&'static str> {
+    fn narrow(&mut self, layout: &Layout<T>, width: usize, legend: bool) -> Vec<&'static str> {
         let mut left_out = Vec::new();
-        for &name in least_useful {
-            if self.width(legend) <= width {
+        for &name in layout.least_useful {
+            if self.width(layout.elastic, legend) <= width {
                 break;
             }
             if let Some(at) = self.columns.iter().position(|column| column.name == name) {
@@ -235,11 +246,12 @@ impl<T> Grid<'_, T> {
         left_out
     }
 
-    /// The width of the table.
-    fn width(&self, legend: bool) -> usize {
+    /// The width of the table, in which the column `elastic` may be cut.
+    fn width(&self, elastic: Option<&str>, legend: bool) -> usize {
         let of_column = |(at, column): (usize, &&Column<T>)| {
             let cells = self.rows.iter().filter_map(|row| Some(row.get(at)?.shown().width()));
-            cells.chain(legend.then(|| column.name.width())).max().unwrap_or(0) + GAP
+            let width = cells.chain(legend.then(|| column.name.width())).max().unwrap_or(0);
+            if elastic == Some(column.name) { width.min(LEAST) + GAP } else { width + GAP }
         };
         self.columns.iter().enumerate().map(of_column).sum::<usize>().saturating_sub(GAP)
     }
@@ -283,6 +295,7 @@ mod tests {
             Column { name: "REMOTE HOST", meaning: "", cell: |item| item.2.into() },
         ],
         least_useful: &["NAME", "ID"],
+        elastic: None,
     };
 
     fn selection(columns: &[&str], sort: Option<&str>) -> Selection {
@@ -328,6 +341,17 @@ mod tests {
         assert!(narrow.ends_with("\n3 items listed.\nThe terminal is too narrow for: NAME.\n"), "{narrow}");
         assert_eq!(table(&[], None, false, Some(3)), "h1\n-\nh0\n");
         assert_eq!(table(&["name"], None, false, Some(5)), "b\"x,y\n日本\na\\u{…\n");
+    }
+
+    #[test]
+    fn the_last_column_is_cut_before_another_one_is_left_out() {
+        let layout = Layout::<Item> { elastic: Some("REMOTE HOST"), ..LAYOUT };
+        let table = |width| {
+            let screen = Screen { legend: true, colour: false, width: Some(width) };
+            layout.table(&ITEMS, &Selection::default(), screen).unwrap()
+        };
+        assert!(table(21).starts_with("ID  NAME     REMOTE …\n10  b\"x,y    h1\n"), "{}", table(21));
+        assert!(table(19).starts_with("ID  REMOTE HOST\n10  h1\n"), "{}", table(19));
     }
 
     #[test]

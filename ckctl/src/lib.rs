@@ -6,6 +6,7 @@
 //! - [`client`]: the connection to the broker
 //! - [`doctor`]: checks of the whole machine; `libpam`: the calls into libpam for it
 //! - [`show`], [`history`], [`linger`], [`lock`], [`watch`]: one verb each
+//! - [`activity`]: what the users of sessions do: their terminals, what runs on them
 //! - [`table`], [`json`], [`metrics`], [`events`]: the forms of what is printed; [`output`] chooses one, [`layout`] makes lists
 //! - [`status`]: the state of the broker for people; [`openmetrics`]: the text of [`metrics`]
 //! - [`facts`]: what the broker reports about itself; [`health`] finds problems in it
@@ -13,6 +14,7 @@
 #![deny(unsafe_code)]
 
 pub mod account;
+pub mod activity;
 pub mod arguments;
 pub mod client;
 pub mod doctor;

@@ -82,7 +82,7 @@ pub fn sections(page: &str) -> Vec<Section> {
         _ => (Vec::new(), &[]),
     };
     let (fields, states): (_, &[_]) = match page {
-        "ckctl show" => (meanings(&table::SESSION), &SESSION_STATES),
+        "ckctl show" => ([meanings(&table::SESSION), meanings(&table::DOING)].concat(), &SESSION_STATES),
         "ckctl status" => (status::STATUS.to_vec(), states),
         _ => (Vec::new(), states),
     };

@@ -2,6 +2,7 @@
 
 use crate::{
     account::{self, AccountError},
+    activity::{self, Listed},
     arguments::{Arguments, Examination, TeardownVerb, Verb},
     client::{Client, ClientError},
     doctor::{self, LoginError, TrialError, report},
@@ -19,9 +20,11 @@ use crate::{
     status, sys, table,
     watch::{self, WatchError},
 };
-use ck_protocol::{AdminRequest, SessionId, Target, printable};
+use ck_protocol::{AdminRequest, Pid, SessionId, Target, printable};
 use std::{
-    env, fmt,
+    env,
+    ffi::OsStr,
+    fmt,
     io::{self, Write},
     process::ExitCode,
 };
@@ -147,15 +150,7 @@ fn text(arguments: &Arguments, verb: Verb) -> Result<String, RunError> {
     Ok(match verb {
         Verb::History(query) => history::text(&query, &arguments.socket, &output)?,
         Verb::Linger(verb) => linger::text(&mut client()?, &verb, &output)?,
-        Verb::List { user } => {
-            let mut sessions = client()?.list()?;
-            if let Some(user) = user {
-                account::keep_items_of(&mut sessions, &user, |session| {
-                    (session.uid.get(), session.user.as_bytes())
-                })?;
-            }
-            output.list(&table::SESSIONS, &sessions, ck_core::json::session)?
-        }
+        Verb::List { user } => list(&mut client()?, user.as_deref(), &output)?,
         Verb::Show { what, user } => show::text(&mut client()?, what.as_deref(), user.as_deref(), &output)?,
         Verb::Users { user } => {
             let mut users = client()?.users()?;
@@ -214,6 +209,22 @@ fn check(output: &Output<'_>, verb: &Verb) -> Result<(), RunError> {
         return Ok(());
     };
     Err(RunError::CommandLine(problem.to_owned()))
+}
+
+/// All sessions, or those of `user`.
+fn list(client: &mut Client, user: Option<&OsStr>, output: &Output<'_>) -> Result<String, RunError> {
+    let mut sessions = client.list()?;
+    let leaders: Vec<Pid> = sessions.iter().map(|session| session.leader_pid).collect();
+    if let Some(user) = user {
+        account::keep_items_of(&mut sessions, user, |session| (session.uid.get(), session.user.as_bytes()))?;
+    }
+    // Completions ask for a column, often, and need no processes.
+    let sessions = if output.format == Format::Json || output.selection.takes(&table::ACTIVITY) {
+        activity::listed(sessions, leaders, client.broker_pid())
+    } else {
+        sessions.into_iter().map(Listed::alone).collect()
+    };
+    Ok(output.list(&table::SESSIONS, &sessions, json::Session::from)?)
 }
 
 fn status(

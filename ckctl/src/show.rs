@@ -2,11 +2,13 @@
 
 use crate::{
     account::{self, AccountError},
+    activity::{self, Listed},
     client::{Client, ClientError},
+    json,
     output::{Format, Output, OutputError},
     table,
 };
-use ck_protocol::{Session, SessionId};
+use ck_protocol::{Pid, Session, SessionId};
 use nix::unistd::getuid;
 use std::{
     env,
@@ -75,15 +77,22 @@ pub fn text(
             }
         },
     };
-    Ok(output.one(&ck_core::json::session(&session), || table::session(&session))?)
+    // Where the processes of other sessions begin; without the list, they count as processes of this one.
+    let all = client.list().unwrap_or_default();
+    let leaders = all.iter().chain([&session]).map(|session| session.leader_pid).collect::<Vec<_>>();
+    let listed = activity::listed(vec![session], leaders, client.broker_pid());
+    let one = |listed: &Listed| output.one(&json::Session::from(listed), || table::session(listed));
+    Ok(listed.iter().map(one).collect::<Result<_, _>>()?)
 }
 
 /// All sessions of `user`.
 fn of_user(client: &mut Client, user: &OsStr, output: &Output<'_>) -> Result<String, ShowError> {
     let mut sessions = client.list()?;
+    let leaders: Vec<Pid> = sessions.iter().map(|session| session.leader_pid).collect();
     account::keep_items_of(&mut sessions, user, |session| (session.uid.get(), session.user.as_bytes()))?;
+    let sessions = activity::listed(sessions, leaders, client.broker_pid());
     if output.format == Format::Json || sessions.is_empty() {
-        return Ok(output.list(&table::SESSIONS, &sessions, ck_core::json::session)?);
+        return Ok(output.list(&table::SESSIONS, &sessions, json::Session::from)?);
     }
     Ok(sessions.iter().map(table::session).collect::<Vec<_>>().join("\n"))
 }

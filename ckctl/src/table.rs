@@ -1,48 +1,81 @@
 //! The columns of the lists that the broker replies with, and the fields of a session.
 
-use crate::layout::{Column, Layout, named};
+use crate::{
+    activity::Listed,
+    layout::{Cell, Column, Layout, named},
+};
 use ck_protocol::{Seat, Session, SessionId, TeardownDetail, Uid, User, Vt};
 
 /// Sessions, as `ckctl list` shows them.
-pub const SESSIONS: Layout<Session> = Layout {
+pub const SESSIONS: Layout<Listed> = Layout {
     noun: "session",
     columns: &[
         Column {
             name: "SESSION",
             meaning: "The id of the session. It is not used again until the next boot.",
-            cell: |session| session.id.get().into(),
+            cell: |listed| listed.session.id.get().into(),
         },
-        Column { name: "UID", meaning: "The uid of the user.", cell: |session| session.uid.get().into() },
-        Column { name: "USER", meaning: "The name of the user.", cell: |session| (&session.user).into() },
+        Column {
+            name: "UID",
+            meaning: "The uid of the user.",
+            cell: |listed| listed.session.uid.get().into(),
+        },
+        Column {
+            name: "USER",
+            meaning: "The name of the user.",
+            cell: |listed| (&listed.session.user).into(),
+        },
         Column {
             name: "SERVICE",
             meaning: "The PAM service that the user logged in through, such as sshd.",
-            cell: |session| (&session.service).into(),
+            cell: |listed| (&listed.session.service).into(),
         },
         Column {
             name: "TTY",
-            meaning: "The terminal, without /dev/.",
-            cell: |session| session.tty.as_ref().into(),
+            meaning: "The terminal, without /dev/. Of several terminals of an ssh connection, it is the one that was used last.",
+            cell: |listed| listed.session.tty.as_ref().into(),
         },
         Column {
             name: "SEAT",
             meaning: "The seat. A remote session has none.",
-            cell: |session| session.seat.as_ref().into(),
+            cell: |listed| listed.session.seat.as_ref().into(),
         },
         Column {
             name: "STATE",
             meaning: "The state of the session.",
-            cell: |session| session.state.as_str().into(),
+            cell: |listed| listed.session.state.as_str().into(),
         },
-        Column { name: "SINCE", meaning: "The time of the login.", cell: |session| session.opened_at.into() },
+        Column {
+            name: "SINCE",
+            meaning: "The time of the login.",
+            cell: |listed| listed.session.opened_at.into(),
+        },
         Column {
             name: "REMOTE HOST",
             meaning: "The host that the user logged in from.",
-            cell: |session| session.remote_host.as_ref().into(),
+            cell: |listed| listed.session.remote_host.as_ref().into(),
+        },
+        Column {
+            name: "IDLE",
+            meaning: "The time since the last input or output of the terminal, to 8 seconds.",
+            cell: |listed| idle(listed),
+        },
+        Column {
+            name: "WHAT",
+            meaning: "The command in the foreground of the terminal. Without a terminal, it is the command that the login has started. A terminal that is too narrow cuts it.",
+            cell: |listed| listed.command.as_deref().into(),
         },
     ],
-    least_useful: &["SEAT", "UID", "SERVICE", "STATE", "TTY", "SINCE", "SESSION"],
+    least_useful: &["SEAT", "UID", "SERVICE", "STATE", "SINCE", "IDLE", "WHAT", "TTY", "SESSION"],
+    elastic: Some("WHAT"),
 };
+
+/// The columns of [`SESSIONS`] that [`activity`](crate::activity) fills in.
+pub const ACTIVITY: [&str; 3] = ["TTY", "IDLE", "WHAT"];
+
+fn idle(listed: &Listed) -> Cell {
+    listed.idle.map_or(Cell::Absent, |idle| Cell::Duration(idle, false))
+}
 
 /// Users, as `ckctl users` shows them.
 pub const USERS: Layout<User> = Layout {
@@ -60,6 +93,7 @@ pub const USERS: Layout<User> = Layout {
         DIRECTORY,
     ],
     least_useful: &["RUNTIME DIRECTORY", "LINGER", "STATE", "UID"],
+    elastic: None,
 };
 
 /// Users, as `ckctl linger list` shows them.
@@ -67,6 +101,7 @@ pub const LINGERING: Layout<User> = Layout {
     noun: "user",
     columns: &[UID, USER, COUNT, STATE, DIRECTORY],
     least_useful: &["RUNTIME DIRECTORY", "STATE", "UID"],
+    elastic: None,
 };
 
 const UID: Column<User> =
@@ -108,6 +143,7 @@ pub const SEATS: Layout<Seat> = Layout {
         },
     ],
     least_useful: &["VIRTUAL TERMINALS", "SESSIONS"],
+    elastic: None,
 };
 
 /// Teardowns, as `ckctl teardown list` shows them.
@@ -161,6 +197,7 @@ pub const TEARDOWNS: Layout<TeardownDetail> = Layout {
         },
     ],
     least_useful: &["BYTES", "SINCE", "NEXT TRY", "FAILURES"],
+    elastic: None,
 };
 
 /// The fields of a session, as `ckctl show` shows them.
@@ -195,7 +232,7 @@ pub const SESSION: [Column<Session>; 20] = [
     },
     Column {
         name: "TTY",
-        meaning: "The terminal, without /dev/.",
+        meaning: "The terminal, without /dev/. That of an ssh session is the one that was used last.",
         cell: |session| session.tty.as_ref().into(),
     },
     Column {
@@ -243,10 +280,25 @@ pub const SESSION: [Column<Session>; 20] = [
     },
 ];
 
+/// The fields of what the user of a session does. They come after [`SESSION`].
+pub const DOING: [Column<Listed>; 2] = [
+    Column {
+        name: "Idle",
+        meaning: "The time since the last input or output of the terminal, to 8 seconds.",
+        cell: idle,
+    },
+    Column {
+        name: "Command",
+        meaning: "The command in the foreground of the terminal, or without one the command that the login has started.",
+        cell: |listed| listed.command.as_deref().into(),
+    },
+];
+
 /// The fields of a session, one on each line.
 #[must_use]
-pub fn session(session: &Session) -> String {
-    named(SESSION.iter().map(|field| (field.name, (field.cell)(session).shown())))
+pub fn session(listed: &Listed) -> String {
+    let facts = SESSION.iter().map(|field| (field.name, (field.cell)(&listed.session).shown()));
+    named(facts.chain(DOING.iter().map(|field| (field.name, (field.cell)(listed).shown()))))
 }
 
 #[cfg(test)]
@@ -257,12 +309,18 @@ mod tests {
         for name in layout.least_useful {
             assert!(layout.columns.iter().any(|column| column.name == *name), "{name}");
         }
+        if let Some(name) = layout.elastic {
+            assert_eq!(layout.columns.last().map(|column| column.name), Some(name));
+        }
         assert!(layout.least_useful.len() < layout.columns.len());
     }
 
     #[test]
     fn columns_that_can_be_left_out_exist() {
         assert_names_exist(&SESSIONS);
+        for name in ACTIVITY {
+            assert!(SESSIONS.columns.iter().any(|column| column.name == name), "{name}");
+        }
         assert_names_exist(&USERS);
         assert_names_exist(&LINGERING);
         assert_names_exist(&SEATS);

@@ -83,8 +83,17 @@ impl Machine {
         self.broker.as_ref().expect("a broker that runs")
     }
 
-    /// All sessions, as `ckctl list --json` has them.
+    /// All sessions, as `ckctl list --json` has them, but for what their users do: that changes all the time.
     pub fn sessions(&self) -> Vec<Value> {
+        let mut sessions = self.sessions_in_use();
+        for session in sessions.iter_mut().filter_map(Value::as_object_mut) {
+            session.retain(|member, _| !["idle_seconds", "command"].contains(&member.as_str()));
+        }
+        sessions
+    }
+
+    /// The same, with what their users do.
+    pub fn sessions_in_use(&self) -> Vec<Value> {
         match serde_json::from_str(&self.host.run_ok(&["ckctl", "list", "--json"])) {
             Ok(Value::Array(sessions)) => sessions,
             other => panic!("ckctl list --json is no array: {other:?}"),

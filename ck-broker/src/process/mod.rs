@@ -149,7 +149,8 @@ fn parent(proc: &Proc, pidfd: &OwnedFd, pid: Pid) -> Option<Pid> {
 
 #[cfg(test)]
 mod tests {
-    use super::{proc::Stat, *};
+    use super::*;
+    use ck_core::processes::Stat;
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     use std::{
         ffi::OsStr, fs, os::unix::ffi::OsStrExt, os::unix::fs::symlink, os::unix::process::parent_id,

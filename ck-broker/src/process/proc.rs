@@ -1,6 +1,7 @@
 //! The process file system, proc(5), as the broker sees it.
 
 use super::has_ended;
+use ck_core::processes::Stat;
 use ck_protocol::Pid;
 use rustix::{
     fs::{AtFlags, CWD, Dir, Mode, OFlags, StatxFlags, openat, readlinkat, statx},
@@ -32,14 +33,6 @@ pub struct Proc {
     root: io::Result<OwnedFd>,
     /// True since a process was hidden that runs.
     hides: Cell<bool>,
-}
-
-/// What proc_pid_stat(5) says of a process.
-#[derive(Debug)]
-pub(super) struct Stat {
-    pub(super) parent: Option<Pid>,
-    pub(super) started: u64,
-    pub(super) is_zombie: bool,
 }
 
 impl Proc {
@@ -88,8 +81,7 @@ impl Proc {
 
     fn read_stat(&self, pid: Pid) -> io::Result<Option<Stat>> {
         let line = self.read(&format!("{pid}/stat"))?;
-        // The name of the command may not be UTF-8: a user who runs `su` through a link chooses it.
-        Ok(parse(&String::from_utf8_lossy(&line)))
+        Ok(Stat::parse(&line))
     }
 
     /// The number in the file `sessionid` or `loginuid` of a process. `None` if it is not set, if the kernel has no such file,
@@ -182,30 +174,9 @@ fn parse_audit_id(line: &[u8]) -> Option<u32> {
     Some(number).filter(|number| *number != u32::MAX)
 }
 
-/// Parses a line of proc_pid_stat(5). The name of the command, field 2, may contain any character, also spaces and
-/// parentheses. The other fields follow its last parenthesis.
-fn parse(line: &str) -> Option<Stat> {
-    let (_, fields) = line.rsplit_once(") ")?;
-    let mut fields = fields.split_ascii_whitespace();
-    let state = fields.next()?;
-    let parent = fields.next()?.parse::<i32>().ok().and_then(|pid| Pid::try_from(pid).ok());
-    // `fields` now begins with field 5; the start time is field 22.
-    let started = fields.nth(17)?.parse().ok()?;
-    Some(Stat { parent, started, is_zombie: matches!(state, "Z" | "X") })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_name_with_parentheses_misleads_nobody() {
-        let line = "12 (a) R 9 (b) S 7 1 1 0 -1 4194560 1 0 0 0 1 2 3 4 20 0 1 0 4711 1 1";
-        let stat = parse(line).unwrap();
-        assert_eq!((stat.parent.map(Pid::get), stat.started, stat.is_zombie), (Some(7), 4711, false));
-        assert!(parse("12 (cut").is_none());
-    }
 
     #[test]
     fn an_id_of_the_audit_that_is_not_set_is_none() {
@@ -216,20 +187,6 @@ mod tests {
         }
         for line in [&b"4294967295"[..], b"4294967296", b"-1", b"", b"\xff"] {
             assert_eq!(parse_audit_id(line), None, "{line:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_line_makes_parsing_panic(line in "[0-9() a-zA-Z\\-\n\u{fffd}]{0,120}") {
-            let _ = parse(&line);
-        }
-
-        #[test]
-        fn no_name_changes_what_is_read(name in any::<String>()) {
-            let line = format!("12 ({name}) S 7 1 1 0 -1 4194560 1 0 0 0 1 2 3 4 20 0 1 0 4711 1 1");
-            let stat = parse(&line).unwrap();
-            prop_assert_eq!((stat.parent.map(Pid::get), stat.started), (Some(7), 4711));
         }
     }
 }

@@ -192,6 +192,7 @@ pub const LAYOUT: Layout<Entry> = Layout {
         Column { name: "ENDED BY", meaning: "Why it ended: one of the words below.", cell: ended_by },
     ],
     least_useful: &["ENDED BY", "SERVICE", "TTY", "DURATION", "TO"],
+    elastic: None,
 };
 
 /// The words in the column TO and their meanings.

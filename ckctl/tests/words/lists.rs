@@ -1,12 +1,18 @@
 //! Lists: filters, forms, columns and their order; `show`.
 
-use crate::{broker, error, printed, three};
-use nix::pty::{Winsize, openpty};
+use crate::{broker, error, printed, session, three};
+use ck_protocol::{Pid, Session};
+use nix::{
+    pty::{Winsize, openpty},
+    unistd::ttyname,
+};
 use serde_json::Value;
 use std::{
     fs::File,
     io::Read,
-    process::{Command, Stdio},
+    iter,
+    os::fd::OwnedFd,
+    process::{Child, Command, Stdio},
 };
 
 fn json(command: &mut Command) -> Value {
@@ -88,9 +94,9 @@ fn rows_can_be_sorted_and_columns_chosen() {
     );
 }
 
-/// What the command prints on a terminal of 80 columns.
-fn on_terminal(command: &mut Command) -> String {
-    let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+/// What the command prints on a terminal of so many columns.
+fn on_terminal(columns: u16, command: &mut Command) -> String {
+    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     let pty = openpty(Some(&size), None).unwrap();
     let status = command.stdout(Stdio::from(pty.slave)).env("TERM", "dumb").status().unwrap();
     assert!(status.success());
@@ -105,10 +111,98 @@ fn on_terminal(command: &mut Command) -> String {
 #[test]
 fn a_narrow_terminal_keeps_the_remote_host() {
     let broker = broker(three());
-    let shown = on_terminal(&mut broker.ckctl());
-    assert!(shown.contains("2001:db8:85a3:8d3:1319:8a2e:370:7348\n"), "{shown}");
-    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
-    assert!(shown.contains("\nThe terminal is too narrow for: SEAT, UID, SERVICE"), "{shown}");
+    for (columns, left_out) in [
+        (60, "SEAT, UID, SERVICE, STATE, SINCE, IDLE, WHAT, TTY"),
+        (80, "SEAT, UID, SERVICE, STATE, SINCE"),
+        (120, "SEAT, UID"),
+    ] {
+        let shown = on_terminal(columns, &mut broker.ckctl());
+        assert!(shown.contains("  2001:db8:85a3:8d3:1319:8a2e:370:7348"), "{shown}");
+        let mut table = shown.lines().take_while(|line| !line.is_empty());
+        assert!(table.all(|line| line.chars().count() <= usize::from(columns)), "{shown}");
+        assert!(shown.contains(&format!("\nThe terminal is too narrow for: {left_out}.\n")), "{shown}");
+    }
     // Without a terminal, everything is there.
     assert!(printed(&mut broker.ckctl()).contains("SERVICE"));
+}
+
+/// The leader of a session, and below it a shell on a terminal of its own that waits for a line.
+struct Login {
+    leader: Child,
+    terminal: OwnedFd,
+    name: String,
+}
+
+impl Login {
+    fn new() -> Self {
+        let pty = openpty(None, None).unwrap();
+        let name = ttyname(&pty.slave).unwrap().strip_prefix("/dev/").unwrap().display().to_string();
+        let shell = "setsid --ctty sh -c 'read line; : \u{1b} a\u{9}long\n: command that does not fit on any terminal'; :";
+        let leader = Command::new("setsid")
+            .args(["sh", "-c", shell])
+            .stdin(Stdio::from(pty.slave))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { leader, terminal: pty.master, name }
+    }
+
+    fn session(&self, id: u64) -> Session {
+        let pid = i32::try_from(self.leader.id()).unwrap();
+        Session { leader_pid: Pid::try_from(pid).unwrap(), ..session(id, 4_000_002_001, "alice") }
+    }
+}
+
+impl Drop for Login {
+    fn drop(&mut self) {
+        // The shell reads it, and ends.
+        let _ = rustix::io::write(&self.terminal, b"\n");
+        let _ = self.leader.wait();
+    }
+}
+
+#[test]
+fn lists_say_where_a_user_is_and_what_runs() {
+    let (login, alone) = (Login::new(), session(2, 0, "root"));
+    let broker =
+        broker(vec![login.session(1), Session { leader_pid: Pid::try_from(i32::MAX).unwrap(), ..alone }]);
+    let listed = || json(broker.ckctl().args(["list", "--json"]));
+    let waits = |listed: &Value| {
+        listed[0]["command"].as_str().is_some_and(|command| command.starts_with("sh -c read"))
+    };
+    let found = iter::repeat_with(listed).find(waits).unwrap();
+    assert_eq!(found[0]["tty"], login.name);
+    assert!(found[0]["idle_seconds"].as_u64().unwrap() < 600, "{found}");
+    let command = "sh -c read line; : \u{1b} a\tlong\n: command that does not fit on any terminal";
+    assert_eq!(found[0]["command"], command);
+    for member in ["tty", "idle_seconds", "command"] {
+        assert!(found[1].as_object().unwrap().contains_key(member) && found[1][member].is_null(), "{found}");
+    }
+    assert_eq!(json(broker.ckctl().args(["show", "1", "--json"]))["tty"], login.name);
+    let shown = printed(broker.ckctl().args(["show", "1"]));
+    assert!(shown.contains(&format!("\nTTY:                {}\n", login.name)), "{shown}");
+    let escaped = r"sh -c read line; : \u{1b} a\u{9}long\u{a}: command that does not fit on any terminal";
+    assert!(shown.ends_with(&format!("\nCommand:            {escaped}\n")), "{shown}");
+    let csv = printed(broker.ckctl().args(["-o", "csv", "--columns=tty,what", "--sort=idle", "--no-legend"]));
+    assert_eq!(csv, format!(",\n{},{escaped}\n", login.name));
+}
+
+#[test]
+fn what_runs_is_cut_to_the_width_of_the_terminal() {
+    let login = Login::new();
+    let broker = broker(vec![login.session(1)]);
+    let shown = |columns| on_terminal(columns, &mut broker.ckctl());
+    assert!(iter::repeat_with(|| shown(200)).any(|table| table.contains("  sh -c read line; : ")));
+    for (columns, head) in [
+        (60, "SESSION  USER   TTY"),
+        (80, "SESSION  USER   TTY"),
+        (120, "SESSION  UID         USER   SERVICE  TTY"),
+    ] {
+        let table = shown(columns);
+        assert!(table.starts_with(head), "{table}");
+        let row = table.lines().nth(1).unwrap();
+        assert!(row.contains(&login.name) && row.contains("  127.0.0.1  "), "{table}");
+        let what = row.split_once("  sh -c ").unwrap().1;
+        assert!(row.chars().count() == usize::from(columns) && what.ends_with('…'), "{table}");
+    }
 }

@@ -34,6 +34,7 @@ mod isolation;
 mod limits;
 mod linger;
 mod links;
+mod list;
 mod local;
 mod logging;
 mod manuals;

@@ -52,12 +52,16 @@ fn the_document_shows_what_is_printed() {
     day.types("Do logins get what they should?", "ckctl doctor");
 
     // A program of alice's that listens, as a screen locker does.
-    let ssh = host.spawn(&["ssh", "alice@127.0.0.1", "ckctl watch"]);
-    wait_until(SOON, "hers watches", || ssh.stdout().ends_with("changes follow\n"));
+    let ssh = host.spawn(&["ssh", "-tt", "alice@127.0.0.1", "ckctl watch"]);
+    wait_until(SOON, "hers watches", || ssh.stdout().ends_with("changes follow\r\n"));
     let su = host.spawn(&["su", "-l", "bob", "-c", "sleep 600"]);
-    machine.await_sessions(2);
+    wait_until(SOON, "both are at work", || {
+        let sessions = machine.sessions_in_use();
+        let commands: Vec<_> = sessions.iter().map(|session| &session["command"]).collect();
+        commands == ["ckctl watch", "sleep 600"]
+    });
     day.part("People log in", "alice comes by ssh; root uses `su -l bob`.");
-    day.types("Who is here?", "ckctl");
+    day.types("Who is here, where, and what runs there? A narrow terminal shows fewer columns:", "ckctl");
     day.types("All that is known of a session; within one, `ckctl show` is enough:", "ckctl show 1");
     day.types("The users:", "ckctl users");
     day.types(
@@ -129,6 +133,13 @@ fn steady(line: &str) -> String {
     let parts: Vec<&str> = line.split("12:00:00").collect();
     if let [login, between, before, behind] = parts[..] {
         return format!("{login}12:00:00{between}12:00:00{before}00:00:00{behind}");
+    }
+    // Since when a terminal is idle, behind when its user came.
+    if let [login, between, behind] = parts[..] {
+        return format!("{login}12:00:00{between}00:00:05{behind}");
+    }
+    if line.starts_with("Idle:") {
+        return line.replace("12:00:00", "00:00:05");
     }
     // Any of the logins can be the slowest.
     let line = with_steady_durations(&line);
