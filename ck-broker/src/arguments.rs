@@ -63,9 +63,9 @@ pub enum Command {
     /// Append to the history what comes on standard input. The broker itself starts such a process:
     /// [`crate::history::OPTION`]. Whether its messages go to the system's log.
     WriteHistory(HistoryPlace, bool),
-    /// Write files for libsystemd. The broker itself starts such a process: [`crate::compat::sd_login::OPTION`]. Whether its
+    /// Write files for libsystemd. The broker itself starts such a process: [`crate::compat::sd_login::OPTION`]. The file to lock, and whether its
     /// messages go to the system's log.
-    Publish(bool),
+    Publish(PathBuf, bool),
 }
 
 /// Which places are to be made.
@@ -170,7 +170,9 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, ArgumentError> {
                 in_root = Some(task);
             }
             Long(long) if long == places::OPTION => return make_places(parser),
-            Long(long) if long == sd_login::OPTION => return Ok(Command::Publish(options.syslog)),
+            Long(long) if long == sd_login::OPTION => {
+                return Ok(Command::Publish(parser.value()?.into(), options.syslog));
+            }
             Long(long) if long == CLOSE_DESCRIPTORS => return Ok(Command::CloseDescriptors),
             Long(long) if long == switch::OPTION => {
                 let value = parser.value()?.string()?;

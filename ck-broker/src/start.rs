@@ -147,10 +147,10 @@ fn run() -> Result<ExitCode, StartError> {
             log_sink::install(target(syslog), LevelFilter::Warn).map_err(StartError::Log)?;
             history::writer::run(place).map_err(StartError::History)?;
         }
-        Command::Publish(syslog) => {
+        Command::Publish(lock, syslog) => {
             show_name();
             log_sink::install(target(syslog), LevelFilter::Warn).map_err(StartError::Log)?;
-            sd_login::publisher::run().map_err(StartError::Publish)?;
+            sd_login::publisher::run(&lock).map_err(StartError::Publish)?;
         }
         Command::CloseDescriptors => {
             show_name();

@@ -20,7 +20,7 @@ pub const STATUS: [(&str, &str); 14] = [
         "Slowest login",
         "How long the slowest login of the last hour took in the broker, when it was, and how long its stages took: until the \
          request of the module was there, finding out what its process is, making the runtime directory, writing the record \
-         of the session, waiting for hooks.",
+         of the session, waiting until other programs see it, waiting for hooks.",
     ),
     (
         "Teardowns",

@@ -98,7 +98,7 @@ impl Broker {
             subscriptions: Subscriptions::default(),
             logins: LoginMetrics::default(),
             console: Console::open(poller.clone()),
-            sd_login: SdLogin::new(poller.clone()),
+            sd_login: SdLogin::new(poller.clone(), state_dir),
             configured,
             signals,
             sessions: Sessions::new(registry, store, linger, proc).map_err(BrokerError::Wait)?,

@@ -32,11 +32,14 @@ use std::{
     collections::{BTreeSet, VecDeque},
     io,
     os::fd::OwnedFd,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 /// The option, without its dashes, that makes this program the publisher.
 pub const OPTION: &str = "publish-sessions";
+/// The lock of the publisher, in the state directory.
+const LOCK: &str = "state/publisher.lock";
 /// How long a login waits for its files.
 const LOGIN_WAIT: Duration = Duration::from_millis(100);
 /// From when on it counts as a problem that the publisher does not answer.
@@ -58,6 +61,8 @@ enum Mode {
 #[derive(Debug)]
 pub(crate) struct SdLogin {
     poller: Poller,
+    /// The file that a publisher locks.
+    lock: PathBuf,
     mode: Option<Mode>,
     publisher: Option<Publisher>,
     /// Publishers that are to end, or hang.
@@ -91,9 +96,10 @@ struct Publisher {
 }
 
 impl SdLogin {
-    pub(crate) fn new(poller: Poller) -> Self {
+    pub(crate) fn new(poller: Poller, state_dir: &Path) -> Self {
         Self {
             poller,
+            lock: state_dir.join(LOCK),
             mode: None,
             publisher: None,
             former: Vec::new(),
@@ -228,7 +234,7 @@ impl SdLogin {
     /// Starts a publisher, which is told everything.
     fn start(&mut self, now: Instant) {
         self.reap();
-        match Publisher::start(now) {
+        match Publisher::start(&self.lock, now) {
             Ok(publisher) => {
                 self.publisher = Some(publisher);
                 self.watch();
@@ -362,10 +368,11 @@ impl Component for SdLogin {
 }
 
 impl Publisher {
-    fn start(now: Instant) -> io::Result<Self> {
+    fn start(lock: &Path, now: Instant) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC;
         let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-        let program = log_sink::pass_on(Program::own("ck-publish")).arg(format!("--{OPTION}")).stdin(theirs);
+        let program =
+            log_sink::pass_on(Program::own("ck-publish")).option(&format!("--{OPTION}="), lock).stdin(theirs);
         let process = program.start().map_err(io::Error::other)?;
         Ok(Self { socket, process, sent: 0, answered: 0, waits_since: now, is_full: false })
     }

@@ -7,21 +7,30 @@ use super::{
 };
 use crate::privileges;
 use rustix::{
-    fs::Mode,
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{FlockOperation, Mode, OFlags, flock, open},
     io::{Errno, retry_on_intr},
     net::{RecvFlags, SendFlags, recv, send},
     process::{Pid, test_kill_process, umask},
 };
-use std::{collections::HashSet, io, os::fd::AsFd};
+use std::{
+    collections::HashSet,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+};
 
 /// The longest packet that is read: a file of a user with as many sessions as there can be.
 const LONGEST: usize = 1 << 20;
 
-/// Carries out what comes by the socket on standard input, until its other end is closed.
+/// Carries out what comes by the socket on standard input, until its other end is closed. `lock` is a file that only one of us
+/// may lock.
 ///
 /// # Errors
-/// Those of recv(2)
-pub fn run() -> io::Result<()> {
+/// Those of open(2) and flock(2) for the lock, and of recv(2)
+pub fn run(lock: &Path) -> io::Result<()> {
+    // One that an earlier broker has left may be in the middle of a file: it ends with that.
+    let _lock = only_one(lock)?;
     if let Err(error) = privileges::drop_all() {
         log::warn!("the publisher keeps more privileges than it needs: {error}");
     }
@@ -39,12 +48,31 @@ pub fn run() -> io::Result<()> {
             return Err(io::ErrorKind::InvalidData.into());
         };
         for order in orders {
+            if is_left_alone(&socket) {
+                return Ok(());
+            }
             publisher.obey(order);
         }
         let answer = Answer { number, state: publisher.state() };
         // A broker that is gone has closed its end: the next recv(2) says so.
         let _ = send(&socket, &answer.bytes(), SendFlags::NOSIGNAL);
     }
+}
+
+/// Waits until no other publisher runs.
+fn only_one(lock: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let lock = open(lock, flags, Mode::from_raw_mode(0o600))?;
+    retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive))?;
+    Ok(lock)
+}
+
+/// Whether the broker is gone. What it has ordered may be wrong by now, and the next one orders anew.
+fn is_left_alone(socket: &OwnedFd) -> bool {
+    let mut sources = [PollFd::new(socket, PollFlags::RDHUP)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut sources, Some(&now)).is_ok()
+        && sources[0].revents().intersects(PollFlags::RDHUP | PollFlags::HUP)
 }
 
 /// Both directories, and what is wrong.

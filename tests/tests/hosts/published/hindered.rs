@@ -123,3 +123,29 @@ fn a_directory_that_a_user_holds() {
     machine.await_nothing_left();
     wait_until(SOON, "nothing is left", || files(&machine, "sessions").is_empty());
 }
+
+/// What a broker has ordered before its end is not carried out after it, when the next one has ordered anew.
+#[test]
+fn a_directory_that_a_user_holds_when_the_broker_is_replaced() {
+    let mut machine = machine();
+    install(&machine, env!("CARGO_BIN_EXE_attack"));
+    let held = attack(&machine.host, &["hold", "/run/systemd/sessions", "/run/systemd/users"]);
+    let alice = machine.host.spawn(&["su", "alice", "-c", "sleep 1000"]);
+    machine.await_sessions(1);
+    let bob = machine.host.spawn(&["su", "bob", "-c", "sleep 1000"]);
+    machine.await_sessions(2);
+    machine.broker().signal(Signal::KILL);
+    machine.broker = None;
+    alice.signal(Signal::KILL);
+    drop(alice);
+    machine.start_broker(&[]);
+    machine.await_sessions(1);
+    wait_until(SOON, "both wait", || machine.host.run_ok(&["pgrep", "-xc", "ck-publish"]) == "2");
+    drop(held);
+    wait_until(SOON, "one is left", || machine.host.run_ok(&["pgrep", "-xc", "ck-publish"]) == "1");
+    wait_until(SOON, "the files are right", || {
+        files(&machine, "users") == ["2002"] && files(&machine, "sessions") == ["2"]
+    });
+    assert!(status(&machine).contains("all is well"), "{}", status(&machine));
+    drop(bob);
+}
