@@ -208,11 +208,12 @@ fn neither_the_shell_nor_its_leader_holds_a_descriptor_of_ours() {
 fn a_session_is_shown_with_all_its_facts() {
     let machine = Machine::up();
     let _held = machine.host.spawn(&["ssh", "alice@127.0.0.1", "sleep 60"]);
-    machine.await_sessions(1);
-    let session = machine.session();
+    let works = |session: &Value| session["command"] == "sleep 60";
+    wait_until(SOON, "she is at work", || machine.sessions_in_use().iter().any(works));
+    let session = machine.sessions_in_use().remove(0);
     let fields: Vec<&str> = session.as_object().expect("an object").keys().map(String::as_str).collect();
     let contract = "id parent uid user leader_pid service class type tty remote remote_host remote_user display seat vt \
-                    state opened_at runtime_dir audit_id login_uid";
+                    state opened_at runtime_dir audit_id login_uid idle_seconds command";
     let mut contract: Vec<&str> = contract.split(' ').filter(|word| !word.is_empty()).collect();
     contract.sort_unstable();
     assert_eq!(fields, contract);
@@ -231,6 +232,7 @@ fn a_session_is_shown_with_all_its_facts() {
         ("vt", Value::Null),
         ("state", "active".into()),
         ("runtime_dir", "/run/user/2001".into()),
+        ("idle_seconds", Value::Null),
     ] {
         assert_eq!(session[field], value, "{field}");
     }

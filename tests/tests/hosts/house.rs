@@ -94,7 +94,7 @@ const BROKER: [&[&str]; 14] = [
     &["arguments"],
     &["broker"],
     &["api"],
-    &["console", "directories", "history", "hooks", "net", "sessions", "running"],
+    &["compat", "console", "directories", "history", "hooks", "net", "sessions", "running"],
     &["component"],
     &["limits"],
     &["config"],

@@ -8,6 +8,7 @@
 //! changes that come meanwhile cost nothing. After a problem, and after the start of a publisher, all names are sent again.
 
 mod directory;
+mod link;
 mod packet;
 pub mod publisher;
 
@@ -17,21 +18,16 @@ use crate::{
     component::{Component, Outcome},
     config::Settings,
     limits::Limits,
-    log_sink,
     poller::{Poller, Token},
-    sys::{Child, Program},
+    sys::Child,
 };
 use ck_protocol::{SessionId, Uid};
+use link::Link;
 use nix::sys::epoll::EpollFlags;
-use packet::{ANSWER, Answer, PACKET, Packet, State};
-use rustix::{
-    io::Errno,
-    net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair},
-};
+use packet::{Answer, PACKET, Packet, State};
 use std::{
     collections::{BTreeSet, VecDeque},
     io,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -42,8 +38,6 @@ pub const OPTION: &str = "publish-sessions";
 const LOCK: &str = "state/publisher.lock";
 /// How long a login waits for its files.
 const LOGIN_WAIT: Duration = Duration::from_millis(100);
-/// From when on it counts as a problem that the publisher does not answer.
-const SLOW: Duration = Duration::from_secs(2);
 /// The time between a problem and the next try: at first, and at most.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -64,7 +58,7 @@ pub(crate) struct SdLogin {
     /// The file that a publisher locks.
     lock: PathBuf,
     mode: Option<Mode>,
-    publisher: Option<Publisher>,
+    publisher: Option<Link>,
     /// Publishers that are to end, or hang.
     former: Vec<Child>,
     /// The names that have to be sent.
@@ -79,20 +73,6 @@ pub(crate) struct SdLogin {
     state: State,
     /// What the broker is to be told.
     news: Vec<Outcome>,
-}
-
-/// The process, and what is under way to it.
-#[derive(Debug)]
-struct Publisher {
-    socket: OwnedFd,
-    process: Child,
-    /// The number of the last packet that was sent.
-    sent: u64,
-    /// The number of the last packet that was answered, and since when the one after it waits.
-    answered: u64,
-    waits_since: Instant,
-    /// True while there is no room for a packet.
-    is_full: bool,
 }
 
 impl SdLogin {
@@ -115,7 +95,7 @@ impl SdLogin {
 
     /// True if files are written, and without delay: a login may wait for its own.
     pub(crate) fn is_prompt(&self) -> bool {
-        let answers = |publisher: &Publisher| publisher.sent == publisher.answered;
+        let answers = |publisher: &Link| publisher.unanswered().is_none();
         self.is_on() && self.due.is_empty() && self.publisher.as_ref().is_some_and(answers)
     }
 
@@ -166,10 +146,8 @@ impl SdLogin {
 
     /// The login of this session waits until what was sent last is written.
     pub(crate) fn await_written(&mut self, id: SessionId, now: Instant) {
-        match &self.publisher {
-            Some(publisher) if self.due.is_empty() && publisher.sent > publisher.answered => {
-                self.logins.push_back((publisher.sent, id, now + LOGIN_WAIT));
-            }
+        match self.publisher.as_ref().and_then(Link::unanswered) {
+            Some(packet) if self.due.is_empty() => self.logins.push_back((packet, id, now + LOGIN_WAIT)),
             _ => self.news.push(Outcome::Published(id)),
         }
     }
@@ -186,10 +164,8 @@ impl SdLogin {
         let Some(publisher) = &self.publisher else {
             return Some(format!("{what}: ck-broker --{OPTION} does not run"));
         };
-        let is_slow = publisher.sent > publisher.answered
-            && now.saturating_duration_since(publisher.waits_since) > SLOW;
-        let pid = publisher.process.pid();
-        is_slow.then(|| format!("{what}: process {pid} waits for {}: somebody holds it", directory::ROOT))
+        let pid = publisher.slow_process(now)?;
+        Some(format!("{what}: process {pid} waits for {}: somebody holds it", directory::ROOT))
     }
 
     fn has_room(&self) -> bool {
@@ -199,23 +175,14 @@ impl SdLogin {
     /// Sends a packet with a number. False: there is no room, or nobody to send it to.
     fn send_packet(&mut self, fill: impl FnOnce(&mut Packet)) -> bool {
         let Some(publisher) = &mut self.publisher else { return false };
-        let mut packet = Packet::new(publisher.sent + 1);
-        fill(&mut packet);
-        match send(&publisher.socket, packet.bytes(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-            Ok(_) => {
-                if publisher.sent == publisher.answered {
-                    publisher.waits_since = Instant::now();
-                }
-                publisher.sent += 1;
-                true
-            }
-            Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => {
-                publisher.is_full = true;
+        match publisher.send(fill) {
+            Ok(true) => true,
+            Ok(false) => {
                 self.watch();
                 false
             }
-            Err(errno) => {
-                self.lose(&io::Error::from(errno));
+            Err(error) => {
+                self.lose(&error);
                 false
             }
         }
@@ -225,8 +192,7 @@ impl SdLogin {
     fn watch(&mut self) {
         let Some(publisher) = &self.publisher else { return };
         let room = if publisher.is_full { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
-        if let Err(errno) = self.poller.watch(&publisher.socket, Token::Publisher, EpollFlags::EPOLLIN | room)
-        {
+        if let Err(errno) = self.poller.watch(publisher, Token::Publisher, EpollFlags::EPOLLIN | room) {
             self.lose(&io::Error::from(errno));
         }
     }
@@ -234,7 +200,7 @@ impl SdLogin {
     /// Starts a publisher, which is told everything.
     fn start(&mut self, now: Instant) {
         self.reap();
-        match Publisher::start(&self.lock, now) {
+        match Link::start(&self.lock, now) {
             Ok(publisher) => {
                 self.publisher = Some(publisher);
                 self.watch();
@@ -261,25 +227,15 @@ impl SdLogin {
     fn receive(&mut self, now: Instant) {
         loop {
             let Some(publisher) = &mut self.publisher else { return };
-            let mut buffer = [0; ANSWER];
-            let answer = match recv(&publisher.socket, &mut buffer, RecvFlags::DONTWAIT) {
-                Ok((0, _)) => Err(io::Error::other("has ended")),
-                Ok((length, _)) => Ok(Answer::read(buffer.get(..length).unwrap_or_default())),
-                Err(Errno::AGAIN | Errno::INTR) => return,
-                Err(errno) => Err(errno.into()),
-            };
-            match answer {
+            match publisher.receive(now) {
                 Ok(Some(answer)) => self.take(answer, now),
-                Ok(None) => {}
+                Ok(None) => return,
                 Err(error) => return self.lose(&error),
             }
         }
     }
 
     fn take(&mut self, Answer { number, state }: Answer, now: Instant) {
-        if let Some(publisher) = &mut self.publisher {
-            (publisher.answered, publisher.waits_since) = (number, now);
-        }
         while self.logins.front().is_some_and(|(packet, ..)| *packet <= number) {
             self.news.extend(self.logins.pop_front().map(|(_, id, _)| Outcome::Published(id)));
         }
@@ -298,16 +254,17 @@ impl SdLogin {
             State::Well => self.pause = FIRST_RETRY,
             _ => {}
         }
-        let is_done = self.publisher.as_ref().is_some_and(|publisher| publisher.sent == number) && !self.ends;
-        if is_done && self.mode == Some(Mode::Off) {
+        let is_done = self.publisher.as_ref().is_some_and(|publisher| publisher.unanswered().is_none());
+        if is_done && !self.ends && self.mode == Some(Mode::Off) {
             self.dismiss();
         }
     }
 
     /// Closes the socket of the publisher, which ends with it.
     fn dismiss(&mut self) {
-        if let Some(Publisher { socket, process, .. }) = self.publisher.take() {
-            self.poller.unwatch(&socket);
+        if let Some(publisher) = self.publisher.take() {
+            self.poller.unwatch(&publisher);
+            let process = publisher.close();
             self.poller.watch_once(&process, Token::Publisher);
             self.former.push(process);
         }
@@ -364,26 +321,5 @@ impl Component for SdLogin {
         } else {
             self.start(Instant::now());
         }
-    }
-}
-
-impl Publisher {
-    fn start(lock: &Path, now: Instant) -> io::Result<Self> {
-        let flags = SocketFlags::CLOEXEC;
-        let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-        let program =
-            log_sink::pass_on(Program::own("ck-publish")).option(&format!("--{OPTION}="), lock).stdin(theirs);
-        let process = program.start().map_err(io::Error::other)?;
-        Ok(Self { socket, process, sent: 0, answered: 0, waits_since: now, is_full: false })
-    }
-}
-
-impl Name {
-    pub(crate) fn of_session(id: SessionId) -> Self {
-        Self { place: Place::Sessions, number: id.get() }
-    }
-
-    pub(crate) fn of_user(uid: Uid) -> Self {
-        Self { place: Place::Users, number: uid.get().into() }
     }
 }

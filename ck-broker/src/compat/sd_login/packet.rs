@@ -1,5 +1,7 @@
 //! What the broker and the publisher send each other, a packet each. Both are the same program.
 
+use ck_protocol::{SessionId, Uid};
+
 /// From this size on, a packet gets no further orders.
 pub(super) const PACKET: usize = 64 << 10;
 
@@ -21,6 +23,16 @@ pub(crate) enum Order {
 pub(crate) struct Name {
     pub(crate) place: Place,
     pub(crate) number: u64,
+}
+
+impl Name {
+    pub(crate) fn of_session(id: SessionId) -> Self {
+        Self { place: Place::Sessions, number: id.get() }
+    }
+
+    pub(crate) fn of_user(uid: Uid) -> Self {
+        Self { place: Place::Users, number: uid.get().into() }
+    }
 }
 
 /// A directory.
