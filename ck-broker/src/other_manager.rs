@@ -36,7 +36,7 @@ pub fn running(proc: &Proc) -> Option<OtherManager> {
 fn manager(proc: &Proc, pid: Pid) -> Option<OtherManager> {
     let name = proc.name(pid).ok()?;
     let known = NAMES.contains(&name.as_str()) && proc.uid(pid).ok()? == 0;
-    let here = known && proc.is_in_own_namespace(pid).ok()?;
+    let here = known && proc.is_in_own_namespace(pid).ok()? && !proc.is_zombie(pid).ok()?;
     here.then_some(OtherManager { name, pid })
 }
 

@@ -132,6 +132,11 @@ impl Proc {
         Ok(pids.is_none_or(|pids| pids.split_whitespace().count() == 1))
     }
 
+    /// True if a process has ended, and nobody has waited for it yet.
+    pub(crate) fn is_zombie(&self, pid: Pid) -> io::Result<bool> {
+        Ok(self.read_stat(pid)?.is_some_and(|stat| stat.is_zombie))
+    }
+
     /// When a process started, in clock ticks since boot.
     pub(crate) fn started(&self, pid: Pid) -> Option<u64> {
         Some(self.read_stat(pid).ok()??.started)
