@@ -4,7 +4,7 @@
 //! its own writes the files, the [`publisher`]. The broker tells it what has changed. A login waits until its files are there,
 //! but not long, and not while the publisher is held up.
 //!
-//! The files are always made from the table as it is when they are sent: a [`Name`] that could not be sent waits in a set, and
+//! The files are always made from the table as it is when they are sent: a name that could not be sent waits in a set, and
 //! changes that come meanwhile cost nothing. After a problem, and after the start of a publisher, all names are sent again.
 
 mod directory;
