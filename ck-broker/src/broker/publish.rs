@@ -23,9 +23,12 @@ impl Broker {
 
     /// Sends everything, and has everything else of ours removed.
     pub(super) fn publish_all(&mut self) {
-        let names = if self.sd_login.is_on() { names(&self.sessions.registry) } else { Vec::new() };
-        self.sd_login.set_all(names);
-        self.publish_due();
+        if self.sd_login.is_wanted() {
+            self.sd_login.set_all(names(&self.sessions.registry));
+            self.publish_due();
+        } else {
+            self.sd_login.withdraw();
+        }
     }
 }
 

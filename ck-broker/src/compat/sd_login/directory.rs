@@ -31,6 +31,8 @@ const NEW: &str = ".ck-";
 pub(super) enum DirectoryError {
     #[error("cannot make {}: {source}", path.display())]
     Make { path: PathBuf, source: Errno },
+    #[error("{} is missing", .0.display())]
+    Absent(PathBuf),
     #[error("cannot open {}: {source}", path.display())]
     Open { path: PathBuf, source: Errno },
     #[error("{} does not belong to root alone: correct its owner and mode", .0.display())]
@@ -65,6 +67,16 @@ pub(super) struct Found {
 
 impl Directory {
     /// Opens the directory of `place`, which is made if it is missing.
+    ///
+    /// # Errors
+    /// [`DirectoryError`]
+    pub(super) fn make(place: Place) -> Result<Self, DirectoryError> {
+        make(ROOT.as_ref())?;
+        make(&Path::new(ROOT).join(place.directory()))?;
+        Self::open(place)
+    }
+
+    /// Opens the directory of `place`.
     ///
     /// # Errors
     /// [`DirectoryError`]
@@ -179,13 +191,20 @@ impl Directory {
     }
 }
 
-/// Opens a directory of root's that nobody else can write to. It is made if it is missing.
-fn roots_own(parent: impl AsFd, name: &Path, path: &Path) -> Result<OwnedFd, DirectoryError> {
-    match mkdirat(&parent, name, DIRECTORY_MODE) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(source) => return Err(DirectoryError::Make { path: path.to_owned(), source }),
+/// Makes a directory, unless there is something of that name.
+fn make(path: &Path) -> Result<(), DirectoryError> {
+    match mkdirat(CWD, path, DIRECTORY_MODE) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(source) => Err(DirectoryError::Make { path: path.to_owned(), source }),
     }
-    let failed = |source| DirectoryError::Open { path: path.to_owned(), source };
+}
+
+/// Opens a directory of root's that nobody else can write to.
+fn roots_own(parent: impl AsFd, name: &Path, path: &Path) -> Result<OwnedFd, DirectoryError> {
+    let failed = |source| match source {
+        Errno::NOENT => DirectoryError::Absent(path.to_owned()),
+        source => DirectoryError::Open { path: path.to_owned(), source },
+    };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let handle = openat(&parent, name, flags, Mode::empty()).map_err(failed)?;
     let stat = fstat(&handle).map_err(failed)?;

@@ -99,9 +99,14 @@ impl SdLogin {
         self.is_on() && self.due.is_empty() && self.publisher.as_ref().is_some_and(answers)
     }
 
+    /// True if files are to be written, unless another manager has sessions.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.mode == Some(Mode::On)
+    }
+
     /// True if files are written.
     pub(crate) fn is_on(&self) -> bool {
-        self.mode == Some(Mode::On) && self.state != State::Yields
+        self.is_wanted() && self.state != State::Yields
     }
 
     /// The files of this session and its user have changed.
@@ -117,6 +122,13 @@ impl SdLogin {
         self.due = names.into_iter().collect();
         self.ends = true;
         self.send_packet(|packet| packet.push(&Order::Begin));
+    }
+
+    /// No files should be there. Ours are removed.
+    pub(crate) fn withdraw(&mut self) {
+        self.due.clear();
+        self.ends = false;
+        self.send_packet(|packet| packet.push(&Order::Withdraw));
     }
 
     /// Sends as much of what is due as there is room for. `order` makes the order for a name.
@@ -250,7 +262,7 @@ impl SdLogin {
         }
         self.state = state;
         match self.state {
-            State::Problem(_) if self.again.is_none() => self.try_later(now),
+            State::Problem(_) if self.is_wanted() && self.again.is_none() => self.try_later(now),
             State::Well => self.pause = FIRST_RETRY,
             _ => {}
         }

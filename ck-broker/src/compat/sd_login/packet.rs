@@ -16,6 +16,8 @@ pub(crate) enum Order {
     Begin,
     /// That was all of them: remove our others.
     End,
+    /// Remove all files that are ours.
+    Withdraw,
 }
 
 /// The name of a file: its directory, and the number that is its name there.
@@ -82,6 +84,7 @@ impl Packet {
             Order::Remove(name) => (1, *name, ""),
             Order::Begin => (2, none, ""),
             Order::End => (3, none, ""),
+            Order::Withdraw => (4, none, ""),
         };
         self.0.extend([kind, name.place.number()]);
         self.0.extend(name.number.to_le_bytes());
@@ -109,6 +112,7 @@ pub(super) fn read(mut packet: &[u8]) -> Option<(u64, Vec<Order>)> {
             1 => Order::Remove(name),
             2 => Order::Begin,
             3 => Order::End,
+            4 => Order::Withdraw,
             _ => return None,
         });
     }
@@ -190,6 +194,7 @@ mod tests {
             Order::Put(name(Place::Sessions, 7), "UID=1\n".to_owned()),
             Order::Remove(name(Place::Users, 2001)),
             Order::End,
+            Order::Withdraw,
         ];
         let mut packet = Packet::new(300);
         orders.iter().for_each(|order| packet.push(order));

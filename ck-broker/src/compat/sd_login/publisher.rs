@@ -99,6 +99,7 @@ impl Publisher {
         let done = match order {
             Order::Begin => self.begin(),
             Order::End => self.end(),
+            Order::Withdraw => self.withdraw(),
             _ if self.yields => return,
             Order::Put(name, content) => {
                 let file = name.number.to_string();
@@ -122,11 +123,26 @@ impl Publisher {
         self.stale.clear();
         self.directories.clear();
         for place in Place::ALL {
-            let mut directory = Directory::open(place)?;
+            let mut directory = Directory::make(place)?;
             let Found { ours, leaders } = directory.look()?;
             self.yields |= leaders.iter().any(|leader| is_alive(leader));
             self.stale.extend(ours.into_iter().map(|name| (place, name)));
             self.directories.push((place, directory));
+        }
+        Ok(())
+    }
+
+    /// Removes all that is ours. Nothing is made for that.
+    fn withdraw(&mut self) -> Result<(), DirectoryError> {
+        (self.problem, self.yields) = (None, false);
+        for place in Place::ALL {
+            let mut directory = match Directory::open(place) {
+                Err(DirectoryError::Absent(_)) => continue,
+                opened => opened?,
+            };
+            for name in directory.look()?.ours {
+                directory.remove(&name)?;
+            }
         }
         Ok(())
     }

@@ -79,3 +79,17 @@ fn off_is_off() {
     });
     assert!(machine.host.run_ok(&["ckctl", "status"]).contains("all is well"));
 }
+
+#[test]
+fn off_from_the_start_makes_nothing() {
+    let mut machine = Machine::installed_on(Options::default().suite(Suite::Trixie).kind(Kind::Plain));
+    machine.host.run_ok(&["sh", "-c", "mkdir -p /etc/ck; rm -rf /run/systemd"]);
+    machine.host.write_file("/etc/ck/broker.toml", "[compat]\nsd_login = \"off\"\n", 0o644);
+    machine.start_broker(&[]);
+    machine.host.run_ok(&["su", "alice", "-c", "true"]);
+    machine.await_nothing_left();
+    wait_until(SOON, "nothing is left that writes", || {
+        machine.host.run(&["pgrep", "-x", "ck-publish"]).stdout.is_empty()
+    });
+    assert!(machine.host.metadata("/run/systemd").is_none());
+}
