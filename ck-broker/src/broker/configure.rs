@@ -15,10 +15,10 @@ impl Broker {
         for component in self.components() {
             component.reconfigure(settings, &limits);
         }
-        if policy != self.net.policy()
-            && let Err(error) = self.subscriptions.policy_changed()
-        {
-            log::error!("{error}");
+        if policy != self.net.policy() {
+            if let Err(error) = self.subscriptions.policy_changed() {
+                log::error!("{error}");
+            }
         }
         if let Some(manager) = &settings.yields_to {
             let root = self.directories.root.path().display();

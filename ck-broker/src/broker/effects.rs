@@ -36,9 +36,8 @@ impl Broker {
             Effect::Reply(reply) => return self.reply(peer, reply),
             Effect::Join(opened) => {
                 log::debug!("a login is part of session {}", opened.id);
-                if let Some(key) = peer
-                    && self.net.send(key, &Reply::Opened(opened.clone())) != Sent::Gone
-                {
+                let reply = Reply::Opened(opened.clone());
+                if let Some(key) = peer.filter(|key| self.net.send(*key, &reply) != Sent::Gone) {
                     self.login_replied_to(key, opened.id);
                 }
             }

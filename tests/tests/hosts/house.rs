@@ -290,3 +290,28 @@ fn circle_from(
     done.insert(module.to_owned());
     found
 }
+
+/// Whether an `&&` in the line is outside of all parentheses.
+fn joins(line: &str) -> bool {
+    let count = |text: &str, c: char| text.matches(c).count();
+    line.match_indices(" && ").any(|(at, _)| count(&line[..at], '(') == count(&line[..at], ')'))
+}
+
+/// Debian's own Rust, which the README promises to be enough, has no `let` within a longer condition (Rust 1.88). Only `make
+/// msrv` compiles with it.
+#[test]
+fn no_condition_is_newer_than_the_oldest_rust() {
+    let mut newer = Vec::new();
+    for (path, text) in sources() {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for (number, pair) in lines.windows(2).enumerate() {
+            let begins =
+                ["if let ", "while let ", "} else if let "].iter().any(|word| pair[0].starts_with(word));
+            let goes_on = joins(pair[0]) || pair[1].starts_with("&& ") && !pair[0].ends_with('{');
+            if !pair[0].starts_with("//") && (pair[0].contains("&& let ") || (begins && goes_on)) {
+                newer.push(format!("{path}:{}", number + 1));
+            }
+        }
+    }
+    assert!(newer.is_empty(), "{newer:#?}");
+}
