@@ -101,9 +101,10 @@ impl Directory {
             let Ok(name) = entry.file_name().to_str() else { continue };
             if name.starts_with(NEW) {
                 unfinished.push(name.to_owned());
-            } else if !name.starts_with('.')
-                && let Some(text) = self.text(name)
-            {
+            }
+            // Names that begin with a dot are no sessions.
+            let text = if name.starts_with('.') { None } else { self.text(name) };
+            if let Some(text) = text {
                 if text.starts_with(MARK) {
                     found.ours.insert(name.to_owned());
                 } else {

@@ -294,9 +294,8 @@ impl Component for SdLogin {
         }
         self.reap();
         self.receive(now);
-        if let Some(publisher) = &mut self.publisher
-            && std::mem::take(&mut publisher.is_full)
-        {
+        let was_full = self.publisher.as_mut().map(|publisher| std::mem::take(&mut publisher.is_full));
+        if was_full == Some(true) {
             self.watch();
             self.news.push(Outcome::PublisherHasRoom);
         }
