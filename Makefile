@@ -18,7 +18,7 @@
 #     The broker looks for LIBEXECDIR beside SBINDIR. Nothing is started, and PAM is not changed: see README.md.
 #   make deb       a Debian package, target/debian/ck-broker_VERSION_ARCH.deb
 #   make rpm       a package for machines with systemd and rpm, target/generate-rpm/ck-broker-VERSION-1.ARCH.rpm
-#   make msrv      build with the oldest supported Rust, Debian 13's own
+#   make msrv      build with the oldest supported Rust, Debian's own
 #   make deny      licences, duplicates and sources of all crates, by cargo-deny: built once for a machine, which takes minutes
 #   make advisories  what is known against them: fetches the database of rustsec.org
 #   make clean     remove target/; the cache of the test hosts stays, see tests/host/README.md
