@@ -127,7 +127,7 @@ fn what_is_not_the_users_own_is_never_told_as_the_runtime_directory() {
     for obstacle in obstacles {
         machine.host.run_ok(&["sh", "-c", obstacle]);
         let before = machine.host.metadata(ALICES).expect("an obstacle").ino();
-        let script = "echo [$XDG_RUNTIME_DIR]; ckctl show $XDG_SESSION_ID | tail -n 1";
+        let script = "echo [$XDG_RUNTIME_DIR]; ckctl show $XDG_SESSION_ID | grep ^Runtime";
         let told = machine.host.run_ok(&["ssh", "alice@127.0.0.1", script]);
         assert_eq!(told, "[]\nRuntime directory:  -", "{obstacle}");
         machine.await_sessions(0);

@@ -90,7 +90,7 @@ fn facts_that_are_meant_for_a_log_or_a_path() {
     for session in &sessions {
         let id = session["id"].to_string();
         let Output { stdout, .. } = machine.host.run(&["ckctl", "show", id.trim_matches('"')]);
-        assert!(stdout.lines().count() == 18 && !has_controls(&stdout), "{stdout:?}");
+        assert!(stdout.lines().count() == 22 && !has_controls(&stdout), "{stdout:?}");
     }
     let list = machine.host.run_ok(&["ckctl", "list", "--no-legend"]);
     assert!(list.lines().count() == 7 && !has_controls(&list), "{list:?}");

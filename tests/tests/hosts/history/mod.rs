@@ -75,7 +75,7 @@ fn end_broker(machine: &mut Machine, signal: Signal) {
 /// The process that writes: the broker's child.
 fn writer(machine: &Machine) -> String {
     let pid = machine.broker().pid();
-    machine.host.read_file(&format!("/proc/{pid}/task/{pid}/children")).trim().to_owned()
+    machine.host.run(&["pgrep", "-x", "ck-history", "-P", &pid.to_string()]).stdout.trim().to_owned()
 }
 
 /// Somebody logs in and out.
