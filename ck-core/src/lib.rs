@@ -22,3 +22,5 @@ pub mod model;
 pub mod order;
 pub mod policy;
 pub mod registry;
+#[cfg(test)]
+mod tests;
