@@ -1,13 +1,12 @@
 //! Detects whether another daemon manages runtime directories on this machine.
 
 use crate::process::Proc;
+use ck_core::model::DIRECTORY_MANAGERS;
 use ck_protocol::Pid;
 use std::path::{Path, PathBuf};
 
 /// The only directory in which other managers make runtime directories.
 const MANAGED_ROOT: &str = "/run/user";
-/// The names of these daemons in proc_pid_comm(5).
-const NAMES: [&str; 3] = ["systemd-logind", "elogind", "elogind-daemon"];
 
 /// A daemon that makes and removes directories in `/run/user`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +34,7 @@ pub fn running(proc: &Proc) -> Option<OtherManager> {
 
 fn manager(proc: &Proc, pid: Pid) -> Option<OtherManager> {
     let name = proc.name(pid).ok()?;
-    let known = NAMES.contains(&name.as_str()) && proc.uid(pid).ok()? == 0;
+    let known = DIRECTORY_MANAGERS.contains(&name.as_str()) && proc.uid(pid).ok()? == 0;
     let here = known && proc.is_in_own_namespace(pid).ok()? && !proc.is_zombie(pid).ok()?;
     here.then_some(OtherManager { name, pid })
 }

@@ -26,3 +26,5 @@ pub mod order;
 pub mod policy;
 pub mod processes;
 pub mod registry;
+#[cfg(test)]
+mod tests;

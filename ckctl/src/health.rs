@@ -1,6 +1,9 @@
 //! Finds problems in the facts about the broker.
 
-use crate::facts::Facts;
+use crate::{
+    client::{Client, ClientError},
+    facts::Facts,
+};
 use ck_protocol::{Message, fact_keys, printable};
 
 /// A limit is nearly reached from this percentage on.
@@ -8,6 +11,16 @@ const NEARLY: u64 = 90;
 /// Facts without which nobody can know that all is well.
 const NEEDED: [&str; 5] =
     ["teardowns_failed", "teardowns_abandoned", "hooks_failed", "sessions", "sessions_limit"];
+
+/// Asks a broker for its facts and its problems, one line for each problem.
+///
+/// # Errors
+/// [`ClientError`]
+pub fn ask(client: &mut Client) -> Result<(Facts, Vec<String>), ClientError> {
+    let (facts, reported) = (Facts::from(client.facts()?), client.problems()?);
+    let problems = problems(&facts, &reported);
+    Ok((facts, problems))
+}
 
 /// The problems, one line for each. `reported` are the problems that the broker itself reports.
 #[must_use]

@@ -7,7 +7,6 @@ use crate::{
     client::{Client, ClientError},
     doctor::{self, LoginError, TrialError, report},
     events::EventFormat,
-    facts::Facts,
     health,
     history::{self, HistoryError},
     json,
@@ -232,15 +231,13 @@ fn status(
     metrics: bool,
     output: &Output<'_>,
 ) -> Result<String, RunError> {
-    let asked = client.and_then(|mut client| Ok((client.facts()?, client.problems()?)));
-    let (facts, reported) = asked.inspect_err(|_| {
+    let asked = client.and_then(|mut client| health::ask(&mut client));
+    let (facts, problems) = asked.inspect_err(|_| {
         if metrics {
             // A collector must see that the broker does not answer. The reason is on standard error.
             let _ = print(&metrics::down());
         }
     })?;
-    let facts = Facts::from(facts);
-    let problems = health::problems(&facts, &reported);
     if metrics {
         return Ok(metrics::metrics(&facts, problems.len()));
     }

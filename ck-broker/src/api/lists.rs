@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::net::connection::PendingReply;
-use ck_core::{model::SessionRecord, policy::Action};
+use ck_core::model::SessionRecord;
 use ck_protocol::{Fact, Reply, Session, SessionId, TeardownId, Uid};
 use std::rc::Rc;
 
@@ -24,7 +24,7 @@ impl Api<'_> {
     }
 
     fn next_session(&self, from: SessionId) -> Option<(Reply, PendingReply)> {
-        let visible = |record: &&SessionRecord| self.requester.may(Action::See, Some(record.session.uid));
+        let visible = |record: &&SessionRecord| self.sees(record.session.uid);
         let SessionRecord { session, .. } = self.sessions.registry.from(from).find(visible)?;
         let reply = Reply::Session(Box::new(session.clone()));
         Some((reply, PendingReply::Sessions(session.id.next())))
@@ -32,14 +32,14 @@ impl Api<'_> {
 
     fn next_teardown(&self, from: TeardownId) -> Option<(Reply, PendingReply)> {
         let mut teardowns = self.directories.teardowns.from(from);
-        let (id, job) = teardowns.find(|(_, job)| self.requester.may(Action::See, Some(job.uid())))?;
+        let (id, job) = teardowns.find(|(_, job)| self.sees(job.uid()))?;
         let teardown = self.directories.teardowns.shown(id, job);
         Some((Reply::Teardown(Box::new(teardown)), PendingReply::Teardowns(id.next())))
     }
 
     fn next_teardown_detail(&self, from: TeardownId) -> Option<(Reply, PendingReply)> {
         let mut teardowns = self.directories.teardowns.from(from);
-        let (id, job) = teardowns.find(|(_, job)| self.requester.may(Action::See, Some(job.uid())))?;
+        let (id, job) = teardowns.find(|(_, job)| self.sees(job.uid()))?;
         let detail = self.directories.teardowns.detail(id, job);
         Some((Reply::TeardownDetail(Box::new(detail)), PendingReply::TeardownDetails(id.next())))
     }
@@ -53,21 +53,21 @@ impl Api<'_> {
         loop {
             let user = self.sessions.registry.next_lingerer(after)?;
             after = Some(user.uid);
-            if self.requester.may(Action::See, after) {
+            if self.sees(user.uid) {
                 return Some((Reply::User(Box::new(user)), PendingReply::Lingerers(after)));
             }
         }
     }
 
     fn next_seat(&self, from: usize) -> Option<(Reply, PendingReply)> {
-        let visible = |session: &Session| self.requester.may(Action::See, Some(session.uid));
+        let visible = |session: &Session| self.sees(session.uid);
         let seat = self.sessions.registry.shown_seats(visible).nth(from)?;
         Some((Reply::Seat(Box::new(seat)), PendingReply::Seats(from + 1)))
     }
 
     fn next_user(&self, from: Uid) -> Option<(Reply, PendingReply)> {
         let mut users = self.sessions.registry.users_from(from);
-        let user = users.find(|user| self.requester.may(Action::See, Some(user.uid)))?;
+        let user = users.find(|user| self.sees(user.uid))?;
         let rest = Uid::try_from(user.uid.get().saturating_add(1)).ok();
         Some((Reply::User(Box::new(user)), PendingReply::Users(rest)))
     }

@@ -1,16 +1,12 @@
 //! What the broker has measured of its own work, as facts.
 
-use super::Api;
-use ck_core::{
-    metrics::{LastHour, Longest, MeasuredLogin, STAGES},
-    policy::Action,
+use super::{
+    Api,
+    status::{count, number},
 };
-use ck_protocol::{Fact, FactValue, Text, Uid, fact_keys as keys};
+use ck_core::metrics::{LastHour, Longest, MeasuredLogin, STAGES};
+use ck_protocol::{Fact, FactValue, Text, fact_keys as keys};
 use std::time::{Duration, Instant};
-
-fn number(key: &str, number: u64) -> Fact {
-    Fact::new(key, FactValue::Number(number))
-}
 
 fn duration(key: &str, duration: Duration) -> Fact {
     Fact::new(key, FactValue::Duration(duration.into()))
@@ -19,13 +15,14 @@ fn duration(key: &str, duration: Duration) -> Fact {
 impl Api<'_> {
     /// What was measured since the start, and in the last hour. Whose login or teardown it was is told to those who may know it.
     pub(super) fn measured(&self, now: Instant) -> Vec<Fact> {
-        let mut facts = self.rates(self.logins.last_hour(), now);
+        let last_hour = self.logins.last_hour();
+        let mut facts = self.rates(last_hour, now);
         facts.push(Fact::new(keys::LOGIN_DURATION, FactValue::Histogram(self.logins.whole())));
         let stages = keys::STAGES.iter().zip(self.logins.by_stage());
         facts.extend(stages.map(|(stage, buckets)| {
             Fact::new(&keys::of_stage(keys::LOGIN_DURATION, stage), FactValue::Histogram(buckets))
         }));
-        facts.extend(self.logins.slowest(now).into_iter().flat_map(|slowest| self.slowest(slowest)));
+        facts.extend(last_hour.longest(now).into_iter().flat_map(|slowest| self.slowest(slowest)));
         facts.extend(self.teardowns(now));
         facts.push(Fact::new(keys::REFUSED_LOGINS, FactValue::Counts(self.refused.logins.counts())));
         facts.push(Fact::new(keys::REFUSED_REQUESTS, FactValue::Counts(self.refused.requests.counts())));
@@ -33,9 +30,8 @@ impl Api<'_> {
     }
 
     fn rates(&self, last_hour: &LastHour<MeasuredLogin>, now: Instant) -> Vec<Fact> {
-        let most_sessions = u64::try_from(self.logins.most_sessions()).unwrap_or(u64::MAX);
         vec![
-            number(keys::SESSIONS_PEAK, most_sessions),
+            number(keys::SESSIONS_PEAK, count(self.logins.most_sessions())),
             number(keys::LOGINS, self.logins.total()),
             number(keys::LOGINS_LAST_MINUTE, last_hour.in_minute(now)),
             number(keys::LOGINS_LAST_HOUR, last_hour.in_hour(now)),
@@ -72,9 +68,5 @@ impl Api<'_> {
             }
         }
         facts
-    }
-
-    fn sees(&self, uid: Uid) -> bool {
-        self.requester.may(Action::See, Some(uid))
     }
 }

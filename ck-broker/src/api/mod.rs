@@ -27,8 +27,12 @@ use crate::{
     net::{Refused, connection::PendingReply},
     sessions::Sessions,
 };
-use ck_core::{metrics::LoginMetrics, policy::Requester, registry::Input};
-use ck_protocol::Reply;
+use ck_core::{
+    metrics::LoginMetrics,
+    policy::{Action, Requester},
+    registry::Input,
+};
+use ck_protocol::{Reply, Uid};
 
 /// What follows from a request.
 #[derive(Debug)]
@@ -70,4 +74,11 @@ pub(crate) struct Api<'a> {
     pub(crate) logins: &'a LoginMetrics,
     pub(crate) refused: Refused,
     pub(crate) subscribers: usize,
+}
+
+impl Api<'_> {
+    /// True if the peer may see what is this user's.
+    fn sees(&self, uid: Uid) -> bool {
+        self.requester.may(Action::See, Some(uid))
+    }
 }

@@ -7,7 +7,7 @@ use ck_protocol::{Refusal, RefusalCode, SessionId};
 impl Api<'_> {
     /// The session `id`, if the peer may do this to it; otherwise the refusal.
     pub(super) fn permitted(&self, action: Action, id: SessionId) -> Result<&SessionRecord, Refusal> {
-        let visible = |record: &&SessionRecord| self.requester.may(Action::See, Some(record.session.uid));
+        let visible = |record: &&SessionRecord| self.sees(record.session.uid);
         let Some(record) = self.sessions.registry.get(id).filter(visible) else {
             let message = format!("no session has the id {id}: see ckctl list");
             return Err(Refusal::new(RefusalCode::NoSuchSession, &message));

@@ -2,12 +2,15 @@
 
 use super::Api;
 use crate::limits::LINGERERS;
-use ck_core::policy::Action;
 use ck_protocol::{Fact, FactValue, Message, Status, TeardownState, Text, fact_keys as keys};
 use std::time::Instant;
 
-fn count(number: usize) -> u64 {
+pub(super) fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+pub(super) fn number(key: &str, number: u64) -> Fact {
+    Fact::new(key, FactValue::Number(number))
 }
 
 impl Api<'_> {
@@ -36,7 +39,7 @@ impl Api<'_> {
             (keys::LINGERING_LIMIT, LINGERERS),
             (keys::TEARDOWNS_LIMIT, self.directories.most_teardowns()),
         ];
-        of.map(|(key, number)| Fact::new(key, FactValue::Number(count(number))))
+        of.map(|(key, value)| number(key, count(value)))
     }
 
     pub(super) fn status(&self) -> Option<Status> {
@@ -64,8 +67,7 @@ impl Api<'_> {
 
     /// What costs a user anything, beside what the status counts, until it is over: as far as this peer may know it.
     pub(super) fn problems(&self) -> Vec<Message> {
-        let sees = |uid| self.requester.may(Action::See, Some(uid));
-        let of_users = self.directories.problems_of_users(sees);
+        let of_users = self.directories.problems_of_users(|uid| self.sees(uid));
         let all = self.configured.problems.iter().cloned().chain(self.sessions.problems());
         let all = all.chain(self.directories.problems_of_all()).chain(self.history.problem()).chain(of_users);
         let all = all.chain(self.sd_login.problem(Instant::now()));

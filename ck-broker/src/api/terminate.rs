@@ -20,7 +20,7 @@ impl Api<'_> {
             Target::Session(id) => self.permitted(Action::Terminate, id).map(|_| vec![id]),
             Target::User(uid) => {
                 let ids = self.sessions.registry.sessions_of(uid);
-                if ids.is_empty() || !self.requester.may(Action::See, Some(uid)) {
+                if ids.is_empty() || !self.sees(uid) {
                     let message = format!("no user with uid {uid} is here: see ckctl users");
                     return Err(Refusal::new(RefusalCode::NoSuchUser, &message));
                 }

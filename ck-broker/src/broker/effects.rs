@@ -35,10 +35,11 @@ impl Broker {
             }
             Effect::Reply(reply) => return self.reply(peer, reply),
             Effect::Join(opened) => {
-                log::debug!("a login is part of session {}", opened.id);
-                let reply = Reply::Opened(opened.clone());
+                let id = opened.id;
+                log::debug!("a login is part of session {id}");
+                let reply = Reply::Opened(opened);
                 if let Some(key) = peer.filter(|key| self.net.send(*key, &reply) != Sent::Gone) {
-                    self.login_replied_to(key, opened.id);
+                    self.login_replied_to(key, id);
                 }
             }
             Effect::AccountChanged { uid, before, now, shares } => {

@@ -44,12 +44,12 @@ impl<T> Default for LastHour<T> {
 impl<T> LastHour<T> {
     /// Adds one thing, which has ended `now` after `duration`.
     pub fn add(&mut self, duration: Duration, what: T, now: Instant) {
-        while self.parts.front().is_some_and(|part| now.saturating_duration_since(part.began) >= HOUR) {
+        while self.parts.front().is_some_and(|part| !part.is_within(HOUR, now)) {
             self.parts.pop_front();
         }
         let longest = Longest { duration, what };
         match self.parts.back_mut() {
-            Some(part) if now.saturating_duration_since(part.began) < PART => {
+            Some(part) if part.is_within(PART, now) => {
                 part.count += 1;
                 if part.longest.duration <= duration {
                     part.longest = longest;
@@ -74,11 +74,13 @@ impl<T> LastHour<T> {
     /// The largest number in any minute of the last hour.
     #[must_use]
     pub fn most_in_a_minute(&self, now: Instant) -> u64 {
-        let minute_from = |first: &Part<T>| {
-            let of_minute = |part: &&Part<T>| part.began >= first.began && part.began < first.began + MINUTE;
-            self.parts.iter().filter(of_minute).map(|part| part.count).sum()
+        // Parts begin one after another, so only the few that follow can be of the same minute.
+        let minute_from = |(index, first): (usize, &Part<T>)| {
+            let of_minute = |part: &&Part<T>| part.began < first.began + MINUTE;
+            self.parts.range(index..).take_while(of_minute).map(|part| part.count).sum()
         };
-        self.within(HOUR, now).map(minute_from).max().unwrap_or(0)
+        let is_recent = |(_, part): &(usize, &Part<T>)| part.is_within(HOUR, now);
+        self.parts.iter().enumerate().filter(is_recent).map(minute_from).max().unwrap_or(0)
     }
 
     /// The longest one of the last hour.
@@ -93,6 +95,12 @@ impl<T> LastHour<T> {
     }
 
     fn within(&self, time: Duration, now: Instant) -> impl Iterator<Item = &Part<T>> {
-        self.parts.iter().filter(move |part| now.saturating_duration_since(part.began) < time)
+        self.parts.iter().filter(move |part| part.is_within(time, now))
+    }
+}
+
+impl<T> Part<T> {
+    fn is_within(&self, time: Duration, now: Instant) -> bool {
+        now.saturating_duration_since(self.began) < time
     }
 }

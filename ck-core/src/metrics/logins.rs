@@ -1,6 +1,6 @@
 //! The logins that were replied to.
 
-use super::{Histogram, LastHour, LoginTimer, Longest, STAGES, Stages};
+use super::{Histogram, LastHour, LoginTimer, STAGES, Stages};
 use ck_protocol::{Buckets, SessionId, Timestamp, Uid};
 use std::time::{Duration, Instant};
 
@@ -100,11 +100,5 @@ impl LoginMetrics {
     #[must_use]
     pub fn last_hour(&self) -> &LastHour<MeasuredLogin> {
         &self.last_hour
-    }
-
-    /// The slowest login of the last hour.
-    #[must_use]
-    pub fn slowest(&self, now: Instant) -> Option<&Longest<MeasuredLogin>> {
-        self.last_hour.longest(now)
     }
 }

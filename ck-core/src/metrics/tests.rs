@@ -1,15 +1,8 @@
 //! Tests of what takes a time.
 
 use super::*;
-use std::time::{Duration, Instant};
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "an instant can be had from the clock only; its value does not matter"
-)]
-fn some_time() -> Instant {
-    Instant::now()
-}
+use crate::tests::some_time;
+use std::time::Duration;
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)

@@ -3,12 +3,14 @@
 mod hook_event;
 mod limit;
 mod login;
+mod managers;
 mod record;
 mod services;
 
 pub use hook_event::{HookEvent, OrderingKey};
 pub use limit::{Full, Limit};
 pub use login::{AuditIds, Leader, Login};
+pub use managers::DIRECTORY_MANAGERS;
 pub use record::{Lingerer, RuntimeDir, SessionRecord};
 pub use services::{NestedLogin, Service, Services};
 

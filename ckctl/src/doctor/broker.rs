@@ -17,13 +17,12 @@ const OPENRC: &str = "/run/openrc";
 
 /// What the broker says. `None` if it does not answer.
 pub(super) fn check(here: &Here<'_>) -> (Option<Facts>, Vec<Finding>) {
-    let asked = Client::connect(here.socket).and_then(|mut client| Ok((client.facts()?, client.problems()?)));
-    let (facts, reported) = match asked {
-        Ok((facts, reported)) => (Facts::from(facts), reported),
+    let asked = Client::connect(here.socket).and_then(|mut client| health::ask(&mut client));
+    let (facts, problems) = match asked {
+        Ok(answers) => answers,
         Err(error) => return (None, vec![silent(&error)]),
     };
     let mut findings = vec![answers(&facts), supervisor(&facts)];
-    let problems = health::problems(&facts, &reported);
     let remedy = "`ckctl status` says the same until it is over; the broker's log says more";
     findings.extend(problems.into_iter().map(|problem| Finding::problem("status", problem, remedy)));
     (Some(facts), findings)

@@ -7,11 +7,10 @@ use super::{
     services::{self, Login},
 };
 use crate::facts::Facts;
+use ck_core::model::DIRECTORY_MANAGERS;
 use ck_protocol::fact_keys as keys;
 
 const CHECK: &str = "manager";
-/// The daemons that make and remove /run/user/UID. The broker looks for the same ones: ck-broker/src/other_manager.rs.
-const DIRECTORY_MANAGERS: [&str; 3] = ["systemd-logind", "elogind", "elogind-daemon"];
 /// Daemons that have sessions of their own, and what to do about each. Names of processes have 15 bytes.
 const OTHERS: [(&str, &str); 2] = [
     ("console-kit-dae", "stop ConsoleKit and keep it from starting: docs/MOVING.md"),

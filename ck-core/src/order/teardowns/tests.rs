@@ -1,16 +1,9 @@
 //! Which teardown is due, case by case.
 
 use super::*;
+use crate::tests::some_time;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "an instant can be had from the clock only; its value does not matter"
-)]
-fn some_time() -> Instant {
-    Instant::now()
-}
 
 fn uid(number: u32) -> Uid {
     Uid::try_from(number).unwrap()
