@@ -65,7 +65,7 @@ impl Broker {
             Effect::Watch(id) => return self.watch_peer(id, peer),
             Effect::RunHooks(event) => self.hooks.push(*event),
             Effect::Await(id) => return self.await_session(id, peer),
-            Effect::Publish { uid, session } => self.publish(uid, session),
+            Effect::Publish { uid, session, seat } => self.publish(uid, session, seat),
             Effect::Unwatch(id) => {
                 self.reply_ended(id);
                 self.sessions.forget_leader(id);

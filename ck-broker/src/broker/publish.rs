@@ -1,17 +1,17 @@
-//! What others see of sessions and users: made from the table when it is sent.
+//! What others see of sessions, users and seats: made from the table when it is sent.
 
 use super::Broker;
-use crate::compat::sd_login::{Name, Order, Place};
+use crate::compat::sd_login::{Leader, Name, Order};
 use ck_core::{
-    compat::sd_login::{session_file, user_file},
+    compat::sd_login::{seat_file, session_file, user_file},
     registry::Registry,
 };
-use ck_protocol::{SessionId, State, Uid};
+use ck_protocol::{Class, Session, SessionId, SessionType, ShortName, State, Uid};
 
 impl Broker {
-    /// This user and the session have changed.
-    pub(super) fn publish(&mut self, uid: Uid, session: Option<SessionId>) {
-        self.sd_login.changed(session, uid);
+    /// This user, the session and the seat have changed.
+    pub(super) fn publish(&mut self, uid: Uid, session: Option<SessionId>, seat: Option<ShortName>) {
+        self.sd_login.changed(uid, session, seat);
         self.publish_due();
     }
 
@@ -23,33 +23,39 @@ impl Broker {
 
     /// Sends everything, and has everything else of ours removed.
     pub(super) fn publish_all(&mut self) {
-        if self.sd_login.is_wanted() {
-            self.sd_login.set_all(names(&self.sessions.registry));
-            self.publish_due();
-        } else {
-            self.sd_login.withdraw();
-        }
+        self.sd_login.set_all(names(&self.sessions.registry));
+        self.publish_due();
     }
 }
 
 /// The files that there should be.
-fn names(registry: &Registry) -> Vec<Name> {
-    let sessions = registry.from(SessionId::FIRST).map(|record| Name::of_session(record.session.id));
-    let users = registry.users_from(Uid::ROOT).map(|user| Name::of_user(user.uid));
-    sessions.chain(users).collect()
+fn names(registry: &Registry) -> impl Iterator<Item = Name> {
+    let sessions = registry.from(SessionId::FIRST).map(|record| Name::Session(record.session.id));
+    let users = registry.users_from(Uid::ROOT).map(|user| Name::User(user.uid));
+    let seats = registry.shown_seats(|_| true).map(|seat| Name::Seat(seat.id));
+    sessions.chain(users).chain(seats)
 }
 
 /// What is to be done with a file, by the table.
 fn order(registry: &Registry, name: &Name) -> Order {
-    let content = match name.place {
-        Place::Sessions => {
-            let session = registry.get(SessionId::new(name.number)).map(|record| &record.session);
-            session.filter(|session| session.state != State::Opening).map(session_file)
+    let content = match name {
+        Name::Session(id) => {
+            let session = registry.get(*id).map(|record| &record.session);
+            return session.filter(|session| session.state != State::Opening).map_or_else(
+                || Order::Remove(name.clone()),
+                |session| Order::PutSession(leader(session), session_file(session)),
+            );
         }
-        Place::Users => {
-            let uid = u32::try_from(name.number).ok().and_then(|uid| Uid::try_from(uid).ok());
-            uid.and_then(|uid| registry.published(uid)).map(|(user, sessions)| user_file(&user, &sessions))
+        Name::User(uid) => registry.published(*uid).map(|(user, sessions)| user_file(&user, &sessions)),
+        Name::Seat(seat) => {
+            registry.published_seat(seat.as_str()).map(|(seat, sessions)| seat_file(&seat, &sessions))
         }
     };
-    content.map_or(Order::Remove(*name), |content| Order::Put(*name, content))
+    content.map_or_else(|| Order::Remove(name.clone()), |content| Order::Put(name.clone(), content))
+}
+
+fn leader(session: &Session) -> Leader {
+    let is_text = matches!(session.session_type, SessionType::Tty | SessionType::Unspecified);
+    let seeks_terminal = is_text && session.tty.is_none() && session.class != Class::Background;
+    Leader { session: session.id, uid: session.uid, pid: session.leader_pid, seeks_terminal }
 }

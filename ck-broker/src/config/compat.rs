@@ -8,6 +8,8 @@ use serde::Deserialize;
 pub struct Compat {
     /// `"auto"` or `"off"`.
     pub sd_login: SdLogin,
+    /// Whether seats are published too.
+    pub seats: bool,
 }
 
 /// Whether sessions are published in `/run/systemd` for libsystemd.

@@ -20,7 +20,7 @@ pub use hook_rules::HookRules;
 pub use runtime_dir::{Backing, BadSize, MountOptions, Size};
 pub use seats::Seats;
 pub use services::Service;
-pub use settings::{Settings, SettingsError, Source, configuration};
+pub use settings::{Publishing, Settings, SettingsError, Source, configuration};
 
 use log::LevelFilter;
 use serde::Deserialize;

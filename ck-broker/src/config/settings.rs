@@ -1,8 +1,8 @@
 //! The settings that follow from the configuration on this machine. They are made at the start and at each reload.
 
 use super::{
-    Backing, Configuration, ConfigurationError, HistoryPlace, HookRules, Hooks, MountOptions, RuntimeDir,
-    SdLogin,
+    Backing, Compat, Configuration, ConfigurationError, HistoryPlace, HookRules, Hooks, MountOptions,
+    RuntimeDir, SdLogin,
 };
 use crate::{
     other_manager::{self, OtherManager},
@@ -36,6 +36,20 @@ pub struct Source {
     pub beside_logind: bool,
 }
 
+/// What is published in `/run/systemd` for libsystemd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publishing {
+    /// Sessions and users.
+    On {
+        /// And seats.
+        seats: bool,
+    },
+    /// Nothing.
+    Off,
+    /// Nothing, as another manager of sessions runs.
+    Yields,
+}
+
 /// Everything that the configuration decides.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -47,8 +61,8 @@ pub struct Settings {
     pub yields_to: Option<OtherManager>,
     /// How long a directory is kept after its user has left.
     pub stop_delay: Duration,
-    /// True if sessions are published in `/run/systemd`.
-    pub publishes_sessions: bool,
+    /// What is published in `/run/systemd`.
+    pub publishing: Publishing,
     /// The place of the history.
     pub history: Option<HistoryPlace>,
     /// How hooks are run.
@@ -89,20 +103,26 @@ impl Source {
     /// [`SettingsError`]
     pub fn read(&self) -> Result<Settings, SettingsError> {
         let configuration = configuration(self.config.as_deref())?;
-        let compat = configuration.compat.sd_login;
         let makes = configuration.runtime_dir.kind != Backing::None;
         let manager = makes.then(|| other_manager::of(&self.proc, &self.runtime_root)).flatten();
         match manager {
             Some(manager) if !self.beside_logind => {
                 Err(SettingsError::Managed { root: self.runtime_root.clone(), manager })
             }
-            manager => Ok(Settings::of(configuration, manager, self.publishes(compat))),
+            manager => {
+                let publishing = self.publishing(&configuration.compat);
+                Ok(Settings::of(configuration, manager, publishing))
+            }
         }
     }
 
-    /// True if sessions are to be published: no other manager does it, wherever it makes directories.
-    fn publishes(&self, sd_login: SdLogin) -> bool {
-        sd_login == SdLogin::Auto && other_manager::running(&self.proc).is_none()
+    /// Another manager that runs publishes its sessions, wherever it makes directories.
+    fn publishing(&self, compat: &Compat) -> Publishing {
+        match compat.sd_login {
+            SdLogin::Off => Publishing::Off,
+            SdLogin::Auto if other_manager::running(&self.proc).is_some() => Publishing::Yields,
+            SdLogin::Auto => Publishing::On { seats: compat.seats },
+        }
     }
 }
 
@@ -115,7 +135,7 @@ pub fn configuration(named: Option<&Path>) -> Result<Configuration, Configuratio
 }
 
 impl Settings {
-    fn of(configuration: Configuration, yields_to: Option<OtherManager>, publishes_sessions: bool) -> Self {
+    fn of(configuration: Configuration, yields_to: Option<OtherManager>, publishing: Publishing) -> Self {
         let Configuration { runtime_dir, history, log, hooks, admin, compat: _, seats, services } =
             configuration;
         let problems = admin.group.problem().into_iter().collect();
@@ -126,7 +146,7 @@ impl Settings {
             mount_options: mount_options(&runtime_dir, yields_to.is_some()),
             yields_to,
             stop_delay: runtime_dir.stop_delay.0,
-            publishes_sessions,
+            publishing,
             history: history.place(policy.into()),
             hooks: rules(hooks),
             policy,

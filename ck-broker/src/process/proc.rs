@@ -79,7 +79,8 @@ impl Proc {
         }
     }
 
-    fn read_stat(&self, pid: Pid) -> io::Result<Option<Stat>> {
+    /// What there is to know of a process.
+    pub(crate) fn read_stat(&self, pid: Pid) -> io::Result<Option<Stat>> {
         let line = self.read(&format!("{pid}/stat"))?;
         Ok(Stat::parse(&line))
     }
@@ -104,6 +105,21 @@ impl Proc {
         let all = Dir::read_from(self.entry(".", OFlags::DIRECTORY)?)?.flatten();
         let pids = all.filter_map(|entry| entry.file_name().to_str().ok()?.parse::<i32>().ok());
         Ok(pids.filter_map(|pid| Pid::try_from(pid).ok()).collect())
+    }
+
+    /// Children of a process: those that its first thread has started, if there are not too many. Without
+    /// `CONFIG_PROC_CHILDREN` of the kernel, there are none.
+    pub(crate) fn children(&self, pid: Pid) -> Vec<Pid> {
+        let line = self.read(&format!("{pid}/task/{pid}/children")).unwrap_or_default();
+        // A line that does not fit ends in the middle of a number.
+        let whole = if line.len() < STAT_SIZE {
+            line.len()
+        } else {
+            line.iter().rposition(|b| *b == b' ').unwrap_or(0)
+        };
+        let line = String::from_utf8_lossy(line.get(..whole).unwrap_or_default());
+        let pids = line.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok());
+        pids.filter_map(|pid| Pid::try_from(pid).ok()).collect()
     }
 
     /// The name of a process, as proc_pid_comm(5) has it.

@@ -3,11 +3,20 @@
 //!
 //! A file has lines `KEY=value`. libsystemd reads a value as a shell would, and no file at all if it is not UTF-8.
 
-use ck_protocol::{Session, State, Text, User, is_printable};
+use ck_protocol::{Seat, Session, State, Text, User, is_printable};
 use std::fmt::{Display, Write as _};
 
 /// The first line of each of our files, by which we know them again. To readers it is a comment.
 pub const MARK: &str = "# This file belongs to ck-broker.\n";
+
+/// How the line begins that names the terminal of a session.
+pub const TERMINAL: &str = "TTY=";
+
+/// The line that names the terminal of a session: its name below `/dev`.
+#[must_use]
+pub fn terminal_line(name: &str) -> String {
+    format!("{TERMINAL}{}\n", quoted(name))
+}
 
 /// The file of a session.
 #[must_use]
@@ -25,12 +34,12 @@ pub fn session_file(session: &Session) -> String {
     file.line("LEADER", session.leader_pid);
     file.line("REALTIME", session.opened_at.as_micros());
     file.line_if("AUDIT", session.audit_id);
-    file.line_if("TTY", session.tty.as_ref().map(Text::as_str));
     file.line_if("SEAT", session.seat.as_ref().map(Text::as_str));
     file.line_if("VTNR", session.vt.map(|vt| vt.get()));
     file.line_if("DISPLAY", session.display.as_ref().map(Text::as_str));
     file.line_if("REMOTE_HOST", session.remote_host.as_ref().map(Text::as_str));
     file.line_if("REMOTE_USER", session.remote_user.as_ref().map(|user| user.to_text()));
+    file.0.extend(session.tty.as_ref().map(|tty| terminal_line(tty.as_str())));
     file.0
 }
 
@@ -60,6 +69,23 @@ pub fn user_file(user: &User, sessions: &[&Session]) -> String {
     file.list("SEATS", seats(&|_| true));
     file.list("ONLINE_SEATS", seats(&|_| true));
     file.list("ACTIVE_SEATS", seats(&is_active));
+    file.0
+}
+
+/// The file of a seat with these open sessions, by id.
+#[must_use]
+pub fn seat_file(seat: &Seat, sessions: &[&Session]) -> String {
+    let mut file = File::new();
+    let active = sessions.iter().find(|session| Some(session.id) == seat.active);
+    file.line("IS_SEAT0", u8::from(seat.has_vts));
+    file.line("CAN_MULTI_SESSION", 1);
+    file.line("CAN_TTY", u8::from(seat.has_vts));
+    // Nothing is known of graphics cards.
+    file.line("CAN_GRAPHICAL", 0);
+    file.line_if("ACTIVE", active.map(|session| session.id));
+    file.line_if("ACTIVE_UID", active.map(|session| session.uid));
+    file.list("SESSIONS", sessions.iter().map(|session| session.id));
+    file.list("UIDS", sessions.iter().map(|session| session.uid));
     file.0
 }
 

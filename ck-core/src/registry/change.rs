@@ -1,7 +1,9 @@
 //! The inputs of the registry, and the effects that it returns.
 
 use crate::model::{HookEvent, Lingerer, Login, RuntimeDir};
-use ck_protocol::{EndCause, Event, Gid, Opened, Reply, Session, SessionId, SessionRef, Uid, UserName, Vt};
+use ck_protocol::{
+    EndCause, Event, Gid, Opened, Reply, Session, SessionId, SessionRef, ShortName, Uid, UserName, Vt,
+};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -96,13 +98,15 @@ pub enum Effect {
     },
     /// Queue the event for hooks.
     RunHooks(Box<HookEvent>),
-    /// Write the files by which others see this user and the session, which have changed. If its login waits for them, apply
+    /// Write the files by which others see this user, the session and the seat, which have changed. If its login waits for them, apply
     /// [`Input::FilesWritten`] when they are written.
     Publish {
         /// The user.
         uid: Uid,
         /// The session, if it has changed too.
         session: Option<SessionId>,
+        /// The seat, if it has changed too.
+        seat: Option<ShortName>,
     },
     /// Keep the peer whose request was the input until its login waits for nothing any longer. The last input about that,
     /// such as [`Input::HooksDone`], returns the reply.

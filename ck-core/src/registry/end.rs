@@ -24,7 +24,7 @@ impl Registry {
             effects.push(Effect::Forget(id));
             let ended = Session { state: State::Closing, ..record.session };
             effects.push(Effect::Ended(Box::new(ended.clone()), cause));
-            effects.push(Effect::Publish { uid, session: Some(id) });
+            effects.push(Effect::Publish { uid, session: Some(id), seat: ended.seat.clone() });
             effects.push(Effect::Unwatch(id));
             effects.push(Effect::RunHooks(Box::new(HookEvent::SessionRemoved(Box::new(ended)))));
             effects.extend(changes);

@@ -18,7 +18,7 @@ impl Registry {
         let mut effects = Vec::new();
         if is_new {
             effects.push(Effect::Announce(Event::UserAdded { uid, user: Some(name) }));
-            effects.push(Effect::Publish { uid, session: None });
+            effects.push(Effect::Publish { uid, session: None, seat: None });
         }
         if user.dir.is_none() && !self.making.contains_key(&uid) {
             self.making.insert(uid, Vec::new());
@@ -34,7 +34,7 @@ impl Registry {
             return Vec::new();
         }
         let gone = self.users.remove(&uid);
-        let publish = gone.is_some().then_some(Effect::Publish { uid, session: None });
+        let publish = gone.is_some().then_some(Effect::Publish { uid, session: None, seat: None });
         let effects = gone.into_iter().flat_map(|user| self.gone(uid, user, lingerer.name.clone()));
         effects.chain(publish).collect()
     }

@@ -137,7 +137,7 @@ impl Registry {
         // The login continues as soon as the record is written, and its files where it waits for them: they are written
         // meanwhile. Subscribers and hooks are told afterwards.
         let first = [
-            Effect::Publish { uid: session.uid, session: Some(id) },
+            Effect::Publish { uid: session.uid, session: Some(id), seat: session.seat.clone() },
             Effect::Watch(id),
             Effect::Record(id),
             answer,

@@ -88,6 +88,15 @@ impl Registry {
         })
     }
 
+    /// A seat, and the open sessions on it, by id.
+    #[must_use]
+    pub fn published_seat(&self, name: &str) -> Option<(Seat, Vec<&Session>)> {
+        let seat = self.shown_seats(|_| true).find(|seat| seat.id.as_str() == name)?;
+        let record = self.seats.seats.iter().find(|record| record.name == seat.id)?;
+        let sessions = record.sessions.iter().filter_map(|id| self.slots.get(*id));
+        Some((seat, sessions.map(|record| &record.session).collect()))
+    }
+
     /// Takes the virtual terminal that is in the foreground now.
     pub(super) fn foreground(&mut self, vt: Option<Vt>) -> Vec<Effect> {
         self.seats.foreground = vt;
@@ -136,7 +145,8 @@ impl Registry {
                 };
                 if is_front == (state == State::Active) && session.state != state {
                     session.state = state;
-                    effects.push(Effect::Publish { uid: session.uid, session: Some(id) });
+                    let seat = Some(seat.name.clone());
+                    effects.push(Effect::Publish { uid: session.uid, session: Some(id), seat });
                     effects.push(Effect::Announce(Event::SessionChanged(Box::new(session.clone()))));
                 }
             }

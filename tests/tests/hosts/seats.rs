@@ -18,7 +18,7 @@ const SWITCHER: &str = "ck-switch-vt";
 
 /// A machine whose foreground terminal is what [`foreground`] says, and on which asking to switch does that; and the server of its
 /// console.
-fn machine(toml: &str) -> (Machine, Running) {
+pub(crate) fn machine(toml: &str) -> (Machine, Running) {
     machine_by(&["/usr/sbin/ck-broker"], toml)
 }
 
@@ -60,12 +60,12 @@ fn without_vts(toml: &str) -> Machine {
     machine
 }
 
-fn foreground(machine: &Machine, vt: u8) {
+pub(crate) fn foreground(machine: &Machine, vt: u8) {
     machine.host.run_ok(&["sh", "-c", &format!("echo tty{vt} >{FAKE}")]);
 }
 
 /// A login on a terminal that stands; what the session's environment is comes on its standard output.
-fn login(machine: &Machine, user: &str, tty: &str) -> Running {
+pub(crate) fn login(machine: &Machine, user: &str, tty: &str) -> Running {
     let before = machine.sessions().len();
     let tty = format!("tty={tty}");
     let words = ["pam-application", "login-on", user, &tty, "open", "env", "await", "/tmp/never"];

@@ -7,8 +7,8 @@ use super::packet::Place;
 use ck_core::compat::sd_login::MARK;
 use rustix::{
     fs::{
-        AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, fstat, mkdirat, openat, renameat,
-        renameat_with, unlinkat,
+        Access, AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, accessat, fstat, mkdirat, openat,
+        renameat, renameat_with, unlinkat,
     },
     io::{Errno, read, write},
 };
@@ -25,6 +25,10 @@ const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
 const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
 /// Begins the name of a file that is being written. Readers pass over names that begin with a dot.
 const NEW: &str = ".ck-";
+/// The file in a directory that does not stay when it is empty. A directory that somebody else has made has no such file.
+const OWN: &str = ".made-by-ck-broker";
+/// As much of a file as is read. No file of a session is longer.
+const FILE_SIZE: usize = 4096;
 
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +55,9 @@ pub(super) enum DirectoryError {
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
+    /// The directory above it, and its name there.
+    parent: OwnedFd,
+    name: &'static str,
     handle: OwnedFd,
     /// The names of the files that are ours.
     ours: HashSet<String>,
@@ -71,9 +78,16 @@ impl Directory {
     /// # Errors
     /// [`DirectoryError`]
     pub(super) fn make(place: Place) -> Result<Self, DirectoryError> {
-        make(ROOT.as_ref())?;
-        make(&Path::new(ROOT).join(place.directory()))?;
-        Self::open(place)
+        make(CWD, ROOT, Path::new(ROOT))?;
+        let parent = root()?;
+        let name = place.directory();
+        let path = Path::new(ROOT).join(name);
+        if place == Place::Seats {
+            make_marked(&parent, name, &path)?
+        } else {
+            make(&parent, name, &path)?
+        }
+        Self::open_in(parent, name)
     }
 
     /// Opens the directory of `place`.
@@ -81,11 +95,13 @@ impl Directory {
     /// # Errors
     /// [`DirectoryError`]
     pub(super) fn open(place: Place) -> Result<Self, DirectoryError> {
-        let root = Path::new(ROOT);
-        let parent = roots_own(CWD, root, root)?;
-        let path = root.join(place.directory());
-        let handle = roots_own(&parent, Path::new(place.directory()), &path)?;
-        Ok(Self { path, handle, ours: HashSet::new() })
+        Self::open_in(root()?, place.directory())
+    }
+
+    fn open_in(parent: OwnedFd, name: &'static str) -> Result<Self, DirectoryError> {
+        let path = Path::new(ROOT).join(name);
+        let handle = roots_own(&parent, name, &path)?;
+        Ok(Self { path, parent, name, handle, ours: HashSet::new() })
     }
 
     /// Looks at all files.
@@ -126,7 +142,7 @@ impl Directory {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let file = openat(&self.handle, name, flags, Mode::empty()).ok()?;
         let is_file = FileType::from_raw_mode(fstat(&file).ok()?.st_mode) == FileType::RegularFile;
-        let mut piece = [0; 4096];
+        let mut piece = [0; FILE_SIZE];
         let length = if is_file { read(&file, &mut piece).ok()? } else { return None };
         Some(String::from_utf8_lossy(piece.get(..length)?).into_owned())
     }
@@ -148,6 +164,17 @@ impl Directory {
         })?;
         self.ours.insert(name.to_owned());
         Ok(())
+    }
+
+    /// Replaces the lines of a file of ours that begin with `key` by `line`, which may be empty.
+    ///
+    /// # Errors
+    /// [`DirectoryError`]; then the file is as it was before.
+    pub(super) fn replace_line(&mut self, name: &str, key: &str, line: &str) -> Result<(), DirectoryError> {
+        let text = self.ours.contains(name).then(|| self.text(name)).flatten();
+        let Some(text) = text.filter(|text| text.starts_with(MARK)) else { return Ok(()) };
+        let rest: String = text.split_inclusive('\n').filter(|line| !line.starts_with(key)).collect();
+        self.put(name, &(rest + line))
     }
 
     fn write(&self, name: &str, content: &str) -> Result<(), Errno> {
@@ -190,18 +217,69 @@ impl Directory {
             }
         }
     }
+
+    /// Removes the directory if it is one that was made here, and nothing is in it.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Remove`]
+    pub(super) fn remove_itself(&self) -> Result<(), DirectoryError> {
+        let failed = |source| DirectoryError::Remove { path: self.path.clone(), source };
+        let entries = Dir::read_from(&self.handle).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let names = entries.map_err(failed)?;
+        let mut names = names
+            .iter()
+            .map(|entry| entry.file_name().to_bytes())
+            .filter(|name| !matches!(*name, b"." | b".."));
+        if !(names.next() == Some(OWN.as_bytes()) && names.next().is_none()) {
+            return Ok(());
+        }
+        unlinkat(&self.handle, OWN, AtFlags::empty()).map_err(failed)?;
+        match unlinkat(&self.parent, self.name, AtFlags::REMOVEDIR) {
+            // Somebody else has begun to use it.
+            Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY) => Ok(()),
+            Err(source) => Err(failed(source)),
+        }
+    }
+}
+
+/// The directory above all of them.
+fn root() -> Result<OwnedFd, DirectoryError> {
+    roots_own(CWD, ROOT, Path::new(ROOT))
 }
 
 /// Makes a directory, unless there is something of that name.
-fn make(path: &Path) -> Result<(), DirectoryError> {
-    match mkdirat(CWD, path, DIRECTORY_MODE) {
+fn make(parent: impl AsFd, name: &str, path: &Path) -> Result<(), DirectoryError> {
+    match mkdirat(parent, name, DIRECTORY_MODE) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(source) => Err(DirectoryError::Make { path: path.to_owned(), source }),
     }
 }
 
+/// Makes a directory with the file in it that says so, unless there is something of that name.
+fn make_marked(parent: &OwnedFd, name: &str, path: &Path) -> Result<(), DirectoryError> {
+    let failed = |source| DirectoryError::Make { path: path.to_owned(), source };
+    if accessat(parent, name, Access::EXISTS, AtFlags::empty()).is_ok() {
+        return Ok(());
+    }
+    // With another name until the file is in it. One that an earlier publisher has left is as good.
+    let new = format!("{NEW}{name}");
+    make(parent, &new, path)?;
+    let marked = format!("{new}/{OWN}");
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(parent, &marked, flags, FILE_MODE).map_err(failed)?;
+    match renameat_with(parent, &new, parent, name, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        // Somebody else was quicker.
+        Err(Errno::EXIST) => {
+            let _ = unlinkat(parent, &marked, AtFlags::empty());
+            unlinkat(parent, &new, AtFlags::REMOVEDIR).map_err(failed)
+        }
+        Err(source) => Err(failed(source)),
+    }
+}
+
 /// Opens a directory of root's that nobody else can write to.
-fn roots_own(parent: impl AsFd, name: &Path, path: &Path) -> Result<OwnedFd, DirectoryError> {
+fn roots_own(parent: impl AsFd, name: &str, path: &Path) -> Result<OwnedFd, DirectoryError> {
     let failed = |source| match source {
         Errno::NOENT => DirectoryError::Absent(path.to_owned()),
         source => DirectoryError::Open { path: path.to_owned(), source },

@@ -11,17 +11,18 @@ mod directory;
 mod link;
 mod packet;
 pub mod publisher;
+mod terminals;
 
-pub(crate) use packet::{Name, Order, Place};
+pub(crate) use packet::{Leader, Name, Order};
 
 use crate::{
     component::{Component, Outcome},
-    config::Settings,
+    config::{Publishing, Settings},
     limits::Limits,
     poller::{Poller, Token},
     sys::Child,
 };
-use ck_protocol::{SessionId, Uid};
+use ck_protocol::{SessionId, ShortName, Uid};
 use link::Link;
 use nix::sys::epoll::EpollFlags;
 use packet::{Answer, PACKET, Packet, State};
@@ -42,22 +43,13 @@ const LOGIN_WAIT: Duration = Duration::from_millis(100);
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
-/// Whether files are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    /// They are.
-    On,
-    /// They are not, and those of ours are removed.
-    Off,
-}
-
 /// The component.
 #[derive(Debug)]
 pub(crate) struct SdLogin {
     poller: Poller,
     /// The file that a publisher locks.
     lock: PathBuf,
-    mode: Option<Mode>,
+    mode: Option<Publishing>,
     publisher: Option<Link>,
     /// Publishers that are to end, or hang.
     former: Vec<Child>,
@@ -101,7 +93,7 @@ impl SdLogin {
 
     /// True if files are to be written, unless another manager has sessions.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.mode == Some(Mode::On)
+        matches!(self.mode, Some(Publishing::On { .. }))
     }
 
     /// True if files are written.
@@ -109,26 +101,28 @@ impl SdLogin {
         self.is_wanted() && self.state != State::Yields
     }
 
-    /// The files of this session and its user have changed.
-    pub(crate) fn changed(&mut self, id: Option<SessionId>, uid: Uid) {
+    /// The files of this user, the session and the seat have changed.
+    pub(crate) fn changed(&mut self, uid: Uid, session: Option<SessionId>, seat: Option<ShortName>) {
         if self.is_on() {
-            self.due.extend(id.map(Name::of_session));
-            self.due.insert(Name::of_user(uid));
+            self.due.insert(Name::User(uid));
+            self.due.extend(session.map(Name::Session));
+            self.due
+                .extend(seat.filter(|_| self.mode == Some(Publishing::On { seats: true })).map(Name::Seat));
         }
     }
 
-    /// All files that there should be are these. All others of ours are removed.
-    pub(crate) fn set_all(&mut self, names: impl IntoIterator<Item = Name>) {
-        self.due = names.into_iter().collect();
-        self.ends = true;
-        self.send_packet(|packet| packet.push(&Order::Begin));
-    }
-
-    /// No files should be there. Ours are removed.
-    pub(crate) fn withdraw(&mut self) {
+    /// All files that there could be are these. Those that should be are sent, and all others of ours are removed.
+    pub(crate) fn set_all(&mut self, names: impl Iterator<Item = Name>) {
         self.due.clear();
-        self.ends = false;
-        self.send_packet(|packet| packet.push(&Order::Withdraw));
+        self.ends = self.is_wanted();
+        let first = match self.mode {
+            Some(Publishing::On { seats }) => {
+                self.due.extend(names.filter(|name| seats || !matches!(name, Name::Seat(_))));
+                Order::Begin { seats }
+            }
+            mode => Order::Withdraw { is_for_other: mode == Some(Publishing::Yields) },
+        };
+        self.send_packet(|packet| packet.push(&first));
     }
 
     /// Sends as much of what is due as there is room for. `order` makes the order for a name.
@@ -167,7 +161,7 @@ impl SdLogin {
     /// The problem for the administrator, if there is one.
     pub(crate) fn problem(&self, now: Instant) -> Option<String> {
         let what = "who, w and other programs do not see all sessions";
-        if self.mode != Some(Mode::On) {
+        if !self.is_wanted() {
             return None;
         }
         if let State::Problem(problem) = &self.state {
@@ -267,7 +261,7 @@ impl SdLogin {
             _ => {}
         }
         let is_done = self.publisher.as_ref().is_some_and(|publisher| publisher.unanswered().is_none());
-        if is_done && !self.ends && self.mode == Some(Mode::Off) {
+        if is_done && !self.ends && !self.is_wanted() {
             self.dismiss();
         }
     }
@@ -321,11 +315,10 @@ impl Component for SdLogin {
     }
 
     fn reconfigure(&mut self, settings: &Settings, _: &Limits) {
-        let mode = if settings.publishes_sessions { Mode::On } else { Mode::Off };
-        if self.mode == Some(mode) {
+        if self.mode == Some(settings.publishing) {
             return;
         }
-        self.mode = Some(mode);
+        self.mode = Some(settings.publishing);
         (self.state, self.again, self.pause) = (State::Well, None, FIRST_RETRY);
         if self.publisher.is_some() {
             self.news.push(Outcome::PublishAll);

@@ -1,66 +1,91 @@
 //! What the broker and the publisher send each other, a packet each. Both are the same program.
 
-use ck_protocol::{SessionId, Uid};
+use ck_protocol::{Pid, SessionId, ShortName, Uid};
+use serde::{Deserialize, Serialize};
 
 /// From this size on, a packet gets no further orders.
 pub(super) const PACKET: usize = 64 << 10;
 
 /// What the publisher is to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Order {
     /// Write this file.
     Put(Name, String),
+    /// Write the file of this session.
+    PutSession(Leader, String),
     /// Remove this file, if it is ours.
     Remove(Name),
     /// All files that there should be follow.
-    Begin,
+    Begin {
+        /// Seats are among them.
+        seats: bool,
+    },
     /// That was all of them: remove our others.
     End,
     /// Remove all files that are ours.
-    Withdraw,
+    Withdraw {
+        /// Another manager of sessions runs, and may use the directories.
+        is_for_other: bool,
+    },
 }
 
-/// The name of a file: its directory, and the number that is its name there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Name {
-    pub(crate) place: Place,
-    pub(crate) number: u64,
+/// The name of a file, and what it is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) enum Name {
+    Session(SessionId),
+    User(Uid),
+    Seat(ShortName),
 }
 
 impl Name {
-    pub(crate) fn of_session(id: SessionId) -> Self {
-        Self { place: Place::Sessions, number: id.get() }
+    /// Where the file is.
+    pub(super) fn place(&self) -> Place {
+        match self {
+            Self::Session(_) => Place::Sessions,
+            Self::User(_) => Place::Users,
+            Self::Seat(_) => Place::Seats,
+        }
     }
 
-    pub(crate) fn of_user(uid: Uid) -> Self {
-        Self { place: Place::Users, number: uid.get().into() }
+    /// The name of the file there.
+    pub(super) fn file(&self) -> String {
+        match self {
+            Self::Session(id) => id.to_string(),
+            Self::User(uid) => uid.to_string(),
+            Self::Seat(seat) => seat.to_string(),
+        }
     }
 }
 
 /// A directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Place {
     Sessions,
     Users,
+    Seats,
 }
 
 impl Place {
-    pub(super) const ALL: [Self; 2] = [Self::Sessions, Self::Users];
+    pub(super) const ALL: [Self; 3] = [Self::Sessions, Self::Users, Self::Seats];
 
     /// Its name in `/run/systemd`.
     pub(super) fn directory(self) -> &'static str {
         match self {
             Self::Sessions => "sessions",
             Self::Users => "users",
+            Self::Seats => "seats",
         }
     }
+}
 
-    fn number(self) -> u8 {
-        match self {
-            Self::Sessions => 0,
-            Self::Users => 1,
-        }
-    }
+/// The leader of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Leader {
+    pub(crate) session: SessionId,
+    pub(crate) uid: Uid,
+    pub(crate) pid: Pid,
+    /// The session may get a terminal that PAM has not named, as those by ssh do.
+    pub(crate) seeks_terminal: bool,
 }
 
 /// Orders with a number, as they are sent.
@@ -69,7 +94,9 @@ pub(super) struct Packet(Vec<u8>);
 
 impl Packet {
     pub(super) fn new(number: u64) -> Self {
-        Self(number.to_le_bytes().to_vec())
+        let mut packet = Self::default();
+        packet.append_value(&number);
+        packet
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -78,74 +105,43 @@ impl Packet {
 
     /// Appends an order.
     pub(super) fn push(&mut self, order: &Order) {
-        let none = Name { place: Place::Sessions, number: 0 };
-        let (kind, name, content) = match order {
-            Order::Put(name, content) => (0, *name, content.as_str()),
-            Order::Remove(name) => (1, *name, ""),
-            Order::Begin => (2, none, ""),
-            Order::End => (3, none, ""),
-            Order::Withdraw => (4, none, ""),
-        };
-        self.0.extend([kind, name.place.number()]);
-        self.0.extend(name.number.to_le_bytes());
-        self.0.extend(u32::try_from(content.len()).unwrap_or(u32::MAX).to_le_bytes());
-        self.0.extend(content.as_bytes());
+        self.append_value(order);
     }
 
     /// Appends the orders of another packet, which has no number.
     pub(super) fn append(&mut self, orders: &Self) {
         self.0.extend(&orders.0);
     }
+
+    fn append_value(&mut self, value: &impl Serialize) {
+        // None of the types has anything that cannot be encoded, and a vector has room.
+        if let Ok(bytes) = postcard::to_extend(value, std::mem::take(&mut self.0)) {
+            self.0 = bytes;
+        }
+    }
 }
 
 /// The number of a packet and its orders. `None`: it is no packet of a broker.
-pub(super) fn read(mut packet: &[u8]) -> Option<(u64, Vec<Order>)> {
-    let number = number_of(&mut packet)?;
+pub(super) fn read(packet: &[u8]) -> Option<(u64, Vec<Order>)> {
+    let (number, mut rest) = postcard::take_from_bytes(packet).ok()?;
     let mut orders = Vec::new();
-    while !packet.is_empty() {
-        let [kind, place] = take(&mut packet)?;
-        let place = Place::ALL.into_iter().find(|other| other.number() == place)?;
-        let name = Name { place, number: number_of(&mut packet)? };
-        let content = text(&mut packet)?;
-        orders.push(match kind {
-            0 => Order::Put(name, content),
-            1 => Order::Remove(name),
-            2 => Order::Begin,
-            3 => Order::End,
-            4 => Order::Withdraw,
-            _ => return None,
-        });
+    while !rest.is_empty() {
+        let order;
+        (order, rest) = postcard::take_from_bytes(rest).ok()?;
+        orders.push(order);
     }
     Some((number, orders))
 }
 
-fn number_of(packet: &mut &[u8]) -> Option<u64> {
-    take(packet).map(u64::from_le_bytes)
-}
-
-fn text(packet: &mut &[u8]) -> Option<String> {
-    let length = take(packet).map(u32::from_le_bytes)?;
-    let (bytes, rest) = packet.split_at_checked(usize::try_from(length).ok()?)?;
-    *packet = rest;
-    String::from_utf8(bytes.to_vec()).ok()
-}
-
-/// Takes the first bytes.
-fn take<const N: usize>(packet: &mut &[u8]) -> Option<[u8; N]> {
-    let (first, rest) = packet.split_first_chunk()?;
-    *packet = rest;
-    Some(*first)
-}
-
 /// What the publisher answers: that the orders up to this number are carried out, and what is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Answer {
     pub(super) number: u64,
     pub(super) state: State,
 }
 
 /// How the publisher is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum State {
     Well,
     /// Another manager has live sessions there. Nothing is written.
@@ -154,47 +150,37 @@ pub(super) enum State {
     Problem(String),
 }
 
-/// The longest answer.
+/// The longest answer: a problem names a path of at most a hundred bytes, and an errno.
 pub(super) const ANSWER: usize = 1024;
 
 impl Answer {
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let (kind, text) = match &self.state {
-            State::Well => (0, ""),
-            State::Yields => (1, ""),
-            State::Problem(problem) => (2, problem.as_str()),
-        };
-        let mut bytes = self.number.to_le_bytes().to_vec();
-        bytes.push(kind);
-        bytes.extend(text.as_bytes());
-        bytes.truncate(ANSWER);
-        bytes
+        let mut packet = Packet::default();
+        packet.append_value(self);
+        packet.0
     }
 
-    pub(super) fn read(mut bytes: &[u8]) -> Option<Self> {
-        let number = number_of(&mut bytes)?;
-        let state = match take(&mut bytes)? {
-            [0] => State::Well,
-            [1] => State::Yields,
-            _ => State::Problem(String::from_utf8_lossy(bytes).into_owned()),
-        };
-        Some(Self { number, state })
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ck_protocol::Text;
 
     #[test]
     fn orders_and_answers_are_read_as_they_were_sent() {
-        let name = |place, number| Name { place, number };
+        let (session, uid) = (SessionId::new(7), Uid::try_from(2001).unwrap());
+        let leader = Leader { session, uid, pid: Pid::try_from(71).unwrap(), seeks_terminal: true };
         let orders = [
-            Order::Begin,
-            Order::Put(name(Place::Sessions, 7), "UID=1\n".to_owned()),
-            Order::Remove(name(Place::Users, 2001)),
+            Order::Begin { seats: true },
+            Order::PutSession(leader, "UID=1\n".to_owned()),
+            Order::Put(Name::Seat(Text::clipped("seat0")), "IS_SEAT0=1\n".to_owned()),
+            Order::Remove(Name::User(uid)),
             Order::End,
-            Order::Withdraw,
+            Order::Withdraw { is_for_other: false },
         ];
         let mut packet = Packet::new(300);
         orders.iter().for_each(|order| packet.push(order));
@@ -209,6 +195,6 @@ mod tests {
             let answer = Answer { number: 300, state };
             assert_eq!(Answer::read(&answer.bytes()), Some(answer));
         }
-        assert_eq!(Answer::read(b"1234567"), None);
+        assert_eq!(Answer::read(b""), None);
     }
 }

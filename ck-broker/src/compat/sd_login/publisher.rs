@@ -3,9 +3,12 @@
 
 use super::{
     directory::{Directory, DirectoryError, Found},
-    packet::{self, Answer, Order, Place, State},
+    packet::{self, Answer, Name, Order, Place, State},
+    terminals::Terminals,
 };
-use crate::privileges;
+use crate::{privileges, process::Proc};
+use ck_core::compat::sd_login::{TERMINAL, terminal_line};
+use ck_protocol::SessionId;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{FlockOperation, Mode, OFlags, flock, open},
@@ -18,6 +21,7 @@ use std::{
     io,
     os::fd::{AsFd, OwnedFd},
     path::Path,
+    time::{Duration, Instant},
 };
 
 /// The longest packet that is read: a file of a user with as many sessions as there can be.
@@ -31,29 +35,38 @@ const LONGEST: usize = 1 << 20;
 pub fn run(lock: &Path) -> io::Result<()> {
     // One that an earlier broker has left may be in the middle of a file: it ends with that.
     let _lock = only_one(lock)?;
+    // While it may still mount one.
+    let mut publisher = Publisher::new(Proc::open());
     if let Err(error) = privileges::drop_all() {
         log::warn!("the publisher keeps more privileges than it needs: {error}");
     }
     umask(Mode::from_raw_mode(0o022));
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
-    let mut publisher = Publisher::default();
     let mut buffer = vec![0; LONGEST];
+    let mut answer = Answer { number: 0, state: State::Well };
     loop {
-        let length = match retry_on_intr(|| recv(&socket, &mut buffer[..], RecvFlags::empty())) {
-            Ok((0, _)) | Err(Errno::CONNRESET) => return Ok(()),
-            Ok((length, _)) => length,
-            Err(errno) => return Err(errno.into()),
-        };
-        let Some((number, orders)) = packet::read(buffer.get(..length).unwrap_or_default()) else {
-            return Err(io::ErrorKind::InvalidData.into());
-        };
-        for order in orders {
-            if is_left_alone(&socket) {
-                return Ok(());
+        if publisher.wait(&socket)? {
+            let length = match retry_on_intr(|| recv(&socket, &mut buffer[..], RecvFlags::empty())) {
+                Ok((0, _)) | Err(Errno::CONNRESET) => return Ok(()),
+                Ok((length, _)) => length,
+                Err(errno) => return Err(errno.into()),
+            };
+            let packet = packet::read(buffer.get(..length).unwrap_or_default());
+            let orders;
+            (answer.number, orders) = packet.ok_or(io::ErrorKind::InvalidData)?;
+            for order in orders {
+                if is_left_alone(&socket) {
+                    return Ok(());
+                }
+                publisher.obey(order);
             }
-            publisher.obey(order);
+        } else {
+            publisher.look_for_terminals();
+            if publisher.state() == answer.state {
+                continue;
+            }
         }
-        let answer = Answer { number, state: publisher.state() };
+        answer.state = publisher.state();
         // A broker that is gone has closed its end: the next recv(2) says so.
         let _ = send(&socket, &answer.bytes(), SendFlags::NOSIGNAL);
     }
@@ -75,18 +88,24 @@ fn is_left_alone(socket: &OwnedFd) -> bool {
         && sources[0].revents().intersects(PollFlags::RDHUP | PollFlags::HUP)
 }
 
-/// Both directories, and what is wrong.
-#[derive(Debug, Default)]
+/// The directories, and what is wrong.
+#[derive(Debug)]
 struct Publisher {
     directories: Vec<(Place, Directory)>,
+    terminals: Terminals,
     /// Our files that no order has named since [`Order::Begin`].
     stale: HashSet<(Place, String)>,
     yields: bool,
-    /// What could not be done, for each file.
+    /// What could not be done first: most often it is the cause of what could not be done later.
     problem: Option<String>,
 }
 
 impl Publisher {
+    fn new(proc: Proc) -> Self {
+        let terminals = Terminals::new(proc);
+        Self { directories: Vec::new(), terminals, stale: HashSet::new(), yields: false, problem: None }
+    }
+
     fn state(&self) -> State {
         match &self.problem {
             _ if self.yields => State::Yields,
@@ -95,53 +114,101 @@ impl Publisher {
         }
     }
 
+    /// Waits until there are orders, which comes first, or until it is time to look for terminals.
+    fn wait(&self, socket: &OwnedFd) -> io::Result<bool> {
+        let now = Instant::now();
+        let mut sources = vec![PollFd::new(socket, PollFlags::IN)];
+        sources.extend(self.terminals.source(now).map(|news| PollFd::from_borrowed_fd(news, PollFlags::IN)));
+        let left = self.terminals.next_look(now).map(|due| due.saturating_duration_since(now));
+        // A moment too late rather than too early, which would be for nothing.
+        let limit = left.and_then(|left| Timespec::try_from(left + Duration::from_millis(1)).ok());
+        match poll(&mut sources, limit.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {
+                Ok(sources.first().is_some_and(|socket| !socket.revents().is_empty()))
+            }
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     fn obey(&mut self, order: Order) {
         let done = match order {
-            Order::Begin => self.begin(),
+            Order::Begin { seats } => self.begin(seats),
             Order::End => self.end(),
-            Order::Withdraw => self.withdraw(),
+            Order::Withdraw { is_for_other } => self.withdraw(&Place::ALL, is_for_other),
             _ if self.yields => return,
-            Order::Put(name, content) => {
-                let file = name.number.to_string();
-                self.stale.remove(&(name.place, file.clone()));
-                self.at(name.place, |directory| directory.put(&file, &content))
+            Order::Put(name, content) => self.put(&name, &content),
+            Order::PutSession(leader, mut content) => {
+                if let Some(terminal) = self.terminals.add(leader) {
+                    content.push_str(&terminal_line(terminal));
+                }
+                self.put(&Name::Session(leader.session), &content)
             }
             Order::Remove(name) => {
-                self.at(name.place, |directory| directory.remove(&name.number.to_string()))
+                if let Name::Session(session) = name {
+                    self.terminals.remove(session);
+                }
+                self.at(name.place(), |directory| directory.remove(&name.file()))
             }
         };
-        match done {
-            Ok(()) => {}
-            // The first is most often the cause of the others.
-            Err(error) => drop(self.problem.get_or_insert_with(|| error.to_string())),
+        self.note(done);
+    }
+
+    fn note(&mut self, done: Result<(), DirectoryError>) {
+        if let Err(error) = done {
+            self.problem.get_or_insert_with(|| error.to_string());
         }
+    }
+
+    fn put(&mut self, name: &Name, content: &str) -> Result<(), DirectoryError> {
+        let (place, file) = (name.place(), name.file());
+        self.stale.remove(&(place, file.clone()));
+        self.at(place, |directory| directory.put(&file, content))
     }
 
     /// Opens the directories, and looks at what is there.
-    fn begin(&mut self) -> Result<(), DirectoryError> {
+    fn begin(&mut self, seats: bool) -> Result<(), DirectoryError> {
         (self.problem, self.yields) = (None, false);
         self.stale.clear();
         self.directories.clear();
-        for place in Place::ALL {
-            let mut directory = Directory::make(place)?;
-            let Found { ours, leaders } = directory.look()?;
+        self.terminals.clear();
+        for place in [Place::Sessions, Place::Users] {
+            let leaders = self.take(place)?;
             self.yields |= leaders.iter().any(|leader| is_alive(leader));
-            self.stale.extend(ours.into_iter().map(|name| (place, name)));
-            self.directories.push((place, directory));
         }
-        Ok(())
+        // Others take a directory of seats for a logind that runs.
+        if seats && !self.yields {
+            self.take(Place::Seats).map(drop)
+        } else {
+            self.withdraw(&[Place::Seats], self.yields)
+        }
     }
 
-    /// Removes all that is ours. Nothing is made for that.
-    fn withdraw(&mut self) -> Result<(), DirectoryError> {
-        (self.problem, self.yields) = (None, false);
-        for place in Place::ALL {
-            let mut directory = match Directory::open(place) {
-                Err(DirectoryError::Absent(_)) => continue,
+    /// Opens the directory, which is made if it is missing. Returns the leaders of the sessions of others in it.
+    fn take(&mut self, place: Place) -> Result<Vec<String>, DirectoryError> {
+        let mut directory = Directory::make(place)?;
+        let Found { ours, leaders } = directory.look()?;
+        self.stale.extend(ours.into_iter().map(|name| (place, name)));
+        self.directories.push((place, directory));
+        Ok(leaders)
+    }
+
+    /// Removes all that is ours from these places. Nothing is made for that.
+    fn withdraw(&mut self, places: &[Place], is_for_other: bool) -> Result<(), DirectoryError> {
+        if places.len() == Place::ALL.len() {
+            (self.problem, self.yields) = (None, false);
+            self.terminals.clear();
+        }
+        for place in places {
+            let mut directory = match Directory::open(*place) {
+                // In a directory of somebody else there is nothing of ours.
+                Err(DirectoryError::Absent(_) | DirectoryError::NotRoots(_)) => continue,
                 opened => opened?,
             };
             for name in directory.look()?.ours {
                 directory.remove(&name)?;
+            }
+            if !is_for_other && *place == Place::Seats {
+                directory.remove_itself()?;
             }
         }
         Ok(())
@@ -153,6 +220,20 @@ impl Publisher {
             self.at(place, |directory| directory.remove(&name))?;
         }
         Ok(())
+    }
+
+    /// Looks for terminals, and writes the ones that were found into the files.
+    fn look_for_terminals(&mut self) {
+        for (session, terminal) in self.terminals.look(Instant::now()) {
+            let done = self.set_terminal(session, terminal.as_deref());
+            self.note(done);
+        }
+    }
+
+    fn set_terminal(&mut self, session: SessionId, terminal: Option<&str>) -> Result<(), DirectoryError> {
+        let line = terminal.map(terminal_line).unwrap_or_default();
+        let name = session.to_string();
+        self.at(Place::Sessions, |directory| directory.replace_line(&name, TERMINAL, &line))
     }
 
     fn at(

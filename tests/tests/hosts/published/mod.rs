@@ -4,6 +4,8 @@ mod files;
 mod hindered;
 mod managers;
 mod programs;
+mod seats;
+mod terminals;
 
 use std::time::Duration;
 
