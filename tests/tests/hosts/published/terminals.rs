@@ -104,7 +104,7 @@ fn nothing_is_done_while_nothing_happens() {
     wait_until(SOON, "it is named", || file(&machine, 2).contains(&format!("TTY={terminal}\n")));
     // Alice, whose session has no terminal, is looked at for the last time some seconds after the last terminal has come.
     let mut before = sleeps_and_ticks(&machine).0;
-    wait_until(SOON, "it sleeps on", || {
+    wait_until(4 * SOON, "it sleeps on", || {
         sleep(Duration::from_secs(5));
         std::mem::replace(&mut before, sleeps_and_ticks(&machine).0) == before
     });
