@@ -20,7 +20,11 @@ impl Broker {
         let registry = &self.sessions.registry;
         let owner_of = |id| registry.get(id).map(|record| record.session.uid);
         match self.net.await_session(id, peer, owner_of) {
-            Ok(()) => {
+            Ok(before) => {
+                if let Some(before) = before {
+                    self.net
+                        .send(before, &Reply::refused(RefusalCode::Failed, "the login was asked for again"));
+                }
                 let stage =
                     if self.sessions.registry.waits_for_hooks() { Stage::Hooks } else { Stage::Files };
                 self.begin_stage(peer, stage);

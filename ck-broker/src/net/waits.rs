@@ -18,7 +18,8 @@ impl Connection {
 }
 
 impl Net {
-    /// Has the peer wait for what the login of the session waits for: this one only, if it has asked before.
+    /// Has the peer wait for what the login of the session waits for. Returns the peer that waited for it until now, and does so
+    /// no longer: a login that is asked for again has lost its connection.
     ///
     /// # Errors
     /// Too many logins wait already. Each takes a connection that others need to log in. `owner_of` has the uid of a session.
@@ -27,7 +28,7 @@ impl Net {
         id: SessionId,
         peer: Option<u64>,
         owner_of: impl Fn(SessionId) -> Option<Uid>,
-    ) -> Result<(), Full> {
+    ) -> Result<Option<u64>, Full> {
         if let Some(uid) = owner_of(id) {
             let waiting = self.connections.values().filter_map(Connection::awaited_session);
             let (mut own, mut all) = (0, 0);
@@ -37,14 +38,11 @@ impl Net {
             }
             self.limits.waiting_logins.admits(uid, own, all)?;
         }
-        for (&key, connection) in &mut self.connections {
-            if Some(key) == peer {
-                connection.awaits = Awaited::Session(id);
-            } else if connection.awaits == Awaited::Session(id) {
-                connection.awaits = Awaited::Nothing;
-            }
+        let before = self.awaiting(id).filter(|before| Some(*before) != peer);
+        if let Some(connection) = peer.and_then(|peer| self.connections.get_mut(&peer)) {
+            connection.awaits = Awaited::Session(id);
         }
-        Ok(())
+        Ok(before)
     }
 
     /// The connection whose peer waits for this session.

@@ -74,6 +74,14 @@ fn a_million_frames() {
     send_frames(1_000_000);
 }
 
+/// Each connection gets an answer, also where the login waits for its files.
+#[test]
+fn a_login_that_is_asked_for_on_many_connections_at_once() {
+    let guarded = guarded();
+    flood(&guarded.machine, &[], &["again", "200"]);
+    guarded.assert_gone_and_unharmed();
+}
+
 #[test]
 fn facts_that_are_meant_for_a_log_or_a_path() {
     let guarded = guarded();

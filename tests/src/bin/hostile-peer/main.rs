@@ -3,12 +3,14 @@
 //! - `hostile-peer frames SOCKET COUNT SEED`: random and mutated frames at `session` or `admin`, each of which must be
 //!   answered as it deserves
 //! - `hostile-peer facts`: logins whose facts hold what should be in no log and no path; holds them until it is killed
+//! - `hostile-peer again COUNT`: logins, each of which is asked for on many connections at once
 //! - `hostile-peer descriptors SOCKET PACKETS`: pushes descriptors along with requests, as many as a packet takes
 //! - `hostile-peer linger PACKETS`: pushes connections at `admin`, the closing of which would take hours, until it is
 //!   killed
 //!
 //! They print what became of it, a line each.
 
+mod again;
 mod descriptors;
 mod facts;
 mod frames;
@@ -25,6 +27,7 @@ fn main() {
         ["frames", "session", count, seed] => frames::send(frames::AT_SESSION, number(count), number(seed)),
         ["frames", "admin", count, seed] => frames::send(frames::AT_ADMIN, number(count), number(seed)),
         ["facts"] => facts::hold(),
+        ["again", count] => again::ask(number(count)),
         ["descriptors", socket, packets] => descriptors::push(socket, number(packets)),
         ["linger", packets] => descriptors::push_lingering(number(packets)),
         _ => panic!("usage: see the head of hostile-peer/main.rs"),
