@@ -25,7 +25,7 @@ use crate::{
 use ck_protocol::{SessionId, ShortName, Uid};
 use link::Link;
 use nix::sys::epoll::EpollFlags;
-use packet::{Answer, PACKET, Packet, State};
+use packet::{Answer, Packet, State};
 use std::{
     collections::{BTreeSet, VecDeque},
     io,
@@ -128,20 +128,21 @@ impl SdLogin {
     /// Sends as much of what is due as there is room for. `order` makes the order for a name.
     pub(crate) fn send_due(&mut self, mut order: impl FnMut(&Name) -> Order) {
         while self.has_room() && (!self.due.is_empty() || self.ends) {
-            let (mut names, due) = (Vec::new(), &mut self.due);
-            let mut packet = Packet::default();
-            while let Some(name) = due.pop_first() {
-                packet.push(&order(&name));
+            let (mut names, mut packets) = (Vec::new(), vec![Packet::default()]);
+            while let Some(name) = self.due.pop_first() {
+                for order in order(&name).in_pieces() {
+                    push(&mut packets, &order);
+                }
                 names.push(name);
-                if packet.bytes().len() >= PACKET {
+                if packets.len() > 1 || packets.iter().any(Packet::is_full) {
                     break;
                 }
             }
             let ends = self.ends && self.due.is_empty();
             if ends {
-                packet.push(&Order::End);
+                push(&mut packets, &Order::End);
             }
-            if self.send_packet(|with_number| with_number.append(&packet)) {
+            if packets.iter().all(|packet| self.send_packet(|with_number| with_number.append(packet))) {
                 self.ends &= !ends;
             } else {
                 self.due.extend(names);
@@ -278,6 +279,18 @@ impl SdLogin {
 
     fn reap(&mut self) {
         self.former.retain_mut(|process| process.status().is_none());
+    }
+}
+
+/// Adds an order to the last packet, or to another one if that is full.
+fn push(packets: &mut Vec<Packet>, order: &Order) {
+    match packets.last_mut().filter(|packet| !packet.is_full()) {
+        Some(packet) => packet.push(order),
+        None => {
+            let mut packet = Packet::default();
+            packet.push(order);
+            packets.push(packet);
+        }
     }
 }
 

@@ -3,8 +3,11 @@
 use ck_protocol::{Pid, SessionId, ShortName, Uid};
 use serde::{Deserialize, Serialize};
 
-/// From this size on, a packet gets no further orders.
-pub(super) const PACKET: usize = 64 << 10;
+/// From this size on, a packet gets no further orders. A file that is longer comes in pieces. So no packet is longer than twice
+/// that, which a socket takes whole.
+const PACKET: usize = 64 << 10;
+/// The longest packet, with what is around an order.
+pub(super) const LONGEST: usize = 3 * PACKET;
 
 /// What the publisher is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +16,14 @@ pub(crate) enum Order {
     Put(Name, String),
     /// Write the file of this session.
     PutSession(Leader, String),
+    /// A piece of a file that is too long for one packet.
+    Piece {
+        /// It is the first one. Those that came before belong to a file that was not finished.
+        is_first: bool,
+        text: String,
+    },
+    /// Write this file: the pieces that came.
+    PutPieces(Name),
     /// Remove this file, if it is ours.
     Remove(Name),
     /// All files that there should be follow.
@@ -27,6 +38,25 @@ pub(crate) enum Order {
         /// Another manager of sessions runs, and may use the directories.
         is_for_other: bool,
     },
+}
+
+impl Order {
+    /// The same, in orders that each fit into a packet.
+    pub(super) fn in_pieces(self) -> Vec<Self> {
+        let Self::Put(name, content) = self else { return vec![self] };
+        if content.len() <= PACKET {
+            return vec![Self::Put(name, content)];
+        }
+        let (mut rest, mut pieces) = (content.as_str(), Vec::new());
+        while !rest.is_empty() {
+            let end = (0..=PACKET.min(rest.len())).rev().find(|end| rest.is_char_boundary(*end));
+            let (piece, left) = rest.split_at(end.unwrap_or(rest.len()));
+            pieces.push(Self::Piece { is_first: pieces.is_empty(), text: piece.to_owned() });
+            rest = left;
+        }
+        pieces.push(Self::PutPieces(name));
+        pieces
+    }
 }
 
 /// The name of a file, and what it is about.
@@ -101,6 +131,11 @@ impl Packet {
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// True if no order is to be appended.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= PACKET
     }
 
     /// Appends an order.
@@ -196,5 +231,22 @@ mod tests {
             assert_eq!(Answer::read(&answer.bytes()), Some(answer));
         }
         assert_eq!(Answer::read(b""), None);
+    }
+
+    #[test]
+    fn a_long_file_comes_in_pieces_that_fit() {
+        let name = || Name::User(Uid::try_from(2001).unwrap());
+        let short = Order::Put(name(), "é".repeat(PACKET / 2));
+        assert_eq!(short.clone().in_pieces(), [short]);
+        let long = format!("x{}", "é".repeat(PACKET));
+        let mut orders = Order::Put(name(), long.clone()).in_pieces();
+        assert_eq!(orders.pop(), Some(Order::PutPieces(name())));
+        let mut whole = String::new();
+        for (at, order) in orders.into_iter().enumerate() {
+            let Order::Piece { is_first, text } = order else { panic!("{order:?}") };
+            assert!(is_first == (at == 0) && text.len() <= PACKET);
+            whole += &text;
+        }
+        assert_eq!(whole, long);
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{
     directory::{Directory, DirectoryError, Found},
-    packet::{self, Answer, Name, Order, Place, State},
+    packet::{self, Answer, LONGEST, Name, Order, Place, State},
     terminals::Terminals,
 };
 use crate::{privileges, process::Proc};
@@ -23,9 +23,6 @@ use std::{
     path::Path,
     time::{Duration, Instant},
 };
-
-/// The longest packet that is read: a file of a user with as many sessions as there can be.
-const LONGEST: usize = 1 << 20;
 
 /// Carries out what comes by the socket on standard input, until its other end is closed. `lock` is a file that only one of us
 /// may lock.
@@ -93,6 +90,8 @@ fn is_left_alone(socket: &OwnedFd) -> bool {
 struct Publisher {
     directories: Vec<(Place, Directory)>,
     terminals: Terminals,
+    /// What has come of a file that comes in pieces.
+    pieces: String,
     /// Our files that no order has named since [`Order::Begin`].
     stale: HashSet<(Place, String)>,
     yields: bool,
@@ -103,7 +102,8 @@ struct Publisher {
 impl Publisher {
     fn new(proc: Proc) -> Self {
         let terminals = Terminals::new(proc);
-        Self { directories: Vec::new(), terminals, stale: HashSet::new(), yields: false, problem: None }
+        let (directories, pieces, stale) = (Vec::new(), String::new(), HashSet::new());
+        Self { directories, terminals, pieces, stale, yields: false, problem: None }
     }
 
     fn state(&self) -> State {
@@ -142,6 +142,17 @@ impl Publisher {
                     content.push_str(&terminal_line(terminal));
                 }
                 self.put(&Name::Session(leader.session), &content)
+            }
+            Order::Piece { is_first, text } => {
+                if is_first {
+                    self.pieces.clear();
+                }
+                self.pieces.push_str(&text);
+                Ok(())
+            }
+            Order::PutPieces(name) => {
+                let content = std::mem::take(&mut self.pieces);
+                self.put(&name, &content)
             }
             Order::Remove(name) => {
                 if let Name::Session(session) = name {

@@ -1,6 +1,6 @@
 //! The files themselves.
 
-use ck_tests::wait_until;
+use ck_tests::{Machine, wait_until};
 use rustix::process::Signal;
 
 use super::{SOON, files, machine};
@@ -49,4 +49,39 @@ fn a_restart_keeps_what_is_right_and_removes_what_is_not() {
     machine.await_sessions(0);
     wait_until(SOON, "the session has gone", || files(&machine, "sessions") == ["theirs"]);
     assert!(files(&machine, "users").is_empty());
+}
+
+/// The file of a user with so many sessions, whose ids are long, comes to the process that writes it in pieces.
+#[test]
+fn a_user_with_thousands_of_sessions() {
+    const COUNT: usize = 3000;
+    let mut machine = machine();
+    let load = std::fs::read(env!("CARGO_BIN_EXE_broker-load")).expect("a program of ours");
+    machine.host.write_file("/usr/local/bin/broker-load", load, 0o755);
+    machine.broker().signal(Signal::KILL);
+    machine.broker = None;
+    machine.host.write_file("/run/ck-broker/state/next-id", "1000000000000", 0o600);
+    machine.start_broker(&[]);
+    let holder = machine.host.spawn(&["broker-load", "hold", "2001", &COUNT.to_string()]);
+    wait_until(4 * SOON, "all are open", || holder.stdout().contains("held") || holder.is_over());
+    assert!(!holder.is_over(), "{}", holder.stderr());
+    let lists = |machine: &Machine| {
+        let count = "for list in SESSIONS ACTIVE_SESSIONS; do sed -n \"s/^$list=//p\" /run/systemd/users/2001 | wc -w; done";
+        machine.host.run_ok(&["sh", "-c", count])
+    };
+    let all = format!("{COUNT}\n{COUNT}");
+    wait_until(SOON, "all are listed", || {
+        lists(&machine) == all && files(&machine, "sessions").len() == COUNT
+    });
+    machine.broker().signal(Signal::KILL);
+    machine.broker = None;
+    machine.host.run_ok(&["rm", "/run/systemd/users/2001"]);
+    machine.start_broker(&[]);
+    wait_until(SOON, "all are listed again", || machine.host.metadata("/run/systemd/users/2001").is_some());
+    assert_eq!(lists(&machine), all);
+    let size = machine.host.run_ok(&["stat", "-c", "%s", "/run/systemd/users/2001"]);
+    assert!(size.parse::<usize>().expect("a size") > 64 << 10, "{size}");
+    drop(holder);
+    machine.await_nothing_left();
+    wait_until(SOON, "none is left", || files(&machine, "sessions").is_empty());
 }
