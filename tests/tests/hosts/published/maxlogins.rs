@@ -5,7 +5,7 @@
 
 use ck_tests::{Machine, Running, wait_until};
 
-use super::{SOON, machine};
+use super::{SOON, files, machine};
 
 #[test]
 fn su_lets_in_as_many_as_it_says() {
@@ -55,7 +55,7 @@ fn lets_in(machine: &Machine, command: &[&str], most: usize) {
     assert!(comes_in(machine, command).is_none(), "{command:?}: more than {most} are in");
     machine.await_sessions(most);
     those.pop();
-    machine.await_sessions(most - 1);
+    wait_until(SOON, "one has left", || files(machine, "sessions").len() == most - 1);
     those.push(comes_in(machine, command).expect("let in, as another one has left"));
 }
 
