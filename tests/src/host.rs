@@ -43,6 +43,8 @@ pub enum Kind {
     Proftpd,
     /// Plain, with Prometheus and its node_exporter.
     Prometheus,
+    /// Plain, with programs that see sessions by libsystemd.
+    Consumers,
 }
 
 /// The Debian release of a host.
@@ -94,6 +96,7 @@ impl Options {
             Kind::Vsftpd => "vsftpd",
             Kind::Proftpd => "proftpd",
             Kind::Prometheus => "prometheus",
+            Kind::Consumers => "consumers",
         };
         let suite = match self.suite {
             Suite::Bookworm => "bookworm",
