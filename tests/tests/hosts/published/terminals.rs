@@ -99,6 +99,7 @@ fn sleeps_and_ticks(machine: &Machine) -> (u64, u64) {
 fn nothing_is_done_while_nothing_happens() {
     let machine = machine();
     let _without = machine.host.spawn(&["ssh", "alice@127.0.0.1", "sleep 1000"]);
+    machine.await_sessions(1);
     let (_bob, terminal) = login(&machine, "bob");
     machine.await_sessions(2);
     wait_until(SOON, "it is named", || file(&machine, 2).contains(&format!("TTY={terminal}\n")));
