@@ -43,6 +43,8 @@ pub enum Kind {
     Proftpd,
     /// Plain, with Prometheus and its node_exporter.
     Prometheus,
+    /// Plain, with wtmpdb: of Debian 13.
+    Wtmpdb,
 }
 
 /// The Debian release of a host.
@@ -94,6 +96,7 @@ impl Options {
             Kind::Vsftpd => "vsftpd",
             Kind::Proftpd => "proftpd",
             Kind::Prometheus => "prometheus",
+            Kind::Wtmpdb => "wtmpdb",
         };
         let suite = match self.suite {
             Suite::Bookworm => "bookworm",
