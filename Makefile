@@ -113,7 +113,7 @@ fuzz: can-host setup stage
 # Real sshd, login and su, on whole throw-away hosts.
 hosts: stage faulty deb
 	tests/host/build bookworm --with openrc,systemd,sysvinit,shells,vsftpd,proftpd,prometheus
-	tests/host/build trixie --with systemd,consumers
+	tests/host/build trixie --with systemd,consumers,wtmpdb
 	tests/run-hosts
 
 # What tests bring to those hosts, and no install takes along: a module that panics where it is told

@@ -5,7 +5,7 @@ HERE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 CACHE=$(realpath -m "${CK_HOST_CACHE:-/var/cache/ck-testhost}")
 # The oldest first.
 SUITES="bookworm trixie"
-KINDS="plain openrc systemd sysvinit elogind shells vsftpd proftpd prometheus consumers"
+KINDS="plain openrc systemd sysvinit elogind shells vsftpd proftpd prometheus consumers wtmpdb"
 # What `env -i` leaves to everything that runs in a host.
 # shellcheck disable=SC2034  # used by those who source this file
 CLEAN_ENV=(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C)

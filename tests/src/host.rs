@@ -45,6 +45,8 @@ pub enum Kind {
     Prometheus,
     /// Plain, with programs that see sessions by libsystemd.
     Consumers,
+    /// Plain, with wtmpdb: of Debian 13.
+    Wtmpdb,
 }
 
 /// The Debian release of a host.
@@ -97,6 +99,7 @@ impl Options {
             Kind::Proftpd => "proftpd",
             Kind::Prometheus => "prometheus",
             Kind::Consumers => "consumers",
+            Kind::Wtmpdb => "wtmpdb",
         };
         let suite = match self.suite {
             Suite::Bookworm => "bookworm",

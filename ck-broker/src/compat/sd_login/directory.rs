@@ -147,6 +147,11 @@ impl Directory {
         Some(String::from_utf8_lossy(piece.get(..length)?).into_owned())
     }
 
+    /// True if a file has this content, which is not too long to be compared.
+    pub(super) fn has(&self, name: &str, content: &str) -> bool {
+        content.len() < FILE_SIZE && self.text(name).is_some_and(|text| text == content)
+    }
+
     /// Replaces a file of ours, or makes it.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ const LOCK: &str = "state/publisher.lock";
 /// How long a login waits for its files.
 const LOGIN_WAIT: Duration = Duration::from_millis(100);
 /// The time between a problem and the next try: at first, and at most.
-const FIRST_RETRY: Duration = Duration::from_secs(2);
+const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 /// The component.
@@ -103,6 +103,10 @@ impl SdLogin {
 
     /// The files of this user, the session and the seat have changed.
     pub(crate) fn changed(&mut self, uid: Uid, session: Option<SessionId>, seat: Option<ShortName>) {
+        if self.state == State::Yields && self.again.is_none() {
+            // The sessions of the other manager may be over by then. While nobody comes or goes, nobody misses anything.
+            self.again = Some(Instant::now() + LONGEST_RETRY);
+        }
         if self.is_on() {
             self.due.insert(Name::User(uid));
             self.due.extend(session.map(Name::Session));
@@ -328,14 +332,14 @@ impl Component for SdLogin {
     }
 
     fn reconfigure(&mut self, settings: &Settings, _: &Limits) {
-        if self.mode == Some(settings.publishing) {
-            return;
+        let is_other = self.mode.replace(settings.publishing) != Some(settings.publishing);
+        if is_other {
+            (self.state, self.again, self.pause) = (State::Well, None, FIRST_RETRY);
         }
-        self.mode = Some(settings.publishing);
-        (self.state, self.again, self.pause) = (State::Well, None, FIRST_RETRY);
         if self.publisher.is_some() {
+            // Also when nothing is set otherwise: a reload makes right what somebody else has changed.
             self.news.push(Outcome::PublishAll);
-        } else {
+        } else if is_other {
             self.start(Instant::now());
         }
     }

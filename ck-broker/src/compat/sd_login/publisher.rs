@@ -172,8 +172,11 @@ impl Publisher {
 
     fn put(&mut self, name: &Name, content: &str) -> Result<(), DirectoryError> {
         let (place, file) = (name.place(), name.file());
-        self.stale.remove(&(place, file.clone()));
-        self.at(place, |directory| directory.put(&file, content))
+        let was_there = self.stale.remove(&(place, file.clone()));
+        self.at(place, |directory| {
+            // Whoever watches the directory is not woken for nothing.
+            if was_there && directory.has(&file, content) { Ok(()) } else { directory.put(&file, content) }
+        })
     }
 
     /// Opens the directories, and looks at what is there.
@@ -181,7 +184,6 @@ impl Publisher {
         (self.problem, self.yields) = (None, false);
         self.stale.clear();
         self.directories.clear();
-        self.terminals.clear();
         for place in [Place::Sessions, Place::Users] {
             let leaders = self.take(place)?;
             self.yields |= leaders.iter().any(|leader| is_alive(leader));
@@ -228,6 +230,9 @@ impl Publisher {
     /// Removes what should not be there any more: all that is ours, where another manager has sessions.
     fn end(&mut self) -> Result<(), DirectoryError> {
         for (place, name) in std::mem::take(&mut self.stale) {
+            if let (Place::Sessions, Ok(id)) = (place, name.parse()) {
+                self.terminals.remove(SessionId::new(id));
+            }
             self.at(place, |directory| directory.remove(&name))?;
         }
         Ok(())

@@ -1,56 +1,24 @@
-//! A broker of the driver's, and strace, which lists its system calls, or kills it at one.
+//! A broker of the driver's, which may be traced.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use crate::tracer::{self, Kill, LONGEST, LOOK_EVERY, TRACE, Tracer, signal};
 
 const PROGRAM: &str = "/usr/sbin/ck-broker";
-/// Where strace writes the calls down.
-const TRACE: &str = "/tmp/crash-trace";
-/// As much of that as was written until the broker had done what it was to do.
-const TRACE_OF_SPAN: &str = "/tmp/crash-trace-of-span";
 const LOG: &str = "/tmp/crash-log";
-/// Far more than any of this takes.
-const LONGEST: Duration = Duration::from_secs(20);
-const LOOK_EVERY: Duration = Duration::from_micros(200);
 /// epoll_wait(2) and epoll_pwait(2), as `/proc/PID/syscall` has them.
 const WAITING: [&str; 2] = ["232", "281"];
-
-/// A system call: the `nth` of this name, counted from the beginning of the trace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Call {
-    name: String,
-    nth: usize,
-}
-
-/// Where the broker is to be killed: when it enters this call, before anything of it is done.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Kill {
-    pub(crate) before: Option<Call>,
-    /// Whether the module that waits then is to ask again.
-    pub(crate) asks_again: bool,
-}
-
-impl Kill {
-    fn options(&self) -> Vec<String> {
-        // strace counts the calls of each name by itself.
-        let inject = |call: &Call| format!("inject={}:signal=KILL:when={}", call.name, call.nth);
-        self.before
-            .iter()
-            .flat_map(|call| ["-e".to_owned(), "trace=all".to_owned(), "-e".to_owned(), inject(call)])
-            .collect()
-    }
-}
 
 /// A broker that may be traced.
 pub(crate) struct Broker {
     child: Child,
     /// strace, if that is not `child`.
-    tracer: Option<Child>,
+    tracer: Option<Tracer>,
     traced: bool,
     /// How long the log was when the tracing began.
     seen: usize,
@@ -93,14 +61,7 @@ impl Broker {
     /// Traces it from now on.
     pub(crate) fn trace(&mut self, kill: &Kill) {
         self.seen = log().len();
-        let mut command = Command::new("strace");
-        command.args(["-o", TRACE, "-p", &self.child.id().to_string()]).args(kill.options());
-        let mut tracer = command.stderr(Stdio::piped()).spawn().expect("strace");
-        let mut said = BufReader::new(tracer.stderr.take().expect("a pipe"));
-        let mut line = String::new();
-        said.read_line(&mut line).expect("read from strace");
-        assert!(line.contains("attached"), "strace: {line}");
-        self.tracer = Some(tracer);
+        self.tracer = Some(Tracer::attach(self.child.id(), kill));
         self.traced = true;
     }
 
@@ -111,7 +72,7 @@ impl Broker {
         let start = Instant::now();
         loop {
             if self.is_over() {
-                let _ = self.tracer.take().map(|mut tracer| tracer.wait());
+                let _ = self.tracer.take().map(Tracer::wait);
                 return true;
             }
             if log().get(self.seen..).is_some_and(|new| new.contains(last)) && self.is_waiting() {
@@ -127,7 +88,7 @@ impl Broker {
     pub(crate) fn was_killed_while_stopping(&mut self) -> bool {
         signal("-TERM", self.child.id());
         let status = self.child.wait().expect("wait for the broker");
-        let _ = self.tracer.take().map(|mut tracer| tracer.wait());
+        let _ = self.tracer.take().map(Tracer::wait);
         // There is a trace of all of it.
         self.let_go();
         !status.success()
@@ -137,16 +98,12 @@ impl Broker {
         self.child.try_wait().expect("wait for a child").is_some()
     }
 
-    /// Whether it sleeps in epoll_wait(2). One that something was sent to before is awake.
+    /// Whether it sleeps in epoll_wait(2).
     fn is_waiting(&self) -> bool {
-        let Some(pid) = self.pid() else { return false };
-        let of = |name| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
-        let call = of("syscall");
-        let call = call.split(' ').next().unwrap_or_default();
-        WAITING.contains(&call) && of("stat").contains(") S ")
+        self.pid().is_some_and(|pid| tracer::waits_in(pid, &WAITING))
     }
 
-    fn pid(&self) -> Option<u32> {
+    pub(crate) fn pid(&self) -> Option<u32> {
         if self.tracer.is_some() || !self.traced {
             return Some(self.child.id());
         }
@@ -156,14 +113,11 @@ impl Broker {
 
     /// Ends the tracing. A broker that strace has started is stopped in order: it is not our child.
     fn let_go(&mut self) {
-        // What comes after is not of interest, such as the end of a broker that cannot be let go.
-        let trace = fs::read(TRACE).expect("a trace");
-        if let Some(mut tracer) = self.tracer.take() {
-            signal("-INT", tracer.id());
-            tracer.wait().expect("wait for strace");
+        tracer::keep_trace();
+        if let Some(tracer) = self.tracer.take() {
+            tracer.let_go();
             self.traced = false;
         }
-        fs::write(TRACE_OF_SPAN, trace).expect("write a trace");
     }
 
     /// Stops it in order, if it still runs.
@@ -183,31 +137,7 @@ impl Broker {
     }
 }
 
-fn signal(signal: &str, pid: u32) {
-    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().expect("kill").success());
-}
-
 /// What the broker has said.
 pub(crate) fn log() -> String {
     fs::read_to_string(PathBuf::from(LOG)).unwrap_or_default()
-}
-
-/// Every call in the trace.
-pub(crate) fn calls() -> Vec<Call> {
-    let trace = fs::read(TRACE_OF_SPAN).expect("a trace");
-    let trace = String::from_utf8_lossy(&trace);
-    let mut made: HashMap<&str, usize> = HashMap::new();
-    let mut calls = Vec::new();
-    for line in trace.lines() {
-        // Others are about signals and the end.
-        let Some((name, _)) =
-            line.split_once('(').filter(|_| line.starts_with(|c: char| c.is_ascii_lowercase()))
-        else {
-            continue;
-        };
-        let nth = made.entry(name).or_default();
-        *nth += 1;
-        calls.push(Call { name: name.to_owned(), nth: *nth });
-    }
-    calls
 }

@@ -13,6 +13,7 @@ use ck_tests::wire::{self, Wire};
 
 use crate::broker::{Broker, log};
 use crate::leader::{Heard, Leader};
+use crate::published;
 
 const RETIRED: &str = "/run/user/.ck-retired";
 /// How the names of mount points begin that are to be swept away.
@@ -104,6 +105,7 @@ impl Scene {
             assert!(directory(uid).join("mine").exists(), "{uid}: removed from under a live session");
         }
         self.check_directories(&live);
+        published::check(&listed);
         extra
     }
 

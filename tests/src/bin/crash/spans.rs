@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::broker::{Broker, Kill};
+use crate::broker::Broker;
 use crate::leader::{Heard, Leader};
 use crate::scene::{Held, SESSIONS, Scene, directory};
+use crate::tracer::Kill;
 
 /// Who comes and goes.
 const ALICE: u32 = 2001;

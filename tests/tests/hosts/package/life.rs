@@ -4,6 +4,7 @@
 use ck_tests::{Kind, Running, Suite};
 
 use super::listing;
+use super::published;
 use super::site::{Directories, Seen, Site};
 
 const NEITHER: Seen = Seen { session: false, directory: false };
@@ -52,6 +53,7 @@ fn whole_life(site: &Site) {
     let stays = |site: &Site| {
         assert!(site.has_alices_file(), "a restart is no logout");
         assert_eq!(site.sessions_of("alice"), session);
+        published::are_right(site);
         logins_have_sessions(site);
     };
     restart(site, |site| assert!(site.service("restart").status.success()));
@@ -99,9 +101,11 @@ fn restart(site: &Site, by: impl FnOnce(&Site)) {
                   for _ in 1 2 3 4 5 6; do ssh bob@127.0.0.1 '. /tmp/tell' || echo out; done";
     let mut logins = site.host.spawn(&["sh", "-c", script]);
     let old = site.broker();
+    let watch = published::watch(site);
     site.host.write_file("/tmp/go", "", 0o644);
     by(site);
     site.await_other(&old);
+    published::was_there_all_the_time(site, watch);
     assert!(logins.wait(super::site::SOON).is_some(), "logins go on");
     let told = logins.stdout();
     let log = || format!("{told}{}\n{}", logins.stderr(), site.host.syslog());
@@ -112,7 +116,9 @@ fn restart(site: &Site, by: impl FnOnce(&Site)) {
 
 /// Removed under somebody who is logged in: they keep what they have, and get out; who comes does without.
 fn removed(site: &Site, held: Running, without: &Seen) {
+    let others = published::plant(site);
     let told = site.apt(&["remove", "ck-broker"]);
+    published::only_others_are_left(site, &others);
     assert!(site.has_alices_file(), "{told}");
     let stays = told.contains("ck-broker: /run/user/2001 stays");
     assert_eq!(stays, site.directories == Directories::Ours, "{told}");

@@ -6,6 +6,7 @@ mod life;
 mod listing;
 mod make_install;
 mod pam;
+mod published;
 mod shutdown;
 pub(crate) mod site;
 mod socket;

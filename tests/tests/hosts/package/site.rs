@@ -34,7 +34,8 @@ impl Site {
             site.host.run_ok(&["systemctl", "mask", "--now", "--quiet", "systemd-logind.service"]);
             site.apt(&["purge", "libpam-systemd"]);
             // What the boot has left of it.
-            site.host.run_ok(&["rm", "-rf", "/run/user"]);
+            let left = ["/run/user", "/run/systemd/sessions", "/run/systemd/users", "/run/systemd/seats"];
+            site.host.run_ok(&[&["rm", "-rf"], &left[..]].concat());
         }
         site
     }

@@ -51,6 +51,29 @@ fn a_restart_keeps_what_is_right_and_removes_what_is_not() {
     assert!(files(&machine, "users").is_empty());
 }
 
+/// Whoever watches the directory is not told of what has not changed.
+#[test]
+fn a_reload_makes_right_what_somebody_has_changed_and_nothing_else() {
+    let machine = machine();
+    let host = &machine.host;
+    let _alice = host.spawn(&["ssh", "-tt", "alice@127.0.0.1", "sleep 1000"]);
+    let has_terminal = || host.run(&["grep", "-q", "^TTY=", "/run/systemd/sessions/1"]).status.success();
+    wait_until(SOON, "her terminal is named", has_terminal);
+    let _bob = host.spawn(&["su", "bob", "-c", "sleep 1000"]);
+    wait_until(SOON, "both", || files(&machine, "sessions") == ["1", "2"]);
+    let inode = || host.run_ok(&["stat", "-c", "%i", "/run/systemd/sessions/1"]);
+    let before = inode();
+    host.run_ok(&[
+        "sh",
+        "-c",
+        "cd /run/systemd && rm users/2001 && echo \"$(head -n1 sessions/2)\" >sessions/2",
+    ]);
+    machine.broker().signal(Signal::HUP);
+    let is_right = "grep -q ^UID=2002 /run/systemd/sessions/2 && grep -q ^NAME=alice /run/systemd/users/2001";
+    wait_until(SOON, "they are right", || host.run(&["sh", "-c", is_right]).status.success());
+    assert!(has_terminal() && inode() == before);
+}
+
 /// The file of a user with so many sessions, whose ids are long, comes to the process that writes it in pieces.
 #[test]
 fn a_user_with_thousands_of_sessions() {

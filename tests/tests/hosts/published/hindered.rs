@@ -82,6 +82,22 @@ fn a_directory_that_is_not_roots() {
     );
 }
 
+/// Who removes them costs no login anything, and the next change brings them back.
+#[test]
+fn directories_that_somebody_removes() {
+    let machine = machine();
+    let _login = machine.host.spawn(&["su", "alice", "-c", "sleep 1000"]);
+    wait_until(SOON, "its file", || files(&machine, "sessions") == ["1"]);
+    machine.host.run_ok(&["rm", "-r", "/run/systemd/sessions", "/run/systemd/users"]);
+    machine.host.run_ok(&["su", "bob", "-c", "true"]);
+    wait_until(SOON, "it is told", || status(&machine).contains("cannot write /run/systemd/sessions/2: "));
+    wait_until(NEXT_TRY, "all is well", || status(&machine).contains("all is well"));
+    assert_eq!(
+        (files(&machine, "sessions"), files(&machine, "users")),
+        (vec!["1".into()], vec!["2001".into()])
+    );
+}
+
 #[test]
 fn the_process_that_writes_is_replaced() {
     let machine = machine();

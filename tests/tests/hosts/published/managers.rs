@@ -64,6 +64,20 @@ fn live_sessions_of_another_program_are_enough() {
     assert!(machine.broker().stderr().contains("another manager has some in /run/systemd"));
     assert!(machine.host.run_ok(&["ckctl", "status"]).contains("all is well"));
     machine.await_nothing_left();
+    // It is looked for again after a change, which the login was.
+    let _login = machine.host.spawn(&["su", "alice", "-c", "sleep 1000"]);
+    machine.await_sessions(1);
+    machine.host.run_ok(&["rm", "/run/systemd/sessions/c1"]);
+    wait_until(5 * SOON, "ours come by themselves", || files(&machine, "sessions") == ["2"]);
+
+    // MOVING.md: once they are over, a restart is enough.
+    machine.host.run_ok(&["sh", "-c", "echo LEADER=4194305 >/run/systemd/sessions/c1"]);
+    machine.broker().signal(Signal::TERM);
+    machine.broker = None;
+    machine.start_broker(&[]);
+    let _login = machine.host.spawn(&["su", "alice", "-c", "sleep 1000"]);
+    wait_until(SOON, "its file", || files(&machine, "users") == ["2001"]);
+    assert_eq!(files(&machine, "sessions").len(), 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The recipes of the documents for users: what is in them to be typed is typed on a host, or it is said here why not.
 
 mod documents;
+mod last;
 mod typed;
 
 use std::fs;
@@ -10,7 +11,7 @@ pub(crate) use documents::recipe;
 use documents::{DOCUMENTS, recipes};
 
 /// The recipes that a test types: document, how the recipe begins, and the test.
-const TYPED: [(&str, &str, &str); 23] = [
+const TYPED: [(&str, &str, &str); 24] = [
     ("README.md", "make deb", "the_package"),
     ("INSTALL.md", "make deb", "the_package"),
     ("INSTALL.md", "ckctl doctor", "the_package"),
@@ -19,6 +20,7 @@ const TYPED: [(&str, &str, &str); 23] = [
     ("INSTALL.md", "session optional", "pam"),
     ("INSTALL.md", "ckctl linger on builder", "a_service_that_runs_containers"),
     ("INSTALL.md", "cd /home/builder", "a_service_that_runs_containers"),
+    ("INSTALL.md", "apt install wtmpdb", "last_of_debian_13"),
     ("MOVING.md", "systemctl mask", "from_logind"),
     ("MOVING.md", "for file in", "who_lingers_with_logind_is_taken_over_whatever_the_name"),
     ("MOVING.md", "ckctl linger on alice", "lingering"),

@@ -13,7 +13,7 @@ const ALL_TRIES: Duration = Duration::from_secs(60);
 const ALL: Seen = Seen { session: true, directory: true };
 
 /// Types lines as root does, in the home directory, and returns what is printed. The first that fails is the last.
-fn type_in(host: &Host, lines: &str) -> String {
+pub(super) fn type_in(host: &Host, lines: &str) -> String {
     let output = host.run_within(3 * SOON, &["env", "-C", "/root", "sh", "-ec", lines]);
     assert!(output.status.success(), "{lines}\n{output:?}");
     output.stdout

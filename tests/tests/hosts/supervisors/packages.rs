@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use ck_tests::{Host, Options};
 use serde_json::Value;
 
 const ROOT: &str = env!("CK_ROOT");
@@ -135,4 +136,24 @@ fn shells_read_the_scripts_of_the_rpm() {
         let status = Command::new("sh").args(["-n", "-c", script]).status();
         assert!(status.expect("run sh").success(), "{script}");
     }
+}
+
+/// What the broker has written for libsystemd goes with the last package of it, and nothing else.
+#[test]
+fn the_rpm_takes_away_what_was_published() {
+    let host = Host::up(Options::default());
+    let manifest = manifest();
+    let script = manifest["metadata"]["generate-rpm"]["post_uninstall_script"].as_str().expect("a script");
+    let plant = "mkdir -p /run/systemd/sessions /run/systemd/users /run/systemd/seats && cd /run/systemd && \
+                 echo UID=0 >sessions/theirs && touch sessions/.ck-8 && mkfifo sessions/pipe && \
+                 echo '# This file belongs to ck-broker.' | tee sessions/7 users/2001 seats/seat0";
+    host.run_ok(&["sh", "-c", plant]);
+    let left = || host.run_ok(&["sh", "-c", "cd /run/systemd && find sessions users seats | sort | xargs"]);
+    let all = left();
+    host.run_ok(&["sh", "-c", script, "sh", "1"]);
+    assert_eq!(left(), all, "an upgrade takes nothing away");
+    // The pipe, as logind has them, holds nobody up.
+    host.run_ok(&["sh", "-c", script, "sh", "0"]);
+    let left = host.run_ok(&["sh", "-c", "cd /run/systemd && find . | sort | xargs"]);
+    assert_eq!(left, ". ./sessions ./sessions/pipe ./sessions/theirs");
 }
