@@ -18,6 +18,7 @@ use rustix::{
         statat,
     },
     io::Errno,
+    time::{ClockId, clock_gettime},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
@@ -33,8 +34,10 @@ const FIRST_DELAY: Duration = Duration::from_millis(50);
 const DELAYS: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4)];
 /// The time between two looks, and between a look and the next news.
 const PAUSE: Duration = Duration::from_millis(50);
-/// At least so many times as long as a look takes.
+/// At least so many times as long as a look keeps the processor busy.
 const REST: u32 = 10;
+/// How many news is taken in one go: a fourth of what the kernel keeps (`max_queued_events` of inotify(7)).
+const EVENTS: usize = 4096;
 /// How many sessions are looked at in one go, and how many of one user.
 const SESSIONS: usize = 64;
 const SESSIONS_OF_USER: usize = 16;
@@ -134,12 +137,13 @@ impl Terminals {
         if self.rests_until.is_some_and(|until| now < until) {
             return Vec::new();
         }
+        let begun = processor_time();
         let mut changed = Vec::new();
         let has_news = self.take_news(now, &mut changed);
         self.queue_due(now);
         let is_busy = has_news || !self.queue.is_empty();
         self.look_at_queue(&mut changed);
-        let rest = PAUSE.max(now.elapsed() * REST);
+        let rest = PAUSE.max(processor_time().saturating_sub(begun) * REST);
         self.rests_until = is_busy.then(|| Instant::now() + rest);
         changed
     }
@@ -214,19 +218,17 @@ struct News {
 }
 
 impl News {
-    /// As much as fits into a page. More is taken after the next pause.
+    /// Some of it. More is taken after the next pause.
     fn read(news: &OwnedFd) -> Self {
         let mut read = Self::default();
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut events = inotify::Reader::new(news, &mut buffer);
-        while let Ok(event) = events.next() {
+        for _ in 0..EVENTS {
+            let Ok(event) = events.next() else { break };
             read.is_lost |= event.events().contains(ReadFlags::QUEUE_OVERFLOW);
             let is_gone = event.events().contains(ReadFlags::DELETE);
             let names = if is_gone { &mut read.gone } else { &mut read.come };
             names.extend(event.file_name().and_then(|name| name.to_str().ok()).map(str::to_owned));
-            if events.is_buffer_empty() {
-                break;
-            }
         }
         read
     }
@@ -246,6 +248,11 @@ fn terminal(proc: &Proc, leader: Pid, leaders: &HashSet<Pid>) -> Option<String> 
     let among: Vec<Pid> = found.iter().map(|stat| stat.pid).filter(|pid| leaders.contains(pid)).collect();
     let tree = Tree::new(found, among);
     tree.terminals(leader).into_iter().find_map(|stat| name_of(stat.terminal?))
+}
+
+/// The processor time that this process has taken.
+fn processor_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
 /// News of pseudo-terminals that are made, get an owner, or go.

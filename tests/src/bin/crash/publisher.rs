@@ -17,8 +17,8 @@ const ALICE: u32 = 2001;
 const BOB: u32 = 2002;
 const CONFIGURATION: &str = "/etc/ck/broker.toml";
 const OFF: &str = "\n[compat]\nsd_login = \"off\"\n";
-/// recvfrom(2), as `/proc/PID/syscall` has it.
-const RECEIVING: [&str; 1] = ["45"];
+/// poll(2) and ppoll(2), as `/proc/PID/syscall` has them.
+const WAITING: [&str; 2] = ["7", "271"];
 /// When the PAM module goes on without a session.
 const MODULE_WAITS: Duration = Duration::from_millis(1500);
 
@@ -118,7 +118,7 @@ fn end(scene: &mut Scene, kill: &Kill) -> bool {
 
 /// Waits until it was killed, or has written what it was to write. Then everything must come right, and nobody waits for that.
 fn looked_after(scene: &mut Scene, tracer: Tracer, held: &[Held]) -> bool {
-    let killed = tracer.was_killed(|pid| published::are(held) && waits_in(pid, &RECEIVING));
+    let killed = tracer.was_killed(|pid| published::are(held) && waits_in(pid, &WAITING));
     if killed {
         let (bob, other) = log_in(scene, BOB);
         scene.check(&[held, &[other]].concat(), None);
@@ -159,7 +159,7 @@ fn configure(scene: &mut Scene, is_off: bool) {
 fn trace(scene: &mut Scene, kill: &Kill) -> Tracer {
     let mut pid = None;
     wait_until(LONGEST, "a publisher that waits", || {
-        pid = publisher(scene).filter(|pid| waits_in(*pid, &RECEIVING));
+        pid = publisher(scene).filter(|pid| waits_in(*pid, &WAITING));
         pid.is_some()
     });
     Tracer::attach(pid.expect("a publisher"), kill)

@@ -65,10 +65,12 @@ fn live_sessions_of_another_program_are_enough() {
     assert!(machine.host.run_ok(&["ckctl", "status"]).contains("all is well"));
     machine.await_nothing_left();
     // It is looked for again after a change, which the login was.
-    let _login = machine.host.spawn(&["su", "alice", "-c", "sleep 1000"]);
+    let login = machine.host.spawn(&["su", "alice", "-c", "sleep 1000"]);
     machine.await_sessions(1);
     machine.host.run_ok(&["rm", "/run/systemd/sessions/c1"]);
     wait_until(5 * SOON, "ours come by themselves", || files(&machine, "sessions") == ["2"]);
+    drop(login);
+    machine.await_nothing_left();
 
     // MOVING.md: once they are over, a restart is enough.
     machine.host.run_ok(&["sh", "-c", "echo LEADER=4194305 >/run/systemd/sessions/c1"]);
