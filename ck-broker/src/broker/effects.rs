@@ -7,13 +7,17 @@ use ck_core::{
     registry::{Effect, Input},
 };
 use ck_protocol::{EndCause, RefusalCode, Reply, Session, SessionEnd, SessionId, SessionRef, Told};
-use std::{collections::VecDeque, io, time::SystemTime};
+use std::{
+    collections::VecDeque,
+    io,
+    time::{Instant, SystemTime},
+};
 
 impl Broker {
     /// Tells the registry, and carries out what follows. `peer` is the connection to be
     /// answered, if the input came by one.
     pub(super) fn apply(&mut self, input: Input, peer: Option<u64>) {
-        self.sessions.registry.wait_for_files(self.sd_login.is_prompt());
+        self.sessions.registry.wait_for_files(self.sd_login.is_prompt(Instant::now()));
         let mut due = VecDeque::from(self.sessions.apply(input));
         while let Some(effect) = due.pop_front() {
             due.extend(self.perform(effect, peer));

@@ -6,7 +6,7 @@ use ck_core::{
     compat::sd_login::{seat_file, session_file, user_file},
     registry::Registry,
 };
-use ck_protocol::{Class, Session, SessionId, SessionType, ShortName, State, Uid};
+use ck_protocol::{Class, Session, SessionId, SessionType, ShortName, Uid};
 
 impl Broker {
     /// This user, the session and the seat have changed.
@@ -41,7 +41,7 @@ fn order(registry: &Registry, name: &Name) -> Order {
     let content = match name {
         Name::Session(id) => {
             let session = registry.get(*id).map(|record| &record.session);
-            return session.filter(|session| session.state != State::Opening).map_or_else(
+            return session.map_or_else(
                 || Order::Remove(name.clone()),
                 |session| Order::PutSession(leader(session), session_file(session)),
             );

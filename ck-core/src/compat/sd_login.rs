@@ -3,7 +3,7 @@
 //!
 //! A file has lines `KEY=value`. libsystemd reads a value as a shell would, and no file at all if it is not UTF-8.
 
-use ck_protocol::{Seat, Session, State, Text, User, is_printable};
+use ck_protocol::{Seat, Session, State, Text, User, UserState, is_printable};
 use std::fmt::{Display, Write as _};
 
 /// The first line of each of our files, by which we know them again. To readers it is a comment.
@@ -21,12 +21,13 @@ pub fn terminal_line(name: &str) -> String {
 /// The file of a session.
 #[must_use]
 pub fn session_file(session: &Session) -> String {
-    let Session { uid, user, state, .. } = session;
+    let Session { uid, user, .. } = session;
+    let state = state_of_session(session);
     let mut file = File::new();
     file.line("UID", uid);
     file.line("USER", user.to_text());
-    file.line("ACTIVE", u8::from(*state == State::Active));
-    file.line("STATE", state_of_session(*state));
+    file.line("ACTIVE", u8::from(state == State::Active));
+    file.line("STATE", state);
     file.line("REMOTE", u8::from(session.remote));
     file.line("CLASS", session.class);
     file.line("TYPE", session.session_type);
@@ -43,16 +44,16 @@ pub fn session_file(session: &Session) -> String {
     file.0
 }
 
-/// The file of a user with these sessions, by id. All of them are open.
+/// The file of a user with these sessions, by id.
 #[must_use]
 pub fn user_file(user: &User, sessions: &[&Session]) -> String {
     let mut file = File::new();
     file.line("NAME", user.name.to_text());
-    file.line("STATE", user.state);
-    file.line_if("RUNTIME", user.runtime_dir.as_ref().map(Text::as_str));
+    let is_active = |session: &&&Session| state_of_session(session) == State::Active;
+    let is_any_active = sessions.iter().any(|session| is_active(&session));
+    file.line("STATE", if is_any_active { UserState::Active } else { user.state });
     file.line_if("REALTIME", sessions.first().map(|session| session.opened_at.as_micros()));
     file.line_if("DISPLAY", sessions.iter().find(|session| session.seat.is_some()).map(|session| session.id));
-    let is_active = |session: &&&Session| session.state == State::Active;
     file.list("SESSIONS", sessions.iter().map(|session| session.id));
     file.list("ONLINE_SESSIONS", sessions.iter().map(|session| session.id));
     file.list("ACTIVE_SESSIONS", sessions.iter().filter(is_active).map(|session| session.id));
@@ -89,9 +90,14 @@ pub fn seat_file(seat: &Seat, sessions: &[&Session]) -> String {
     file.0
 }
 
-/// The state in the words of sd_session_get_state(3), which has none for a session that is being opened.
-fn state_of_session(state: State) -> State {
-    if state == State::Opening { State::Online } else { state }
+/// The state in the words of sd_session_get_state(3), which has none for a session that is being opened. That one is written what
+/// it will be: without a seat, it is active.
+fn state_of_session(session: &Session) -> State {
+    match session.state {
+        State::Opening if session.seat.is_none() => State::Active,
+        State::Opening => State::Online,
+        state => state,
+    }
 }
 
 /// A file that is being written.
@@ -141,7 +147,7 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ck_protocol::{Class, Pid, SessionId, SessionType, Timestamp, Uid, UserName, UserState};
+    use ck_protocol::{Class, Pid, SessionId, SessionType, Timestamp, Uid, UserName};
 
     fn session(id: u64, seat: Option<&str>, state: State) -> Session {
         Session {
@@ -195,7 +201,7 @@ mod tests {
         let all: Vec<&Session> = sessions.iter().collect();
         assert_eq!(
             user_file(&user, &all),
-            "# This file belongs to ck-broker.\nNAME=alice\nSTATE=active\nRUNTIME=/run/user/2001\nREALTIME=1500000\nDISPLAY=3\n\
+            "# This file belongs to ck-broker.\nNAME=alice\nSTATE=active\nREALTIME=1500000\nDISPLAY=3\n\
              SESSIONS=\"2 3 5\"\nONLINE_SESSIONS=\"2 3 5\"\nACTIVE_SESSIONS=\"2 5\"\nSEATS=seat0\nONLINE_SEATS=seat0\n\
              ACTIVE_SEATS=seat0\n"
         );

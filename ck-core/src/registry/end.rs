@@ -19,16 +19,17 @@ impl Registry {
         self.tokens.remove(&record.token);
         self.leaders.remove(&(leader_pid, id));
         let departed = self.leave(uid, id);
+        let seat = record.session.seat.clone();
         let mut effects = Vec::new();
         if state != State::Opening {
             effects.push(Effect::Forget(id));
             let ended = Session { state: State::Closing, ..record.session };
             effects.push(Effect::Ended(Box::new(ended.clone()), cause));
-            effects.push(Effect::Publish { uid, session: Some(id), seat: ended.seat.clone() });
             effects.push(Effect::Unwatch(id));
             effects.push(Effect::RunHooks(Box::new(HookEvent::SessionRemoved(Box::new(ended)))));
             effects.extend(changes);
         }
+        effects.push(Effect::Publish { uid, session: Some(id), seat });
         // The record of the session is removed first. A broker that dies in between finds a directory of its own
         // without a session at its next start, and retires it then.
         effects.extend(departed.into_iter().flat_map(|user| self.gone(uid, user, name.clone())));

@@ -33,6 +33,9 @@ impl Registry {
             let user = Some(login.open.user.clone());
             effects.push(Effect::Announce(Event::UserAdded { uid, user }));
         }
+        // Others see the session before it has everything: its files are written while the rest is done.
+        let (id, seat) = (record.session.id, record.session.seat.clone());
+        effects.push(Effect::Publish { uid, session: Some(id), seat });
         self.insert(record);
         if login.open.runtime_dir && uid != Uid::ROOT {
             effects.extend(self.want_runtime_dir(id, uid, login.open.gid));
@@ -128,23 +131,24 @@ impl Registry {
         let changes = self.attach(id);
         let Some(SessionRecord { session, .. }) = self.slots.get(id) else { return Vec::new() };
         let session = Box::new(session.clone());
+        let (active, changes): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|effect| matches!(effect, Effect::Publish { .. }));
         let answer = if self.waits.is_over() {
             Effect::Reply(Reply::Opened(opened(&session)))
         } else {
             self.waiting.insert(id, self.waits);
             Effect::Await(id)
         };
-        // The login continues as soon as the record is written, and its files where it waits for them: they are written
-        // meanwhile. Subscribers and hooks are told afterwards.
+        // The login continues as soon as the record is written, and its files where it waits for them. Subscribers and hooks are
+        // told afterwards.
         let first = [
-            Effect::Publish { uid: session.uid, session: Some(id), seat: session.seat.clone() },
             Effect::Watch(id),
             Effect::Record(id),
             answer,
             Effect::Announce(Event::SessionAdded(session.clone())),
             Effect::RunHooks(Box::new(HookEvent::SessionAdded(session))),
         ];
-        first.into_iter().chain(changes).collect()
+        active.into_iter().chain(first).chain(changes).collect()
     }
 }
 

@@ -32,13 +32,13 @@ impl Registry {
         })
     }
 
-    /// The user as others see them, and their open sessions, by id. `None`: there is nothing to be seen.
+    /// The user as others see them, and their sessions, by id. `None`: there is nothing to be seen.
     #[must_use]
     pub fn published(&self, uid: Uid) -> Option<(User, Vec<&Session>)> {
         let record = self.users.get(&uid)?;
         let sessions =
             record.sessions.iter().filter_map(|id| self.slots.get(*id)).map(|record| &record.session);
-        let sessions: Vec<_> = sessions.filter(|session| session.state != State::Opening).collect();
+        let sessions: Vec<_> = sessions.collect();
         let is_here = !sessions.is_empty() || self.lingers(uid);
         is_here.then(|| self.shown(uid, record)).flatten().map(|user| (user, sessions))
     }

@@ -50,9 +50,19 @@ impl Link {
         Ok(Self { socket, process, sent: 0, answered: 0, waits_since: now, is_full: false })
     }
 
-    /// The number of the last packet, if it is not answered yet.
-    pub(super) fn unanswered(&self) -> Option<u64> {
-        (self.sent > self.answered).then_some(self.sent)
+    /// The number of the last packet.
+    pub(super) fn last_sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// True if the packet with this number is not answered yet.
+    pub(super) fn is_unanswered(&self, number: u64) -> bool {
+        number > self.answered
+    }
+
+    /// True if an answer is waited for, and has been for this long.
+    pub(super) fn owes_answer_since(&self, now: Instant, time: Duration) -> bool {
+        self.is_unanswered(self.sent) && now.saturating_duration_since(self.waits_since) > time
     }
 
     /// Sends a packet with the next number. False: there is no room.
@@ -64,7 +74,7 @@ impl Link {
         fill(&mut packet);
         match send(&self.socket, packet.bytes(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
             Ok(_) => {
-                if self.unanswered().is_none() {
+                if !self.is_unanswered(self.sent) {
                     self.waits_since = Instant::now();
                 }
                 self.sent += 1;
@@ -99,8 +109,7 @@ impl Link {
 
     /// The pid of the process, if it has not answered for long.
     pub(super) fn slow_process(&self, now: Instant) -> Option<i32> {
-        let is_slow = self.unanswered().is_some() && now.saturating_duration_since(self.waits_since) > SLOW;
-        is_slow.then(|| self.process.pid())
+        self.owes_answer_since(now, SLOW).then(|| self.process.pid())
     }
 
     /// Closes the socket, with which the process ends.

@@ -55,6 +55,8 @@ pub(crate) struct SdLogin {
     former: Vec<Child>,
     /// The names that have to be sent.
     due: BTreeSet<Name>,
+    /// The number of the last packet with sessions.
+    sessions_sent: u64,
     /// True if [`Order::End`] has to be sent after them.
     ends: bool,
     /// The logins that wait, by the packet that they wait for.
@@ -76,6 +78,7 @@ impl SdLogin {
             publisher: None,
             former: Vec::new(),
             due: BTreeSet::new(),
+            sessions_sent: 0,
             ends: false,
             logins: VecDeque::new(),
             again: None,
@@ -86,8 +89,8 @@ impl SdLogin {
     }
 
     /// True if files are written, and without delay: a login may wait for its own.
-    pub(crate) fn is_prompt(&self) -> bool {
-        let answers = |publisher: &Link| publisher.unanswered().is_none();
+    pub(crate) fn is_prompt(&self, now: Instant) -> bool {
+        let answers = |publisher: &Link| !publisher.owes_answer_since(now, LOGIN_WAIT);
         self.is_on() && self.due.is_empty() && self.publisher.as_ref().is_some_and(answers)
     }
 
@@ -133,7 +136,13 @@ impl SdLogin {
     pub(crate) fn send_due(&mut self, mut order: impl FnMut(&Name) -> Order) {
         while self.has_room() && (!self.due.is_empty() || self.ends) {
             let (mut names, mut packets) = (Vec::new(), vec![Packet::default()]);
+            let sessions = matches!(self.due.first(), Some(Name::Session(_)));
             while let Some(name) = self.due.pop_first() {
+                if sessions && !matches!(name, Name::Session(_)) {
+                    // Logins wait for the files of sessions only, so these are a packet of their own.
+                    self.due.insert(name);
+                    break;
+                }
                 for order in order(&name).in_pieces() {
                     push(&mut packets, &order);
                 }
@@ -148,6 +157,9 @@ impl SdLogin {
             }
             if packets.iter().all(|packet| self.send_packet(|with_number| with_number.append(packet))) {
                 self.ends &= !ends;
+                if let (true, Some(publisher)) = (sessions, &self.publisher) {
+                    self.sessions_sent = publisher.last_sent();
+                }
             } else {
                 self.due.extend(names);
                 return;
@@ -155,10 +167,13 @@ impl SdLogin {
         }
     }
 
-    /// The login of this session waits until what was sent last is written.
+    /// The login of this session waits until the files of sessions are written that were sent last.
     pub(crate) fn await_written(&mut self, id: SessionId, now: Instant) {
-        match self.publisher.as_ref().and_then(Link::unanswered) {
-            Some(packet) if self.due.is_empty() => self.logins.push_back((packet, id, now + LOGIN_WAIT)),
+        let is_under_way = |publisher: &&Link| publisher.is_unanswered(self.sessions_sent);
+        match self.publisher.as_ref().filter(is_under_way) {
+            Some(_) if self.due.is_empty() => {
+                self.logins.push_back((self.sessions_sent, id, now + LOGIN_WAIT));
+            }
             _ => self.news.push(Outcome::Published(id)),
         }
     }
@@ -213,7 +228,7 @@ impl SdLogin {
         self.reap();
         match Link::start(&self.lock, now) {
             Ok(publisher) => {
-                self.publisher = Some(publisher);
+                (self.publisher, self.sessions_sent) = (Some(publisher), 0);
                 self.watch();
                 self.news.push(Outcome::PublishAll);
             }
@@ -265,7 +280,8 @@ impl SdLogin {
             State::Well => self.pause = FIRST_RETRY,
             _ => {}
         }
-        let is_done = self.publisher.as_ref().is_some_and(|publisher| publisher.unanswered().is_none());
+        let is_done =
+            self.publisher.as_ref().is_some_and(|publisher| !publisher.is_unanswered(publisher.last_sent()));
         if is_done && !self.ends && !self.is_wanted() {
             self.dismiss();
         }

@@ -60,8 +60,10 @@ pub(super) struct Terminals {
     sessions: HashMap<SessionId, Known>,
     /// Those whose terminals are sought.
     sought: BTreeMap<Uid, BTreeSet<SessionId>>,
-    /// News of terminals, while a terminal is sought.
+    /// News of terminals. It is not closed, as that waits for the kernel: some 10 ms.
     news: Option<OwnedFd>,
+    /// The watch that news comes from, while a terminal is sought.
+    watch: Option<i32>,
     /// The users whose processes will be looked at, when, and for which time.
     due: BTreeMap<Uid, (Instant, usize)>,
     /// The sessions that are looked at next.
@@ -77,6 +79,7 @@ impl Terminals {
             sessions: HashMap::new(),
             sought: BTreeMap::new(),
             news: None,
+            watch: None,
             due: BTreeMap::new(),
             queue: VecDeque::new(),
             rests_until: None,
@@ -86,7 +89,8 @@ impl Terminals {
     /// Nothing is known any more.
     pub(super) fn clear(&mut self) {
         (self.sessions, self.sought) = (HashMap::new(), BTreeMap::new());
-        (self.due, self.queue, self.news) = (BTreeMap::new(), VecDeque::new(), None);
+        (self.due, self.queue) = (BTreeMap::new(), VecDeque::new());
+        self.unwatch();
     }
 
     /// The file of this session is written. Returns its terminal, if that was found already.
@@ -94,8 +98,8 @@ impl Terminals {
         let Leader { session, uid, seeks_terminal, .. } = leader;
         if seeks_terminal && self.sought.entry(uid).or_default().insert(session) {
             self.queue.push_back(session);
-            if self.news.is_none() {
-                self.news = watch().inspect_err(|errno| log::warn!("no news of {PTS}: {errno}")).ok();
+            if self.watch.is_none() {
+                self.watch = self.watch().inspect_err(|errno| log::warn!("no news of {PTS}: {errno}")).ok();
             }
         }
         let known = self.sessions.entry(session).or_insert(Known { leader, found: None });
@@ -112,7 +116,25 @@ impl Terminals {
             }
         }
         if self.sought.is_empty() {
-            self.news = None;
+            self.unwatch();
+        }
+    }
+
+    /// Asks for news of pseudo-terminals that are made, get an owner, or go.
+    fn watch(&mut self) -> Result<i32, Errno> {
+        let news = match self.news.take() {
+            Some(news) => news,
+            None => inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?,
+        };
+        let news = self.news.insert(news);
+        let what = WatchFlags::CREATE | WatchFlags::ATTRIB | WatchFlags::DELETE | WatchFlags::ONLYDIR;
+        inotify::add_watch(news, PTS, what)
+    }
+
+    fn unwatch(&mut self) {
+        if let (Some(news), Some(watch)) = (&self.news, self.watch.take()) {
+            // It can only fail if the directory has gone, and the watch with it.
+            let _ = inotify::remove_watch(news, watch);
         }
     }
 
@@ -253,14 +275,6 @@ fn terminal(proc: &Proc, leader: Pid, leaders: &HashSet<Pid>) -> Option<String> 
 /// The processor time that this process has taken.
 fn processor_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
-}
-
-/// News of pseudo-terminals that are made, get an owner, or go.
-fn watch() -> Result<OwnedFd, Errno> {
-    let news = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-    let what = WatchFlags::CREATE | WatchFlags::ATTRIB | WatchFlags::DELETE | WatchFlags::ONLYDIR;
-    inotify::add_watch(&news, PTS, what)?;
-    Ok(news)
 }
 
 /// The owner of a pseudo-terminal.
