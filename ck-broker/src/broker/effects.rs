@@ -68,7 +68,11 @@ impl Broker {
             Effect::Forget(id) => self.sessions.forget(id),
             Effect::Watch(id) => return self.watch_peer(id, peer),
             Effect::RunHooks(event) => self.hooks.push(*event),
-            Effect::Await(id) => return self.await_session(id, peer),
+            Effect::Await(id) => {
+                // Whoever does not have to wait is replied to before others are told.
+                let replies = self.await_session(id, peer);
+                return replies.into_iter().flat_map(|reply| self.perform(reply, peer)).collect();
+            }
             Effect::Publish { uid, session, seat } => self.publish(uid, session, seat),
             Effect::Unwatch(id) => {
                 self.reply_ended(id);

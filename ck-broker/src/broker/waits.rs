@@ -28,8 +28,11 @@ impl Broker {
                 let stage =
                     if self.sessions.registry.waits_for_hooks() { Stage::Hooks } else { Stage::Files };
                 self.begin_stage(peer, stage);
-                self.sd_login.await_written(id, Instant::now());
-                Vec::new()
+                if self.sd_login.await_written(id, Instant::now()) {
+                    Vec::new()
+                } else {
+                    self.sessions.apply(Input::FilesWritten(id))
+                }
             }
             Err(full) => {
                 log::warn!("session {id} does not wait: too many logins do ({full:?})");
