@@ -39,8 +39,7 @@ pub(crate) fn login(
     })?;
     let ancestors = if has_sessions { process::ancestors(proc, process, pid) } else { Vec::new() };
     let is_pty = open.tty.as_ref().is_some_and(|tty| is_pty(tty.as_str()));
-    let audit = process::audit_ids(proc, process, pid);
-    Ok(Login { open, leader, audit, ancestors, is_pty, now: SystemTime::now().into() })
+    Ok(Login { open, leader, ancestors, is_pty, now: SystemTime::now().into() })
 }
 
 /// True if the terminal, which may be called like a virtual one, is a pseudo-terminal. Only such names are looked up.

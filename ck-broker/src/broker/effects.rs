@@ -73,6 +73,11 @@ impl Broker {
                 let replies = self.await_session(id, peer);
                 return replies.into_iter().flat_map(|reply| self.perform(reply, peer)).collect();
             }
+            Effect::ReadAuditIds(session) => {
+                let ids = self.sessions.audit_ids(&session);
+                let tell = self.sessions.apply(Input::AuditIds(session, ids));
+                return tell.into_iter().flat_map(|effect| self.perform(effect, peer)).collect();
+            }
             Effect::Publish { uid, session, seat } => self.publish(uid, session, seat),
             Effect::Unwatch(id) => {
                 self.reply_ended(id);

@@ -1,8 +1,12 @@
 //! The leaders of sessions: watching them, and ending them.
 
 use super::Sessions;
-use crate::poller::{Poller, Token};
-use ck_protocol::SessionId;
+use crate::{
+    poller::{Poller, Token},
+    process,
+};
+use ck_core::model::AuditIds;
+use ck_protocol::{Session, SessionId};
 use nix::sys::epoll::EpollFlags;
 use rustix::{
     io::Errno,
@@ -103,6 +107,12 @@ impl Sessions {
     /// epoll_ctl(2); then its end would not be noticed.
     pub(crate) fn watch_leader(&mut self, id: SessionId, leader: OwnedFd) -> io::Result<()> {
         self.leaders.watch(id, leader)
+    }
+
+    /// The ids in the audit of the leader of a session.
+    pub(crate) fn audit_ids(&self, session: &Session) -> AuditIds {
+        let leader = self.leaders.watched.get(&session.id);
+        leader.map(|leader| process::audit_ids(&self.proc, leader, session.leader_pid)).unwrap_or_default()
     }
 
     /// Stops watching the leader of a session that has ended.

@@ -36,7 +36,11 @@ impl Sessions {
                     ended.push(Outcome::EndedUnseen(id));
                     continue;
                 }
-                Ok(Some(pidfd)) => self.leaders.watch(id, pidfd),
+                Ok(Some(pidfd)) => {
+                    // They are in no record that was written before the login was replied to.
+                    self.registry.set_audit_ids(id, process::audit_ids(&self.proc, &pidfd, pid));
+                    self.leaders.watch(id, pidfd)
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = watched {

@@ -35,8 +35,6 @@ pub struct Login {
     pub open: Open,
     /// The process that runs the PAM module.
     pub leader: Leader,
-    /// The ids of that process in the audit.
-    pub audit: AuditIds,
     /// The ancestors of the leader, its parent first. Empty if no session is open, because then none can be the parent.
     pub ancestors: Vec<Pid>,
     /// True if the terminal is a pseudo-terminal, whatever it is called: containers have one that is called `tty1`.
@@ -73,8 +71,9 @@ impl Login {
             state: State::Opening,
             opened_at: self.now,
             runtime_dir: None,
-            audit_id: self.audit.session,
-            login_uid: self.audit.login_uid,
+            // They are read when the login has been replied to.
+            audit_id: None,
+            login_uid: None,
         }
     }
 }
@@ -154,8 +153,7 @@ pub(crate) mod tests {
             runtime_dir: true,
         };
         let leader = Leader { pid: Pid::try_from(9).unwrap(), started: 1, inode: None };
-        let audit = AuditIds::default();
-        Login { open, leader, audit, ancestors: Vec::new(), is_pty: false, now: Timestamp::from_micros(0) }
+        Login { open, leader, ancestors: Vec::new(), is_pty: false, now: Timestamp::from_micros(0) }
     }
 
     fn session(tty: &str, remote_host: Option<&str>) -> Session {

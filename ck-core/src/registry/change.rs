@@ -1,6 +1,6 @@
 //! The inputs of the registry, and the effects that it returns.
 
-use crate::model::{HookEvent, Lingerer, Login, RuntimeDir};
+use crate::model::{AuditIds, HookEvent, Lingerer, Login, RuntimeDir};
 use ck_protocol::{
     EndCause, Event, Gid, Opened, Reply, Session, SessionId, SessionRef, ShortName, Uid, UserName, Vt,
 };
@@ -36,6 +36,8 @@ pub enum Input {
     HooksDone(SessionId),
     /// The files by which others see this session are written, or are not waited for any longer.
     FilesWritten(SessionId),
+    /// [`Effect::ReadAuditIds`] was carried out for this session.
+    AuditIds(Box<Session>, AuditIds),
     /// The login of this session waits for nothing any longer.
     WaitNoLonger(SessionId),
     /// The foreground virtual terminal has changed. `None`: it is unknown.
@@ -82,6 +84,8 @@ pub enum Effect {
     Watch(SessionId),
     /// Stop watching the leader.
     Unwatch(SessionId),
+    /// Read the ids in the audit of the session's leader, then apply [`Input::AuditIds`] at once.
+    ReadAuditIds(Box<Session>),
     /// Publish the event.
     Announce(Event),
     /// Write the end of the session to the history, and publish it. The session has already left the registry.

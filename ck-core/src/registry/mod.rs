@@ -139,6 +139,7 @@ impl Registry {
             Input::LingerNoMore(uid) => self.linger_no_more(uid),
             Input::HooksDone(id) => self.wait_ends(id, |waits| waits.hooks = false),
             Input::FilesWritten(id) => self.wait_ends(id, |waits| waits.files = false),
+            Input::AuditIds(session, ids) => self.audit_ids(session, ids),
             Input::WaitNoLonger(id) => self.wait_ends(id, |waits| *waits = Waits::default()),
         }
     }

@@ -1,7 +1,7 @@
 //! Opening a session: from the login to the reply.
 
 use super::{Effect, Registry};
-use crate::model::{Full, HookEvent, Login, NestedLogin, RuntimeDir, SessionRecord};
+use crate::model::{AuditIds, Full, HookEvent, Login, NestedLogin, RuntimeDir, SessionRecord};
 use ck_protocol::{Event, Gid, Opened, PathText, RefusalCode, Reply, Session, SessionId, State, Uid};
 
 impl Registry {
@@ -139,16 +139,29 @@ impl Registry {
             self.waiting.insert(id, self.waits);
             Effect::Await(id)
         };
-        // The login continues as soon as the record is written, and its files where it waits for them. Subscribers and hooks are
-        // told afterwards.
-        let first = [
-            Effect::Watch(id),
-            Effect::Record(id),
-            answer,
+        // The login continues as soon as the record is written, and its files where it waits for them. Everything that it does
+        // not need comes afterwards.
+        let first = [Effect::Watch(id), Effect::Record(id), answer, Effect::ReadAuditIds(session)];
+        active.into_iter().chain(first).chain(changes).collect()
+    }
+}
+
+impl Registry {
+    /// Takes the ids in the audit of a session's leader. Subscribers and hooks are told of the session, even if it has ended since.
+    pub(super) fn audit_ids(&mut self, mut session: Box<Session>, ids: AuditIds) -> Vec<Effect> {
+        self.set_audit_ids(session.id, ids);
+        (session.audit_id, session.login_uid) = (ids.session, ids.login_uid);
+        vec![
             Effect::Announce(Event::SessionAdded(session.clone())),
             Effect::RunHooks(Box::new(HookEvent::SessionAdded(session))),
-        ];
-        active.into_iter().chain(first).chain(changes).collect()
+        ]
+    }
+
+    /// Sets the ids in the audit of a session's leader.
+    pub fn set_audit_ids(&mut self, id: SessionId, ids: AuditIds) {
+        if let Some(SessionRecord { session, .. }) = self.slots.get_mut(id) {
+            (session.audit_id, session.login_uid) = (ids.session, ids.login_uid);
+        }
     }
 }
 

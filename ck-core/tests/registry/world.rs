@@ -267,8 +267,7 @@ impl World {
         };
         let leader = Leader { pid: module.pid, started: 1, inode: None };
         let ancestors = module.parent.into_iter().collect();
-        let audit = AuditIds::default();
-        Login { open, leader, audit, ancestors, is_pty: false, now: Timestamp::from_micros(0) }
+        Login { open, leader, ancestors, is_pty: false, now: Timestamp::from_micros(0) }
     }
 
     /// Performs what follows from the input, unless the broker dies on the way. Returns the reply.
@@ -300,6 +299,12 @@ impl World {
                 Effect::Await(id) => {
                     assert!(self.waits, "nobody waits");
                     due.extend(self.registry.apply(Input::HooksDone(id)));
+                }
+                Effect::ReadAuditIds(session) => {
+                    let ids = AuditIds { session: Some(self.serial), login_uid: None };
+                    for effect in self.registry.apply(Input::AuditIds(session, ids)).into_iter().rev() {
+                        due.push_front(effect);
+                    }
                 }
                 other => self.perform(other),
             }
