@@ -12,7 +12,8 @@ impl Broker {
     /// This user, the session and the seat have changed.
     pub(super) fn publish(&mut self, uid: Uid, session: Option<SessionId>, seat: Option<ShortName>) {
         self.sd_login.changed(uid, session, seat);
-        self.publish_due();
+        let registry = &self.sessions.registry;
+        self.sd_login.send_sessions(|name| order(registry, name));
     }
 
     /// Sends what has changed, as far as there is room.

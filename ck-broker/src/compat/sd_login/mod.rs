@@ -53,8 +53,10 @@ pub(crate) struct SdLogin {
     publisher: Option<Link>,
     /// Publishers that are to end, or hang.
     former: Vec<Child>,
-    /// The names that have to be sent.
-    due: BTreeSet<Name>,
+    /// The sessions that have to be sent.
+    sessions: BTreeSet<Name>,
+    /// The users and seats that have to be sent then.
+    others: BTreeSet<Name>,
     /// The number of the last packet with sessions.
     sessions_sent: u64,
     /// True if [`Order::End`] has to be sent after them.
@@ -77,7 +79,8 @@ impl SdLogin {
             mode: None,
             publisher: None,
             former: Vec::new(),
-            due: BTreeSet::new(),
+            sessions: BTreeSet::new(),
+            others: BTreeSet::new(),
             sessions_sent: 0,
             ends: false,
             logins: VecDeque::new(),
@@ -91,7 +94,7 @@ impl SdLogin {
     /// True if files are written, and without delay: a login may wait for its own.
     pub(crate) fn is_prompt(&self, now: Instant) -> bool {
         let answers = |publisher: &Link| !publisher.owes_answer_since(now, LOGIN_WAIT);
-        self.is_on() && self.due.is_empty() && self.publisher.as_ref().is_some_and(answers)
+        self.is_on() && self.sessions.is_empty() && self.publisher.as_ref().is_some_and(answers)
     }
 
     /// True if files are to be written, unless another manager has sessions.
@@ -111,20 +114,20 @@ impl SdLogin {
             self.again = Some(Instant::now() + LONGEST_RETRY);
         }
         if self.is_on() {
-            self.due.insert(Name::User(uid));
-            self.due.extend(session.map(Name::Session));
-            self.due
-                .extend(seat.filter(|_| self.mode == Some(Publishing::On { seats: true })).map(Name::Seat));
+            let seat = seat.filter(|_| self.mode == Some(Publishing::On { seats: true }));
+            self.sessions.extend(session.map(Name::Session));
+            self.others.extend([Name::User(uid)].into_iter().chain(seat.map(Name::Seat)));
         }
     }
 
     /// All files that there could be are these. Those that should be are sent, and all others of ours are removed.
     pub(crate) fn set_all(&mut self, names: impl Iterator<Item = Name>) {
-        self.due.clear();
+        (self.sessions, self.others) = (BTreeSet::new(), BTreeSet::new());
         self.ends = self.is_wanted();
         let first = match self.mode {
             Some(Publishing::On { seats }) => {
-                self.due.extend(names.filter(|name| seats || !matches!(name, Name::Seat(_))));
+                let names = names.filter(|name| seats || !matches!(name, Name::Seat(_)));
+                (self.sessions, self.others) = names.partition(|name| matches!(name, Name::Session(_)));
                 Order::Begin { seats }
             }
             mode => Order::Withdraw { is_for_other: mode == Some(Publishing::Yields) },
@@ -132,39 +135,60 @@ impl SdLogin {
         self.send_packet(|packet| packet.push(&first));
     }
 
-    /// Sends as much of what is due as there is room for. `order` makes the order for a name.
+    /// Sends the sessions that are due, as far as there is room. `order` makes the order for a name. Users and seats are sent later,
+    /// as no login waits for their files: the broker is told.
+    pub(crate) fn send_sessions(&mut self, mut order: impl FnMut(&Name) -> Order) {
+        while self.has_room() && !self.sessions.is_empty() {
+            if !self.send_from(|due| &mut due.sessions, &mut order) {
+                return;
+            }
+            self.sessions_sent = self.publisher.as_ref().map_or(0, Link::last_sent);
+        }
+        if self.has_room() && (!self.others.is_empty() || self.ends) {
+            self.news.push(Outcome::PublisherHasRoom);
+        }
+    }
+
+    /// Sends everything that is due, as far as there is room.
     pub(crate) fn send_due(&mut self, mut order: impl FnMut(&Name) -> Order) {
-        while self.has_room() && (!self.due.is_empty() || self.ends) {
-            let (mut names, mut packets) = (Vec::new(), vec![Packet::default()]);
-            let sessions = matches!(self.due.first(), Some(Name::Session(_)));
-            while let Some(name) = self.due.pop_first() {
-                if sessions && !matches!(name, Name::Session(_)) {
-                    // Logins wait for the files of sessions only, so these are a packet of their own.
-                    self.due.insert(name);
-                    break;
-                }
-                for order in order(&name).in_pieces() {
-                    push(&mut packets, &order);
-                }
-                names.push(name);
-                if packets.len() > 1 || packets.iter().any(Packet::is_full) {
-                    break;
-                }
-            }
-            let ends = self.ends && self.due.is_empty();
-            if ends {
-                push(&mut packets, &Order::End);
-            }
-            if packets.iter().all(|packet| self.send_packet(|with_number| with_number.append(packet))) {
-                self.ends &= !ends;
-                if let (true, Some(publisher)) = (sessions, &self.publisher) {
-                    self.sessions_sent = publisher.last_sent();
-                }
-            } else {
-                self.due.extend(names);
+        if !self.sessions.is_empty() {
+            return self.send_sessions(order);
+        }
+        while self.has_room() && (!self.others.is_empty() || self.ends) {
+            if !self.send_from(|due| &mut due.others, &mut order) {
                 return;
             }
         }
+    }
+
+    /// Sends names of one set: as many as fit into a packet. False: there is no room.
+    fn send_from(
+        &mut self,
+        set: fn(&mut Self) -> &mut BTreeSet<Name>,
+        order: &mut impl FnMut(&Name) -> Order,
+    ) -> bool {
+        let (mut names, mut packets) = (Vec::new(), vec![Packet::default()]);
+        while let Some(name) = set(self).pop_first() {
+            for order in order(&name).in_pieces() {
+                push(&mut packets, &order);
+            }
+            names.push(name);
+            if packets.len() > 1 || packets.iter().any(Packet::is_full) {
+                break;
+            }
+        }
+        let ends = self.ends && self.sessions.is_empty() && self.others.is_empty();
+        if ends {
+            push(&mut packets, &Order::End);
+        }
+        let are_sent =
+            packets.iter().all(|packet| self.send_packet(|with_number| with_number.append(packet)));
+        if are_sent {
+            self.ends &= !ends;
+        } else {
+            set(self).extend(names);
+        }
+        are_sent
     }
 
     /// The login of this session waits until the files of sessions are written that were sent last. False: it does not have to.
@@ -173,7 +197,7 @@ impl SdLogin {
         self.receive(now);
         let is_under_way = |publisher: &&Link| publisher.is_unanswered(self.sessions_sent);
         match self.publisher.as_ref().filter(is_under_way) {
-            Some(_) if self.due.is_empty() => {
+            Some(_) if self.sessions.is_empty() => {
                 self.logins.push_back((self.sessions_sent, id, now + LOGIN_WAIT));
                 true
             }

@@ -98,9 +98,6 @@ impl Terminals {
         let Leader { session, uid, seeks_terminal, .. } = leader;
         if seeks_terminal && self.sought.entry(uid).or_default().insert(session) {
             self.queue.push_back(session);
-            if self.watch.is_none() {
-                self.watch = self.watch().inspect_err(|errno| log::warn!("no news of {PTS}: {errno}")).ok();
-            }
         }
         let known = self.sessions.entry(session).or_insert(Known { leader, found: None });
         known.found.as_deref()
@@ -160,6 +157,9 @@ impl Terminals {
             return Vec::new();
         }
         let begun = processor_time();
+        if self.watch.is_none() && !self.sought.is_empty() {
+            self.watch = self.watch().inspect_err(|errno| log::warn!("no news of {PTS}: {errno}")).ok();
+        }
         let mut changed = Vec::new();
         let has_news = self.take_news(now, &mut changed);
         self.queue_due(now);
