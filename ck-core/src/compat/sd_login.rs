@@ -119,10 +119,24 @@ impl File {
         }
     }
 
-    /// Values with blanks between them. They contain no blanks.
+    /// Values with blanks between them. They mean nothing to a shell, and there can be thousands of them.
     fn list(&mut self, key: &str, values: impl IntoIterator<Item = impl Display>) {
-        let values: Vec<String> = values.into_iter().map(|value| value.to_string()).collect();
-        self.line(key, values.join(" "));
+        let mut values = values.into_iter();
+        // Writing to a String cannot fail.
+        let _ = write!(self.0, "{key}=");
+        let start = self.0.len();
+        if let Some(value) = values.next() {
+            let _ = write!(self.0, "{value}");
+        }
+        let end = self.0.len();
+        for value in values {
+            let _ = write!(self.0, " {value}");
+        }
+        if self.0.len() > end {
+            self.0.insert(start, '"');
+            self.0.push('"');
+        }
+        self.0.push('\n');
     }
 }
 
