@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
-    num::ParseIntError,
+    num::{NonZeroU32, ParseIntError},
     str::FromStr,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -19,7 +19,10 @@ pub struct OutOfRange {
 /// A user id. Never `(uid_t) -1`, which `chown(2)` and `setresuid(2)` interpret as "unchanged".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
-pub struct Uid(u32);
+pub struct Uid(
+    /// One more, so that an `Option` takes no more room.
+    NonZeroU32,
+);
 
 /// A group id. Never `(gid_t) -1`, for the same reason as [`Uid`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,12 +41,12 @@ pub struct Vt(u8);
 
 impl Uid {
     /// The superuser, who has sessions but no runtime directory.
-    pub const ROOT: Self = Self(0);
+    pub const ROOT: Self = Self(NonZeroU32::MIN);
 
     /// The number, as system calls take it.
     #[must_use]
     pub fn get(self) -> u32 {
-        self.0
+        self.0.get() - 1
     }
 }
 
@@ -75,10 +78,8 @@ impl TryFrom<u32> for Uid {
     type Error = OutOfRange;
 
     fn try_from(value: u32) -> Result<Self, OutOfRange> {
-        if value == u32::MAX {
-            return Err(OutOfRange { what: "user id", value: -1 });
-        }
-        Ok(Self(value))
+        let more = NonZeroU32::new(value.wrapping_add(1));
+        more.map(Self).ok_or(OutOfRange { what: "user id", value: -1 })
     }
 }
 
@@ -117,7 +118,7 @@ impl TryFrom<u8> for Vt {
 
 impl From<Uid> for u32 {
     fn from(uid: Uid) -> u32 {
-        uid.0
+        uid.get()
     }
 }
 
@@ -141,7 +142,7 @@ impl From<Vt> for u8 {
 
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.get().fmt(f)
     }
 }
 

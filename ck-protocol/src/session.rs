@@ -2,6 +2,7 @@
 
 use crate::{HostName, PathText, Pid, SessionId, ShortName, Timestamp, Uid, UserName, Vt, named::named};
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
 
 /// One login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +44,7 @@ pub struct Session {
     /// The runtime directory of the user, if there is one.
     pub runtime_dir: Option<PathText>,
     /// The audit session of the leader, if it has one: `sessionid` in proc(5), `ses` in the records of auditd(8).
-    pub audit_id: Option<u32>,
+    pub audit_id: Option<NonZeroU32>,
     /// The user who logged in at first, whatever `su` came later: `loginuid` in proc(5), `auid` in the records of auditd(8).
     pub login_uid: Option<Uid>,
 }

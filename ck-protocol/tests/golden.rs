@@ -147,7 +147,7 @@ fn session() -> Session {
         state: State::Active,
         opened_at: Timestamp::from_micros(1_000_000),
         runtime_dir: Some(text("/run/user/2001")),
-        audit_id: Some(300),
+        audit_id: std::num::NonZeroU32::new(300),
         login_uid: Some(Uid::ROOT),
     }
 }

@@ -271,7 +271,7 @@ pub const SESSION: [Column<Session>; 20] = [
     Column {
         name: "Audit session",
         meaning: "The number of the session in the records of auditd, where it is ses.",
-        cell: |session| session.audit_id.into(),
+        cell: |session| session.audit_id.map(u32::from).into(),
     },
     Column {
         name: "Login UID",

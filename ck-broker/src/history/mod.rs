@@ -289,7 +289,7 @@ fn about(line: Object, session: &Session) -> Object {
             line = line.text_within(name, text, most);
         }
     }
-    let line = line.present("audit_id", session.audit_id.map(u64::from));
+    let line = line.present("audit_id", session.audit_id.map(|id| u64::from(id.get())));
     line.present("login_uid", session.login_uid)
 }
 

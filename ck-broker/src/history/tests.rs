@@ -27,7 +27,7 @@ fn session(text: &str) -> Session {
         state: State::Online,
         opened_at: Timestamp::from_micros(i64::MAX),
         runtime_dir: None,
-        audit_id: Some(u32::MAX - 1),
+        audit_id: std::num::NonZeroU32::new(u32::MAX - 1),
         login_uid: Uid::try_from(u32::MAX - 1).ok(),
     }
 }

@@ -130,7 +130,7 @@ pub(super) mod tests {
             state: State::Active,
             opened_at: Timestamp::from_micros(0),
             runtime_dir: Some(Text::clipped("/run/user/2002")),
-            audit_id: Some(42),
+            audit_id: std::num::NonZeroU32::new(42),
             login_uid: None,
         }
     }

@@ -16,6 +16,7 @@ use rustix::{
 };
 use std::{
     io, iter,
+    num::{NonZeroU32, NonZeroU64},
     os::fd::{AsFd, OwnedFd},
     sync::OnceLock,
 };
@@ -89,11 +90,15 @@ pub(crate) fn has_ended(pidfd: &OwnedFd) -> io::Result<bool> {
 /// The inode of a pidfd, on kernels where each process has its own: pidfs, Linux 6.9. On older kernels all pidfds have
 /// the same inode.
 #[must_use]
-pub fn inode(pidfd: &OwnedFd) -> Option<u64> {
+pub fn inode(pidfd: &OwnedFd) -> Option<NonZeroU64> {
     // All pidfds of a system are on one file system.
     static ON_PIDFS: OnceLock<bool> = OnceLock::new();
     let on_pidfs = || fstatfs(pidfd).is_ok_and(|found| found.f_type == PIDFS);
-    ON_PIDFS.get_or_init(on_pidfs).then(|| fstat(pidfd).ok()).flatten().map(|found| found.st_ino)
+    ON_PIDFS
+        .get_or_init(on_pidfs)
+        .then(|| fstat(pidfd).ok())
+        .flatten()
+        .and_then(|found| NonZeroU64::new(found.st_ino))
 }
 
 /// The identity of the process behind `pidfd`, which has this pid. `None` if it is gone.
@@ -115,7 +120,9 @@ pub fn leader(proc: &Proc, pidfd: &OwnedFd, pid: Pid) -> io::Result<Option<Leade
 #[must_use]
 pub fn audit_ids(proc: &Proc, pidfd: &OwnedFd, pid: Pid) -> AuditIds {
     // The kernel sets both at once, so without the first there is no second (audit_set_loginuid of auditsc.c).
-    let Some(session) = proc.audit_id(pid, "sessionid") else { return AuditIds::default() };
+    let Some(session) = proc.audit_id(pid, "sessionid").and_then(NonZeroU32::new) else {
+        return AuditIds::default();
+    };
     let login_uid = proc.audit_id(pid, "loginuid").and_then(|uid| Uid::try_from(uid).ok());
     // If it has ended, another process may have got its pid before the files were read.
     match has_ended(pidfd) {
@@ -195,7 +202,7 @@ mod tests {
         let leader = leader(&proc, &by_pid(own_pid()).unwrap(), own_pid()).unwrap().unwrap();
         assert!(again(&proc, leader).unwrap().is_some());
         let Some(inode) = leader.inode else { return };
-        assert!(again(&proc, Leader { inode: Some(inode + 1), ..leader }).unwrap().is_none());
+        assert!(again(&proc, Leader { inode: inode.checked_add(1), ..leader }).unwrap().is_none());
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub fn session(session: &Session) -> Members<'_> {
         ("state", session.state.into()),
         ("opened_at", session.opened_at.into()),
         ("runtime_dir", session.runtime_dir.as_ref().into()),
-        ("audit_id", session.audit_id.map(u64::from).into()),
+        ("audit_id", session.audit_id.map(|id| u64::from(id.get())).into()),
         ("login_uid", session.login_uid.into()),
     ])
 }

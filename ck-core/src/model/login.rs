@@ -4,6 +4,7 @@ use super::Services;
 use ck_protocol::{
     HostName, Open, Pid, Session, SessionId, SessionType, ShortName, State, Text, Timestamp, Uid, Vt,
 };
+use std::num::{NonZeroU32, NonZeroU64};
 
 /// The process that opened a session.
 ///
@@ -16,14 +17,14 @@ pub struct Leader {
     /// The start time in clock ticks since boot: field 22 of proc_pid_stat(5). 0 if there is an inode.
     pub started: u64,
     /// The inode of a pidfd of the process (Linux 6.9). It is not reused before the next boot.
-    pub inode: Option<u64>,
+    pub inode: Option<NonZeroU64>,
 }
 
 /// What the kernel's audit calls a process: the ids by which a session is found in the records of auditd(8).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuditIds {
     /// The audit session. `None` if there is none: pam_loginuid(8) begins one.
-    pub session: Option<u32>,
+    pub session: Option<NonZeroU32>,
     /// The user who logged in at first.
     pub login_uid: Option<Uid>,
 }

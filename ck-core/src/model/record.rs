@@ -2,6 +2,7 @@
 
 use ck_protocol::{Gid, PathText, Session, Token, UserName};
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU64;
 
 /// A session as the registry keeps it and as the store writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +14,7 @@ pub struct SessionRecord {
     /// The start time of the leader, or 0 if the leader has an inode. See [`Leader`](super::Leader).
     pub leader_started: u64,
     /// The inode of a pidfd of the leader, on kernels where it names one process only.
-    pub leader_inode: Option<u64>,
+    pub leader_inode: Option<NonZeroU64>,
 }
 
 /// A user who lingers: the user keeps a runtime directory without a session.

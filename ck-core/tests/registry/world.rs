@@ -301,7 +301,7 @@ impl World {
                     due.extend(self.registry.apply(Input::HooksDone(id)));
                 }
                 Effect::ReadAuditIds(session) => {
-                    let ids = AuditIds { session: Some(self.serial), login_uid: None };
+                    let ids = AuditIds { session: std::num::NonZeroU32::new(self.serial), login_uid: None };
                     for effect in self.registry.apply(Input::AuditIds(session, ids)).into_iter().rev() {
                         due.push_front(effect);
                     }

@@ -238,7 +238,7 @@ impl From<&Session> for Entry {
             service: session.service.as_str().to_owned(),
             tty: text(session.tty.as_ref().map(ck_protocol::Text::as_str)),
             remote_host: text(session.remote_host.as_ref().map(ck_protocol::Text::as_str)),
-            audit_id: session.audit_id,
+            audit_id: session.audit_id.map(u32::from),
             login_uid: session.login_uid.map(ck_protocol::Uid::get),
         };
         Self::new(info, session.opened_at, String::new(), None)

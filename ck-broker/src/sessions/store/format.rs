@@ -7,6 +7,7 @@
 use ck_core::model::SessionRecord;
 use ck_protocol::{Codec, DecodeError, EncodeError, SessionWithoutAudit, Token};
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU64;
 
 /// The largest record, in bytes: all texts of a session at their limits take about 1.4 KiB.
 pub(super) const MAX_RECORD_SIZE: usize = 4096;
@@ -47,7 +48,7 @@ struct Format2 {
     session: SessionWithoutAudit,
     token: Token,
     leader_started: u64,
-    leader_inode: Option<u64>,
+    leader_inode: Option<NonZeroU64>,
 }
 
 /// Writes the record of `entry` into `buffer`. Returns the part of the buffer that is the record.
@@ -114,13 +115,14 @@ mod tests {
     /// The same session with ids of the audit.
     fn entry() -> SessionRecord {
         let mut entry = read(&of_format_2()).unwrap();
-        (entry.session.audit_id, entry.session.login_uid) = (Some(300), Some(entry.session.uid));
+        (entry.session.audit_id, entry.session.login_uid) =
+            (std::num::NonZeroU32::new(300), Some(entry.session.uid));
         entry
     }
 
     #[test]
     fn a_record_of_an_earlier_format_is_read() {
-        for (record, leader_inode) in [(OF_FORMAT_1, None), (&of_format_2(), Some(300))] {
+        for (record, leader_inode) in [(OF_FORMAT_1, None), (&of_format_2(), NonZeroU64::new(300))] {
             let entry = read(record).unwrap();
             assert_eq!((entry.session.id.get(), entry.session.uid.get()), (7, 2001));
             assert_eq!((entry.session.leader_pid.get(), entry.leader_started), (2489, 12345));
@@ -140,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_was() {
-        for leader_inode in [None, Some(u64::MAX)] {
+        for leader_inode in [None, Some(NonZeroU64::MAX)] {
             for written in [SessionRecord { leader_inode, ..entry() }, read(OF_FORMAT_1).unwrap()] {
                 let mut buffer = [0; MAX_RECORD_SIZE];
                 assert_eq!(read(write(&written, &mut buffer).unwrap()).unwrap(), written);
