@@ -1,13 +1,14 @@
 //! Strings with a maximum length.
 
-use serde::{Deserialize, Deserializer, Serialize, de};
-use std::fmt;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::{fmt, sync::Arc};
 
 /// A string of at most `MAX` bytes. It may contain any character, so it is shown through
 /// [`printable`](crate::printable()).
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Text<const MAX: usize>(Box<str>);
+///
+/// Clones share the string: the path of a user's directory is in each of their sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<const MAX: usize>(Arc<str>);
 
 /// The string was longer than the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +55,12 @@ impl<const MAX: usize> fmt::Display for Text<MAX> {
     /// form is the safe one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         crate::printable(&self.0).fmt(f)
+    }
+}
+
+impl<const MAX: usize> Serialize for Text<MAX> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.0)
     }
 }
 
