@@ -34,7 +34,6 @@ pub fn session_file(session: &Session) -> String {
     file.line("SERVICE", session.service.as_str());
     file.line("LEADER", session.leader_pid);
     file.line("REALTIME", session.opened_at.as_micros());
-    file.line_if("AUDIT", session.audit_id);
     file.line_if("SEAT", session.seat.as_ref().map(Text::as_str));
     file.line_if("VTNR", session.vt.map(|vt| vt.get()));
     file.line_if("DISPLAY", session.display.as_ref().map(Text::as_str));

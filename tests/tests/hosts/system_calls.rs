@@ -15,36 +15,36 @@ const TRACE: &str = "/tmp/trace";
 /// How long the broker makes no call before it is taken to be done.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// The calls, in all and by name. Of a login, seven read the ids of the leader in the audit: open, read and close for each of two files,
-/// and ppoll, which sees that the leader still lives. One sendto and one recvfrom of each are for the process that writes files
-/// for libsystemd. The eight newfstatat of each see, after the answer, that the directories of hooks and what is above them are as
+/// The calls, in all and by name. Of a login, seven read the ids of the leader in the audit, after the answer: open, read and close for
+/// each of two files, and ppoll, which sees that the leader still lives. Two sendto and two recvfrom of each are for the process that
+/// writes files for libsystemd: that of the session, and that of the user, for which no login waits. The eight newfstatat of each see, after the answer, that the directories of hooks and what is above them are as
 /// they were. A last logout that leaves something mounts it among the retired, and starts a worker
 /// for it after the answer.
 const EXPECTED: [(&str, &str); 5] = [
     (
         "first login",
-        "40: accept4 2, close 5, epoll_ctl 3, fstat 1, getsockopt 2, mkdirat 1, mount 1, newfstatat 8, openat 4, ppoll 1, \
-         read 2, recvfrom 3, rename 1, sendto 2, statx 2, write 2",
+        "42: accept4 2, close 5, epoll_ctl 3, fstat 1, getsockopt 2, mkdirat 1, mount 1, newfstatat 8, openat 4, ppoll 1, \
+         read 2, recvfrom 4, rename 1, sendto 3, statx 2, write 2",
     ),
     (
         "second login",
-        "34: accept4 2, close 4, epoll_ctl 3, fstat 1, getsockopt 2, ioctl 1, newfstatat 8, openat 3, ppoll 1, read 2, \
-         recvfrom 3, rename 1, sendto 2, write 1",
+        "36: accept4 2, close 4, epoll_ctl 3, fstat 1, getsockopt 2, ioctl 1, newfstatat 8, openat 3, ppoll 1, read 2, \
+         recvfrom 4, rename 1, sendto 3, write 1",
     ),
     (
         "a logout",
-        "24: accept4 2, close 3, epoll_ctl 3, getsockopt 2, newfstatat 8, recvfrom 3, sendto 2, unlink 1",
+        "26: accept4 2, close 3, epoll_ctl 3, getsockopt 2, newfstatat 8, recvfrom 4, sendto 3, unlink 1",
     ),
     (
         "the last logout",
-        "31: accept4 2, close 4, epoll_ctl 3, fstatfs 1, getsockopt 2, newfstatat 8, open 1, recvfrom 3, renameat2 1, \
-         sendto 2, statx 1, umount2 1, unlink 2",
+        "33: accept4 2, close 4, epoll_ctl 3, fstatfs 1, getsockopt 2, newfstatat 8, open 1, recvfrom 4, renameat2 1, \
+         sendto 3, statx 1, umount2 1, unlink 2",
     ),
     (
         "one that leaves something",
-        "56: accept4 2, clone3 1, close 8, epoll_ctl 4, fcntl 1, fstatfs 1, getsockopt 2, memfd_create 1, mkdirat 1, \
+        "58: accept4 2, clone3 1, close 8, epoll_ctl 4, fcntl 1, fstatfs 1, getsockopt 2, memfd_create 1, mkdirat 1, \
          mmap 1, mount 1, move_mount 1, munmap 1, newfstatat 8, open 1, open_tree 1, pidfd_open 1, pread64 1, \
-         prlimit64 6, recvfrom 3, renameat2 1, rt_sigprocmask 2, sendto 2, statx 1, umount2 1, unlink 2, wait4 1",
+         prlimit64 6, recvfrom 4, renameat2 1, rt_sigprocmask 2, sendto 3, statx 1, umount2 1, unlink 2, wait4 1",
     ),
 ];
 
