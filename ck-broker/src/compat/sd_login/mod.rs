@@ -54,6 +54,8 @@ pub(crate) struct SdLogin {
     publisher: Option<Link>,
     /// Publishers that are to end, or hang.
     former: Vec<Child>,
+    /// The order that has to be sent before all others: that everything follows, or that nothing should be there.
+    first: Option<Order>,
     /// The sessions that have to be sent.
     sessions: BTreeSet<Name>,
     /// The users and seats that have to be sent then.
@@ -80,6 +82,7 @@ impl SdLogin {
             mode: None,
             publisher: None,
             former: Vec::new(),
+            first: None,
             sessions: BTreeSet::new(),
             others: BTreeSet::new(),
             sessions_sent: 0,
@@ -226,7 +229,7 @@ impl SdLogin {
         }
         let is_done =
             self.publisher.as_ref().is_some_and(|publisher| !publisher.is_unanswered(publisher.last_sent()));
-        if is_done && !self.ends && !self.is_wanted() {
+        if is_done && self.first.is_none() && !self.ends && !self.is_wanted() {
             self.dismiss();
         }
     }

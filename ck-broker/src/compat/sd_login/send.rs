@@ -35,12 +35,23 @@ impl SdLogin {
             }
             mode => Order::Withdraw { is_for_other: mode == Some(Publishing::Yields) },
         };
-        self.send_packet(|packet| packet.push(&first));
+        self.first = Some(first);
+    }
+
+    /// Sends the order that comes before all others, if there is one. False: there is no room.
+    fn send_first(&mut self) -> bool {
+        let Some(first) = self.first.take() else { return true };
+        let is_sent = self.send_packet(|packet| packet.push(&first));
+        self.first = Some(first).filter(|_| !is_sent);
+        is_sent
     }
 
     /// Sends the sessions that are due, as far as there is room. `order` makes the order for a name. Users and seats are sent later,
     /// as no login waits for their files: the broker is told.
     pub(crate) fn send_sessions(&mut self, mut order: impl FnMut(&Name) -> Order) {
+        if !self.has_room() || !self.send_first() {
+            return;
+        }
         while self.has_room() && !self.sessions.is_empty() {
             if !self.send_from(|due| &mut due.sessions, &mut order) {
                 return;
@@ -56,6 +67,9 @@ impl SdLogin {
     pub(crate) fn send_due(&mut self, mut order: impl FnMut(&Name) -> Order) {
         if !self.sessions.is_empty() {
             return self.send_sessions(order);
+        }
+        if !self.has_room() || !self.send_first() {
+            return;
         }
         while self.has_room() && (!self.others.is_empty() || self.ends) {
             if !self.send_from(|due| &mut due.others, &mut order) {

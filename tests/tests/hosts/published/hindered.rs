@@ -74,6 +74,24 @@ fn a_link() {
 }
 
 #[test]
+fn a_file_in_the_place_of_the_directory() {
+    is_told_and_heals(
+        "rm -rf /run/systemd && echo theirs >/run/systemd",
+        "cannot open /run/systemd: Not a directory",
+        "[ $(cat /run/systemd) = theirs ] && rm /run/systemd",
+    );
+}
+
+#[test]
+fn a_place_that_is_not_roots() {
+    is_told_and_heals(
+        "mkdir -p /run/systemd && chown alice /run/systemd",
+        "/run/systemd does not belong to root alone: correct its owner and mode",
+        "[ -z \"$(ls -A /run/systemd)\" ] && chown root /run/systemd",
+    );
+}
+
+#[test]
 fn a_directory_that_is_not_roots() {
     is_told_and_heals(
         "mkdir -p /run/systemd/sessions && chown alice /run/systemd/sessions",
@@ -164,4 +182,25 @@ fn a_directory_that_a_user_holds_when_the_broker_is_replaced() {
     });
     assert!(status(&machine).contains("all is well"), "{}", status(&machine));
     drop(bob);
+}
+
+/// More orders than fit into the socket are under way when nothing is to be published any longer.
+#[test]
+fn what_is_switched_off_while_a_user_holds_the_directory() {
+    let machine = machine();
+    let host = &machine.host;
+    install(&machine, env!("CARGO_BIN_EXE_attack"));
+    let _bob = host.spawn(&["su", "bob", "-c", "sleep 1000"]);
+    wait_until(SOON, "his file", || files(&machine, "sessions") == ["1"]);
+    let held = attack(host, &["hold", "/run/systemd/sessions", "/run/systemd/users"]);
+    host.run_ok(&["sh", "-c", "for i in $(seq 200); do su alice -c true; done"]);
+    host.run_ok(&["mkdir", "-p", "/etc/ck"]);
+    host.write_file("/etc/ck/broker.toml", "[compat]\nsd_login = \"off\"\n", 0o644);
+    machine.broker().signal(Signal::HUP);
+    wait_until(SOON, "it is read", || machine.broker().stderr().contains("configuration"));
+    drop(held);
+    wait_until(SOON, "nothing is left", || {
+        files(&machine, "sessions").is_empty() && files(&machine, "users").is_empty()
+    });
+    wait_until(SOON, "the process ends", || host.run(&["pgrep", "-x", "ck-publish"]).stdout.is_empty());
 }
