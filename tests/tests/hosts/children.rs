@@ -50,7 +50,7 @@ fn the_writer_of_the_history_starts_clean() {
     assert_eq!(writer, Child { descriptors: "0,1,2,3".to_owned(), ..Child::clean_own("ck-history") });
 }
 
-/// It has its lock, a socket and both directories.
+/// It has its lock, a socket, a proc(5) of its own, and both directories, each with the one above.
 #[test]
 fn what_writes_files_for_libsystemd_starts_clean() {
     let machine = machine("");
@@ -59,7 +59,7 @@ fn what_writes_files_for_libsystemd_starts_clean() {
     });
     let publisher = machine.child("ck-publish");
     let descriptors = publisher.descriptors.clone();
-    assert_eq!(descriptors.split(',').count(), 7, "{descriptors}");
+    assert_eq!(descriptors.split(',').count(), 10, "{descriptors}");
     assert_eq!(publisher, Child { descriptors, ..Child::clean_own("ck-publish") });
     let kept = "grep ^Cap /proc/$(pgrep -x ck-publish)/status";
     let capabilities = machine.host.run_ok(&["sh", "-c", kept]);
