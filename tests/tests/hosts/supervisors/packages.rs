@@ -145,7 +145,7 @@ fn the_rpm_takes_away_what_was_published() {
     let manifest = manifest();
     let script = manifest["metadata"]["generate-rpm"]["post_uninstall_script"].as_str().expect("a script");
     let plant = "mkdir -p /run/systemd/sessions /run/systemd/users /run/systemd/seats && cd /run/systemd && \
-                 echo UID=0 >sessions/theirs && touch sessions/.ck-8 && mkfifo sessions/pipe && \
+                 echo UID=0 >sessions/theirs && touch sessions/.ck-8 seats/.made-by-ck-broker && mkfifo sessions/pipe && \
                  echo '# This file belongs to ck-broker.' | tee sessions/7 users/2001 seats/seat0";
     host.run_ok(&["sh", "-c", plant]);
     let left = || host.run_ok(&["sh", "-c", "cd /run/systemd && find sessions users seats | sort | xargs"]);
