@@ -51,7 +51,7 @@ pub(crate) struct Limits {
     pub(crate) sessions: Limit,
     /// Each takes two descriptors: the socket and the pidfd of the peer.
     session_connections: usize,
-    /// The logins that wait for hooks. They are limited because only hooks and their peers end them.
+    /// The logins that wait for files or hooks. They are limited because each takes a connection that others need.
     pub(crate) waiting_logins: Limit,
     admin_connections: usize,
     /// A running or abandoned one takes the descriptors of its worker.

@@ -52,7 +52,11 @@ impl Broker {
     pub(super) fn give_up(&mut self, id: SessionId) {
         if self.net.awaiting(id).is_none() {
             log::info!("session {id}: its module has not waited for the reply");
-            self.end(SessionRef::Id(id), EndCause::HooksNotAwaited);
+            let waits_for_hooks = self.sessions.registry.waits_for_hooks();
+            self.end(
+                SessionRef::Id(id),
+                if waits_for_hooks { EndCause::HooksNotAwaited } else { EndCause::NoReply },
+            );
         }
     }
 }

@@ -8,7 +8,10 @@ use crate::{
     other_manager::{self, OtherManager},
     process::Proc,
 };
-use ck_core::{model::Services, policy::Policy};
+use ck_core::{
+    model::Services,
+    policy::{Listing, Policy},
+};
 use ck_protocol::ShortName;
 use log::LevelFilter;
 use std::{
@@ -110,16 +113,18 @@ impl Source {
                 Err(SettingsError::Managed { root: self.runtime_root.clone(), manager })
             }
             manager => {
-                let publishing = self.publishing(&configuration.compat);
+                let publishing = self.publishing(&configuration.compat, configuration.admin.list);
                 Ok(Settings::of(configuration, manager, publishing))
             }
         }
     }
 
     /// Another manager that runs publishes its sessions, wherever it makes directories.
-    fn publishing(&self, compat: &Compat) -> Publishing {
+    fn publishing(&self, compat: &Compat, listing: Listing) -> Publishing {
         match compat.sd_login {
             SdLogin::Off => Publishing::Off,
+            // Everybody can read the files.
+            SdLogin::Auto if listing == Listing::Own => Publishing::Off,
             SdLogin::Auto if other_manager::running(&self.proc).is_some() => Publishing::Yields,
             SdLogin::Auto => Publishing::On { seats: compat.seats },
         }

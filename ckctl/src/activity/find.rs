@@ -2,7 +2,7 @@
 
 use super::{proc, terminal::Terminal};
 use ck_core::processes::{Stat, Tree};
-use ck_protocol::{Pid, ShortName};
+use ck_protocol::{Pid, ShortName, Uid};
 use std::time::{Duration, SystemTime};
 
 /// Where it is looked for.
@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 pub(super) struct Search {
     /// All processes that are visible.
     pub(super) tree: Tree,
-    /// The leader of each session, and the terminal that PAM named.
-    pub(super) sessions: Vec<(Pid, Option<ShortName>)>,
+    /// The leader of each session, its user, and the terminal that PAM named.
+    pub(super) sessions: Vec<(Pid, Uid, Option<ShortName>)>,
 }
 
 /// What was found of a session.
@@ -37,10 +37,10 @@ struct Place<'t> {
 impl Search {
     /// What the session `at` does.
     pub(super) fn look(&self, at: usize) -> Found {
-        let Some((leader, tty)) = self.sessions.get(at) else { return Found::default() };
+        let Some((leader, uid, tty)) = self.sessions.get(at) else { return Found::default() };
         let place = match tty {
             Some(name) => self.named(*leader, name.as_str()),
-            None => self.last_used(*leader),
+            None => self.last_used(*leader, *uid),
         };
         let running = match place.process {
             Some(process) => self.tree.foreground(process),
@@ -58,13 +58,16 @@ impl Search {
     }
 
     /// Of the terminals that the processes of the session have, the one that was used last.
-    fn last_used(&self, leader: Pid) -> Place<'_> {
+    fn last_used(&self, leader: Pid, uid: Uid) -> Place<'_> {
         let places = self.tree.terminals(leader).into_iter().map(|process| {
             let name = process.terminal.and_then(|device| device.name());
             let there = name.as_deref().and_then(Terminal::of);
-            // Another terminal can have the name here, where /dev is not that of the session.
-            let used = there.filter(|there| Some(there.device) == process.terminal).map(|there| there.used);
-            Place { name, used, process: Some(process) }
+            // Another terminal can have the name here, where /dev is not that of the session. In another instance of devpts, which
+            // every user can make, it can also have the number.
+            let is_it = |there: &Terminal| Some(there.device) == process.terminal && there.owner == uid.get();
+            let there = there.filter(is_it);
+            let name = name.filter(|_| there.is_some());
+            Place { name, used: there.map(|there| there.used), process: Some(process) }
         });
         places.max_by_key(|place| place.used).unwrap_or_default()
     }

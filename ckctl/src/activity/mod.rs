@@ -58,7 +58,7 @@ pub fn listed(
     }
     let tree = Tree::new(proc::all(), leaders);
     let sessions: Vec<Listed> = alone.collect();
-    let of = |listed: &Listed| (listed.session.leader_pid, listed.session.tty.clone());
+    let of = |listed: &Listed| (listed.session.leader_pid, listed.session.uid, listed.session.tty.clone());
     let search = Arc::new(Search { tree, sessions: sessions.iter().map(of).collect() });
     let found = patience::each(sessions.len(), move |at| search.look(at));
     sessions.into_iter().zip(found).map(|(listed, found)| listed.with(found.unwrap_or_default())).collect()

@@ -12,6 +12,8 @@ use std::{
 pub(super) struct Terminal {
     /// Its number.
     pub(super) device: Device,
+    /// The uid of its owner.
+    pub(super) owner: u32,
     /// When it was used last: for input, its access time, or for output, its modification time.
     pub(super) used: SystemTime,
 }
@@ -25,12 +27,12 @@ impl Terminal {
             return None;
         }
         let path = Path::new("/dev").join(name);
-        let wanted = StatxFlags::TYPE | StatxFlags::ATIME | StatxFlags::MTIME;
+        let wanted = StatxFlags::TYPE | StatxFlags::UID | StatxFlags::ATIME | StatxFlags::MTIME;
         let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, wanted).ok()?;
         let is_device = FileType::from_raw_mode(found.stx_mode.into()) == FileType::CharacterDevice;
         let device = Device { major: found.stx_rdev_major, minor: found.stx_rdev_minor };
         let used = time(&found.stx_atime)?.max(time(&found.stx_mtime)?);
-        is_device.then_some(Self { device, used })
+        is_device.then_some(Self { device, owner: found.stx_uid, used })
     }
 }
 

@@ -195,7 +195,8 @@ impl Directory {
 
     /// Gives a file its name. A file that is not ours is not replaced.
     fn replace(&self, new: &str, name: &str) -> Result<(), Errno> {
-        if self.ours.contains(name) {
+        // Another manager that was started since may have put its own there.
+        if self.ours.contains(name) && self.text(name).is_none_or(|text| text.starts_with(MARK)) {
             return renameat(&self.handle, new, &self.handle, name);
         }
         match renameat_with(&self.handle, new, &self.handle, name, RenameFlags::NOREPLACE) {
@@ -211,7 +212,7 @@ impl Directory {
     /// # Errors
     /// [`DirectoryError::Remove`]
     pub(super) fn remove(&mut self, name: &str) -> Result<(), DirectoryError> {
-        if !self.ours.remove(name) {
+        if !self.ours.remove(name) || self.text(name).is_some_and(|text| !text.starts_with(MARK)) {
             return Ok(());
         }
         match unlinkat(&self.handle, name, AtFlags::empty()) {

@@ -10,7 +10,10 @@ use crate::{
 };
 use rustix::{
     io::Errno,
-    net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair},
+    net::{
+        AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair,
+        sockopt::set_socket_send_buffer_size,
+    },
 };
 use std::{
     io,
@@ -19,6 +22,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The room for what is under way, in bytes.
+const ROOM: usize = 512 << 10;
 /// From when on it counts as a problem that the publisher does not answer.
 const SLOW: Duration = Duration::from_secs(2);
 
@@ -45,6 +50,8 @@ impl Link {
     pub(super) fn start(lock: &Path, now: Instant) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC;
         let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        // All pieces of the longest file: net.core.wmem_max allows about this much.
+        set_socket_send_buffer_size(&socket, ROOM)?;
         let program = log_sink::pass_on(Program::own("ck-publish")).option(&format!("--{OPTION}="), lock);
         let process = program.stdin(theirs).start().map_err(io::Error::other)?;
         Ok(Self { socket, process, sent: 0, answered: 0, waits_since: now, is_full: false })

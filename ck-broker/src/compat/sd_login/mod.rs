@@ -4,8 +4,8 @@
 //! its own writes the files, the [`publisher`]. The broker tells it what has changed. A login waits until its files are there,
 //! but not long, and not while the publisher is held up.
 //!
-//! The files are always made from the table as it is when they are sent: a name that could not be sent waits in a set, and
-//! changes that come meanwhile cost nothing. After a problem, and after the start of a publisher, all names are sent again.
+//! The files are always made from the table as it is when they are sent: a name that could not be sent waits in a set. If the set
+//! would become too large, everything is sent instead. After a problem, and after the start of a publisher, all names are sent again.
 
 mod directory;
 mod link;
@@ -62,6 +62,8 @@ pub(crate) struct SdLogin {
     others: BTreeSet<Name>,
     /// The number of the last packet with sessions.
     sessions_sent: u64,
+    /// True if so much has changed while there was no room that everything has to be sent.
+    is_too_much: bool,
     /// True if [`Order::End`] has to be sent after them.
     ends: bool,
     /// The logins that wait, by the packet that they wait for.
@@ -86,6 +88,7 @@ impl SdLogin {
             sessions: BTreeSet::new(),
             others: BTreeSet::new(),
             sessions_sent: 0,
+            is_too_much: false,
             ends: false,
             logins: VecDeque::new(),
             again: None,
@@ -98,7 +101,10 @@ impl SdLogin {
     /// True if files are written, and without delay: a login may wait for its own.
     pub(crate) fn is_prompt(&self, now: Instant) -> bool {
         let answers = |publisher: &Link| !publisher.owes_answer_since(now, LOGIN_WAIT);
-        self.is_on() && self.sessions.is_empty() && self.publisher.as_ref().is_some_and(answers)
+        self.is_on()
+            && self.sessions.is_empty()
+            && !self.is_too_much
+            && self.publisher.as_ref().is_some_and(answers)
     }
 
     /// True if files are to be written, unless another manager has sessions.
@@ -128,11 +134,13 @@ impl SdLogin {
     /// The problem for the administrator, if there is one.
     pub(crate) fn problem(&self, now: Instant) -> Option<String> {
         let what = "who, w and other programs do not see all sessions";
-        if !self.is_wanted() {
-            return None;
-        }
-        if let State::Problem(problem) = &self.state {
-            return Some(format!("{what}: {problem}"));
+        match &self.state {
+            State::Problem(problem) if self.is_wanted() => return Some(format!("{what}: {problem}")),
+            State::Problem(problem) => {
+                return Some(format!("who, w and other programs see sessions that have ended: {problem}"));
+            }
+            _ if !self.is_wanted() => return None,
+            _ => {}
         }
         let Some(publisher) = &self.publisher else {
             return Some(format!("{what}: ck-broker --{OPTION} does not run"));
@@ -212,8 +220,34 @@ impl SdLogin {
         while self.logins.front().is_some_and(|(packet, ..)| *packet <= number) {
             self.news.extend(self.logins.pop_front().map(|(_, id, _)| Outcome::Published(id)));
         }
+        let is_done = self.is_all_answered();
+        // That an order before the last one is well says nothing of those that follow.
+        let is_news = is_done || state != State::Well || !matches!(self.state, State::Problem(_));
+        if is_news {
+            self.take_state(state, now);
+        }
+        if is_done && self.state == State::Well {
+            self.pause = FIRST_RETRY;
+        }
+        if is_done && !self.is_wanted() && !matches!(self.state, State::Problem(_)) {
+            self.dismiss();
+        }
+    }
+
+    /// True if nothing is left to be sent or answered.
+    fn is_all_answered(&self) -> bool {
+        let is_answered = |publisher: &Link| !publisher.is_unanswered(publisher.last_sent());
+        let is_sent =
+            self.first.is_none() && !self.ends && self.sessions.is_empty() && self.others.is_empty();
+        is_sent && self.publisher.as_ref().is_some_and(is_answered)
+    }
+
+    fn take_state(&mut self, state: State, now: Instant) {
         if self.state != state {
             match &state {
+                State::Well if !self.is_wanted() => {
+                    log::info!("sessions are published no longer in {}", directory::ROOT);
+                }
                 State::Well => log::info!("sessions are published in {}", directory::ROOT),
                 State::Yields => {
                     log::info!("sessions are not published: another manager has some in {}", directory::ROOT)
@@ -222,15 +256,8 @@ impl SdLogin {
             }
         }
         self.state = state;
-        match self.state {
-            State::Problem(_) if self.is_wanted() && self.again.is_none() => self.try_later(now),
-            State::Well => self.pause = FIRST_RETRY,
-            _ => {}
-        }
-        let is_done =
-            self.publisher.as_ref().is_some_and(|publisher| !publisher.is_unanswered(publisher.last_sent()));
-        if is_done && self.first.is_none() && !self.ends && !self.is_wanted() {
-            self.dismiss();
+        if matches!(self.state, State::Problem(_)) && self.again.is_none() {
+            self.try_later(now);
         }
     }
 
@@ -259,7 +286,8 @@ impl Component for SdLogin {
         let was_full = self.publisher.as_mut().map(|publisher| std::mem::take(&mut publisher.is_full));
         if was_full == Some(true) {
             self.watch();
-            self.news.push(Outcome::PublisherHasRoom);
+            let is_too_much = std::mem::take(&mut self.is_too_much);
+            self.news.push(if is_too_much { Outcome::PublishAll } else { Outcome::PublisherHasRoom });
         }
         std::mem::take(&mut self.news)
     }

@@ -218,7 +218,8 @@ impl Publisher {
                 opened => opened?,
             };
             for name in directory.look()?.ours {
-                directory.remove(&name)?;
+                let done = directory.remove(&name);
+                self.note(done);
             }
             if !is_for_other && *place == Place::Seats {
                 directory.remove_itself()?;

@@ -9,6 +9,9 @@ use crate::{component::Outcome, config::Publishing};
 use ck_protocol::{SessionId, ShortName, Uid};
 use std::{collections::BTreeSet, time::Instant};
 
+/// How many sessions wait to be sent one by one: as many as there can be at once.
+const MOST: usize = 1 << 16;
+
 impl SdLogin {
     /// The files of this user, the session and the seat have changed.
     pub(crate) fn changed(&mut self, uid: Uid, session: Option<SessionId>, seat: Option<ShortName>) {
@@ -16,17 +19,21 @@ impl SdLogin {
             // The sessions of the other manager may be over by then. While nobody comes or goes, nobody misses anything.
             self.again = Some(Instant::now() + LONGEST_RETRY);
         }
-        if self.is_on() {
+        // What is under way may end that another manager has sessions.
+        if self.is_on() || self.is_wanted() && !self.is_all_answered() {
             let seat = seat.filter(|_| self.mode == Some(Publishing::On { seats: true }));
             self.sessions.extend(session.map(Name::Session));
             self.others.extend([Name::User(uid)].into_iter().chain(seat.map(Name::Seat)));
+        }
+        if self.is_too_much || self.sessions.len() > MOST {
+            (self.sessions, self.others, self.is_too_much) = (BTreeSet::new(), BTreeSet::new(), true);
         }
     }
 
     /// All files that there could be are these. Those that should be are sent, and all others of ours are removed.
     pub(crate) fn set_all(&mut self, names: impl Iterator<Item = Name>) {
         (self.sessions, self.others) = (BTreeSet::new(), BTreeSet::new());
-        self.ends = self.is_wanted();
+        (self.ends, self.is_too_much) = (self.is_wanted(), false);
         let first = match self.mode {
             Some(Publishing::On { seats }) => {
                 let names = names.filter(|name| seats || !matches!(name, Name::Seat(_)));

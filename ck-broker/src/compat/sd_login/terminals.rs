@@ -158,6 +158,8 @@ impl Terminals {
         }
         let begun = processor_time();
         if self.watch.is_none() && !self.sought.is_empty() {
+            // What has come before is in no news.
+            self.due.extend(self.sought.keys().map(|uid| (*uid, (now + FIRST_DELAY, 0))));
             self.watch = self.watch().inspect_err(|errno| log::warn!("no news of {PTS}: {errno}")).ok();
         }
         let mut changed = Vec::new();
@@ -179,7 +181,7 @@ impl Terminals {
             let Some(session) = self.queue.pop_front() else { break };
             let Some(known) = self.sessions.get_mut(&session) else { continue };
             if known.found.is_none() {
-                known.found = terminal(&self.proc, known.leader.pid, &leaders);
+                known.found = terminal(&self.proc, known.leader, &leaders);
                 changed.extend(known.found.clone().map(|found| (session, Some(found))));
             }
         }
@@ -193,7 +195,9 @@ impl Terminals {
         let users: Vec<Uid> = if is_lost { self.sought.keys().copied().collect() } else { owners.collect() };
         for (session, known) in &mut self.sessions {
             let name = known.found.as_deref().and_then(|found| found.strip_prefix("pts/"));
-            if name.is_some_and(|name| gone.contains(name)) {
+            let is_gone =
+                |name: &str| gone.contains(name) || is_lost && owner(name) != Some(known.leader.uid);
+            if name.is_some_and(is_gone) {
                 known.found = None;
                 changed.push((*session, None));
             }
@@ -201,7 +205,9 @@ impl Terminals {
         let losers = changed.iter().filter_map(|(session, _)| Some(self.sessions.get(session)?.leader.uid));
         for uid in users.into_iter().chain(losers) {
             if self.sought.contains_key(&uid) {
-                self.due.entry(uid).or_insert((now + FIRST_DELAY, 0));
+                // A look that is due later was for an earlier terminal.
+                let due = self.due.entry(uid).or_insert((now + FIRST_DELAY, 0));
+                *due = (due.0.min(now + FIRST_DELAY), 0);
             }
         }
         is_lost || !come.is_empty() || !gone.is_empty()
@@ -258,8 +264,8 @@ impl News {
 
 /// The name below `/dev` of the terminal of the processes that descend from `leader`, if they have one. `leaders` are those of all
 /// sessions.
-fn terminal(proc: &Proc, leader: Pid, leaders: &HashSet<Pid>) -> Option<String> {
-    let (mut found, mut next) = (Vec::new(), VecDeque::from([leader]));
+fn terminal(proc: &Proc, leader: Leader, leaders: &HashSet<Pid>) -> Option<String> {
+    let (mut found, mut next) = (Vec::new(), VecDeque::from([leader.pid]));
     while let Some(pid) = next.pop_front() {
         found.extend(proc.read_stat(pid).ok().flatten());
         let room = PROCESSES.saturating_sub(found.len() + next.len());
@@ -269,7 +275,7 @@ fn terminal(proc: &Proc, leader: Pid, leaders: &HashSet<Pid>) -> Option<String> 
     }
     let among: Vec<Pid> = found.iter().map(|stat| stat.pid).filter(|pid| leaders.contains(pid)).collect();
     let tree = Tree::new(found, among);
-    tree.terminals(leader).into_iter().find_map(|stat| name_of(stat.terminal?))
+    tree.terminals(leader.pid).into_iter().find_map(|stat| name_of(stat.terminal?, leader.uid))
 }
 
 /// The processor time that this process has taken.
@@ -283,11 +289,13 @@ fn owner(name: &str) -> Option<Uid> {
     Uid::try_from(stat.st_uid).ok()
 }
 
-/// The name of a pseudo-terminal, if it is the one of that name here: the processes of containers have others.
-fn name_of(device: Device) -> Option<String> {
+/// The name of a pseudo-terminal, if it is the one of that name here and belongs to the user. In another instance of devpts, as
+/// containers have and every user can make, the same number is another terminal.
+fn name_of(device: Device, uid: Uid) -> Option<String> {
     let name = device.name().filter(|name| name.starts_with("pts/"))?;
     let stat = statat(CWD, format!("/dev/{name}"), AtFlags::SYMLINK_NOFOLLOW).ok()?;
     let is_same =
         (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)) == (device.major, device.minor);
-    (is_same && FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice).then_some(name)
+    let is_own = stat.st_uid == uid.get();
+    (is_same && is_own && FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice).then_some(name)
 }
