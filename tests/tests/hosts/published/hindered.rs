@@ -1,5 +1,6 @@
 //! Files that cannot be written: that is told, costs no login, and heals.
 
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use ck_tests::siege::{attack, install};
@@ -24,6 +25,9 @@ fn is_told_and_heals(prepare: &str, problem: &str, mend: &str) {
     let login = machine.host.spawn(&["su", "alice", "-c", "echo $XDG_RUNTIME_DIR; sleep 1000"]);
     wait_until(SOON, "the login works", || login.stdout() == format!("{ALICES}\n"));
     wait_until(SOON, problem, || status(&machine).contains(problem));
+    // It is tried again and again, and told once.
+    sleep(Duration::from_secs(2));
+    assert_eq!(machine.broker().stderr().matches("sessions are not published: ").count(), 1);
     assert!(
         machine.broker().stderr().contains("sessions are not published: "),
         "{}",

@@ -109,3 +109,38 @@ fn off_from_the_start_makes_nothing() {
     });
     assert!(machine.host.metadata("/run/systemd").is_none());
 }
+
+/// Another manager that was started since counts from 1 too.
+#[test]
+fn a_file_that_somebody_has_put_in_the_place_of_ours_stays() {
+    let machine = machine();
+    let host = &machine.host;
+    let login = host.spawn(&["su", "alice", "-c", "sleep 1000"]);
+    wait_until(SOON, "its files", || {
+        files(&machine, "sessions") == ["1"] && files(&machine, "users") == ["2001"]
+    });
+    let theirs = "cd /run/systemd && echo UID=0 >.new && mv .new sessions/1 && echo NAME=x >.new && mv .new users/2001";
+    host.run_ok(&["sh", "-c", theirs]);
+    let _second = host.spawn(&["su", "alice", "-c", "sleep 1000"]);
+    let told = "/run/systemd/users/2001 belongs to another program";
+    wait_until(SOON, "it is told", || host.run_ok(&["ckctl", "status"]).contains(told));
+    drop(login);
+    machine.await_sessions(1);
+    wait_until(SOON, "ours is there", || files(&machine, "sessions") == ["1", "2"]);
+    let left = host.run_ok(&["cat", "/run/systemd/sessions/1", "/run/systemd/users/2001"]);
+    assert_eq!(left, "UID=0\nNAME=x");
+}
+
+/// Everybody can read the files.
+#[test]
+fn where_users_see_only_their_own_sessions_nothing_is_published() {
+    let machine = machine();
+    let _login = machine.host.spawn(&["su", "alice", "-c", "sleep 1000"]);
+    wait_until(SOON, "its file", || files(&machine, "sessions") == ["1"]);
+    machine.host.run_ok(&["mkdir", "-p", "/etc/ck"]);
+    machine.host.write_file("/etc/ck/broker.toml", "[admin]\nlist = \"own\"\n", 0o644);
+    machine.broker().signal(Signal::HUP);
+    wait_until(SOON, "they go", || {
+        files(&machine, "sessions").is_empty() && files(&machine, "users").is_empty()
+    });
+}

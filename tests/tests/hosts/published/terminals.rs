@@ -1,7 +1,7 @@
 //! The terminals of ssh sessions, which PAM does not name.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ck_tests::{Machine, Running, wait_until};
 use rustix::process::Signal;
@@ -125,11 +125,51 @@ fn terminals_without_end() {
     let flood = machine.host.spawn(&["ssh", "alice@127.0.0.1", "flood"]);
     wait_until(SOON, "it has begun", || flood.stdout().contains("begun") || flood.is_over());
     assert!(!flood.is_over(), "{}", flood.stderr());
-    let before = sleeps_and_ticks(&machine).1;
-    let (_bob, terminal) = login(&machine, "bob");
-    wait_until(SOON, "it is named", || file(&machine, 2).contains(&format!("TTY={terminal}\n")));
-    sleep(Duration::from_secs(5));
+    let (before, start) = (sleeps_and_ticks(&machine).1, Instant::now());
+    let _connection = machine.host.spawn(&["ssh", "-MNS", "/tmp/shared", "bob@127.0.0.1"]);
+    machine.await_sessions(2);
+    let shell = machine.host.spawn(&["ssh", "-S", "/tmp/shared", "-tt", "bob@127.0.0.1", STAY]);
+    wait_until(SOON, "the terminal is told", || shell.stdout().contains('\n'));
+    let line = format!("TTY={}\n", shell.stdout().trim().trim_start_matches("/dev/"));
+    wait_until(2 * SOON, "it is named", || file(&machine, 2).contains(&line));
+    drop(shell);
+    wait_until(2 * SOON, "it is named no longer", || !file(&machine, 2).contains("TTY="));
     let ticks = sleeps_and_ticks(&machine).1 - before;
-    // Of five seconds, each of 100 ticks, and more: less than a fifth.
-    assert!(ticks < 100, "{ticks} ticks");
+    // A second has a hundred ticks: less than a fifth, and what is done at the beginning.
+    let most = 50 + u64::try_from(start.elapsed().as_millis()).expect("a time") / 50;
+    assert!(ticks < most, "{ticks} ticks, of {most}");
+}
+
+/// Every user can make another instance of devpts, in which the same numbers are other terminals.
+#[test]
+fn a_terminal_of_another_instance_is_not_that_of_somebody_else() {
+    // The request is TIOCSPTLCK. Whoever leads a session and opens a terminal has it as the controlling one.
+    const OTHER: &str = r#"#!/usr/bin/perl
+        $| = 1;
+        exec "unshare", "-Urm", $0, "inside" unless @ARGV;
+        if ($ARGV[0] eq "inside") {
+            system("mount -t devpts -o newinstance,ptmxmode=0666 devpts /mnt") == 0 or die;
+            exec "setsid", "-w", $0, "leads";
+        }
+        open(my $all, "+<", "/mnt/ptmx") or die;
+        my $unlocked = pack("i", 0);
+        ioctl($all, 0x40045431, $unlocked) or die;
+        open(my $one, "+<", "/mnt/0") or die;
+        print "begun\n";
+        sleep 1000;
+    "#;
+    let machine = machine();
+    let (_bob, terminal) = login(&machine, "bob");
+    assert_eq!(terminal, "pts/0");
+    wait_until(SOON, "his is named", || file(&machine, 1).contains("TTY=pts/0\n"));
+    machine.host.write_file("/usr/local/bin/other", OTHER, 0o755);
+    let alice = machine.host.spawn(&["ssh", "alice@127.0.0.1", "other"]);
+    wait_until(SOON, "she has another one", || alice.stdout().contains("begun") || alice.is_over());
+    assert!(!alice.is_over(), "{}", alice.stderr());
+    let on_it = machine.host.run_ok(&["ps", "-u", "alice", "-o", "tty="]);
+    assert!(on_it.contains("pts/0"), "the number is the same: {on_it}");
+    // Longer than a terminal is looked for.
+    sleep(Duration::from_secs(6));
+    assert!(!file(&machine, 2).contains("TTY="), "{}", file(&machine, 2));
+    assert!(machine.sessions()[1]["tty"].is_null(), "{}", machine.sessions()[1]);
 }
