@@ -11,7 +11,7 @@ use std::{
     fs::File,
     io::Read,
     iter,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::fchown},
     process::{Child, Command, Stdio},
 };
 
@@ -126,6 +126,8 @@ fn a_narrow_terminal_keeps_the_remote_host() {
     assert!(printed(&mut broker.ckctl()).contains("SERVICE"));
 }
 
+const ALICE: u32 = 4_000_002_001;
+
 /// The leader of a session, and below it a shell on a terminal of its own that waits for a line.
 struct Login {
     leader: Child,
@@ -136,6 +138,8 @@ struct Login {
 impl Login {
     fn new() -> Self {
         let pty = openpty(None, None).unwrap();
+        // sshd gives a terminal to its user.
+        fchown(&pty.slave, Some(ALICE), None).unwrap();
         let name = ttyname(&pty.slave).unwrap().strip_prefix("/dev/").unwrap().display().to_string();
         let shell = "setsid --ctty sh -c 'read line; : \u{1b} a\u{9}long\n: command that does not fit on any terminal'; :";
         let leader = Command::new("setsid")
@@ -149,7 +153,7 @@ impl Login {
 
     fn session(&self, id: u64) -> Session {
         let pid = i32::try_from(self.leader.id()).unwrap();
-        Session { leader_pid: Pid::try_from(pid).unwrap(), ..session(id, 4_000_002_001, "alice") }
+        Session { leader_pid: Pid::try_from(pid).unwrap(), ..session(id, ALICE, "alice") }
     }
 }
 
