@@ -71,12 +71,12 @@ impl Broker {
             Effect::Await(id) => {
                 // Whoever does not have to wait is replied to before others are told.
                 let replies = self.await_session(id, peer);
-                return replies.into_iter().flat_map(|reply| self.perform(reply, peer)).collect();
+                return self.perform_now(replies, peer);
             }
             Effect::ReadAuditIds(session) => {
                 let ids = self.sessions.audit_ids(&session);
                 let tell = self.sessions.apply(Input::AuditIds(session, ids));
-                return tell.into_iter().flat_map(|effect| self.perform(effect, peer)).collect();
+                return self.perform_now(tell, peer);
             }
             Effect::Publish { uid, session, seat } => self.publish(uid, session, seat),
             Effect::Unwatch(id) => {
@@ -92,6 +92,11 @@ impl Broker {
             Effect::Ended(session, cause) => self.tell_end(*session, cause),
         }
         Vec::new()
+    }
+
+    /// Carries out effects before those that are due already. Returns what follows from them.
+    fn perform_now(&mut self, effects: Vec<Effect>, peer: Option<u64>) -> Vec<Effect> {
+        effects.into_iter().flat_map(|effect| self.perform(effect, peer)).collect()
     }
 
     /// Tells everybody that the session has ended.

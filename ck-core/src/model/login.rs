@@ -29,6 +29,13 @@ pub struct AuditIds {
     pub login_uid: Option<Uid>,
 }
 
+impl AuditIds {
+    /// Sets the ids of a session.
+    pub(crate) fn set(self, session: &mut Session) {
+        (session.audit_id, session.login_uid) = (self.session, self.login_uid);
+    }
+}
+
 /// A login: the facts from the PAM module, and the facts from the kernel about the module's process.
 #[derive(Clone, Debug)]
 pub struct Login {

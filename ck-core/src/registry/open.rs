@@ -150,7 +150,7 @@ impl Registry {
     /// Takes the ids in the audit of a session's leader. Subscribers and hooks are told of the session, even if it has ended since.
     pub(super) fn audit_ids(&mut self, mut session: Box<Session>, ids: AuditIds) -> Vec<Effect> {
         self.set_audit_ids(session.id, ids);
-        (session.audit_id, session.login_uid) = (ids.session, ids.login_uid);
+        ids.set(&mut session);
         vec![
             Effect::Announce(Event::SessionAdded(session.clone())),
             Effect::RunHooks(Box::new(HookEvent::SessionAdded(session))),
@@ -160,7 +160,7 @@ impl Registry {
     /// Sets the ids in the audit of a session's leader.
     pub fn set_audit_ids(&mut self, id: SessionId, ids: AuditIds) {
         if let Some(SessionRecord { session, .. }) = self.slots.get_mut(id) {
-            (session.audit_id, session.login_uid) = (ids.session, ids.login_uid);
+            ids.set(session);
         }
     }
 }

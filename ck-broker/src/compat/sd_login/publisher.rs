@@ -134,7 +134,11 @@ impl Publisher {
         let done = match order {
             Order::Begin { seats } => self.begin(seats),
             Order::End => self.end(),
-            Order::Withdraw { is_for_other } => self.withdraw(&Place::ALL, is_for_other),
+            Order::Withdraw { is_for_other } => {
+                (self.problem, self.yields) = (None, false);
+                self.terminals.clear();
+                self.withdraw(&Place::ALL, is_for_other)
+            }
             _ if self.yields => return,
             Order::Put(name, content) => self.put(&name, &content),
             Order::PutSession(leader, mut content) => {
@@ -207,10 +211,6 @@ impl Publisher {
 
     /// Removes all that is ours from these places. Nothing is made for that.
     fn withdraw(&mut self, places: &[Place], is_for_other: bool) -> Result<(), DirectoryError> {
-        if places.len() == Place::ALL.len() {
-            (self.problem, self.yields) = (None, false);
-            self.terminals.clear();
-        }
         for place in places {
             let mut directory = match Directory::open(*place) {
                 // In a directory of somebody else there is nothing of ours.
